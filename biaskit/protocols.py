@@ -1,0 +1,121 @@
+"""What a model adapter, an analyzer and a mitigation must offer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from biaskit.hooks.pooling import Pooling
+from biaskit.records.probe_set import Modality
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from biaskit.hooks.edits import Edit
+    from biaskit.records.finding import Analysis
+    from biaskit.records.prompt import Prompt
+    from biaskit.records.report import SubjectRecord
+    from biaskit.records.site import Site
+    from biaskit.session import Session
+
+
+class ModelAdapter(Protocol):
+    """A loaded model, whatever its family."""
+
+    modality: ClassVar[Modality]
+
+    @property
+    def module(self) -> nn.Module:
+        """The torch module; hooks are put on it by `biaskit.hooks` only."""
+
+    @property
+    def subject(self) -> SubjectRecord:
+        """What was loaded, for the report; `subject.fingerprint` digests weights, tokenizer and config."""
+
+    def sites(self) -> tuple[Site, ...]:
+        """Every site the model can be read and edited at, bottom first."""
+
+    def locate(self, site: Site) -> nn.Module:
+        """The module whose output is the activation at `site` (its input for `resid_pre`).
+
+        Raises:
+            UnknownNameError: The model has no such site; near names are given.
+        """
+
+
+@runtime_checkable
+class LanguageModel(ModelAdapter, Protocol):
+    """A causal language model or an encoder with masked-token prediction.
+
+    Rows come back in the order of `prompts`, in float32 on the CPU, whatever the batching. A prompt
+    is read as it stands; for an encoder `next_token_logprobs` reads the mask token that is appended
+    (with a closing full stop), and `last` pooling reads there too.
+    """
+
+    def activations(
+        self, prompts: Sequence[Prompt], sites: Sequence[Site], pooling: Pooling = Pooling.LAST
+    ) -> dict[Site, Float[Tensor, "n d"]]:
+        """Read pooled activations at `sites`, running no layer above the highest and no head.
+
+        Raises:
+            ActivationError: An activation is NaN or infinite.
+        """
+
+    def single_token_words(self, words: Sequence[str]) -> dict[str, int]:
+        """Token ids of those `words` that continue a text as one token; the others are left out."""
+
+    def next_token_logprobs(
+        self,
+        prompts: Sequence[Prompt],
+        tokens: Sequence[int] | None = None,
+        edits: Mapping[Site, Edit] | None = None,
+    ) -> Float[Tensor, "n k"]:
+        """Log-probabilities (nats) of `tokens` (all tokens if None) after each prompt, while `edits` are in force."""
+
+    def continuation_logprobs(
+        self,
+        prompts: Sequence[Prompt],
+        continuations: Sequence[str],
+        edits: Mapping[Site, Edit] | None = None,
+    ) -> Float[Tensor, "n m"]:
+        """Log-probability (nats) of each continuation, word by word to its end, after each prompt.
+
+        A continuation of several tokens is teacher-forced and its token log-probabilities are summed.
+        An encoder gives a column of NaN to a continuation that is not one token.
+        """
+
+    def log_odds_gradients(
+        self,
+        prompts: Sequence[Prompt],
+        tokens: tuple[Sequence[int], Sequence[int]],
+        sites: Sequence[Site],
+        pooling: Pooling = Pooling.LAST,
+    ) -> tuple[Float[Tensor, " n"], dict[Site, Float[Tensor, "n d"]]]:
+        """Log-odds of two groups of next tokens and their gradient at each site.
+
+        log-odds = logsumexp(logprobs of tokens[0]) - logsumexp(logprobs of tokens[1]), in nats; the
+        gradient is taken with respect to the activation at the position that `pooling` (LAST or SPAN) reads.
+        """
+
+
+class Analyzer(Protocol):
+    """A frozen dataclass with one method; its fields are its settings everywhere.
+
+    Attributes:
+        name: Name in the registry and on the command line.
+        modality: The kind of model it opens.
+        unit: What its headline number counts in.
+        nulls: The nulls its p-values refer to.
+        limitations: What its numbers cannot tell, one sentence each.
+    """
+
+    name: ClassVar[str]
+    modality: ClassVar[Modality]
+    unit: ClassVar[str]
+    nulls: ClassVar[tuple[str, ...]]
+    limitations: ClassVar[tuple[str, ...]]
+
+    def analyze(self, session: Session) -> Analysis:
+        """Turn a session into findings."""

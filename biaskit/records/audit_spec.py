@@ -1,0 +1,121 @@
+"""A suite: what is audited, on what, with which analyzers, and the gates that judge it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field, JsonValue
+
+from biaskit.records.base import Record
+
+
+class Rule(StrEnum):
+    """What a gate needs to see before it lets a run pass."""
+
+    NO_EVIDENCE_OF_VIOLATION = "no-evidence-of-violation"
+    EVIDENCE_OF_COMPLIANCE = "evidence-of-compliance"
+
+
+class Subject(Record):
+    """The model under audit and how it is opened."""
+
+    model: str
+    """Hub id, local folder, `organism:NAME`, or `demo`."""
+    revision: str | None = None
+    """Commit, tag or branch on the hub; None for the default branch."""
+    dtype: Literal["float32", "bfloat16", "float16", "auto"] = "float32"
+    """Number format the weights are run in; everything after capture is float32 or float64."""
+    device: str = "auto"
+    """`cpu`, `cuda`, `cuda:1`, `mps`, `auto` (the best there is) or `balanced` (spread over all by accelerate)."""
+    attention: Literal["sdpa", "eager"] = "sdpa"
+    """Attention implementation."""
+    batch_size: int = Field(default=64, ge=1)
+    """Sequences run at once; halved by itself when memory runs out."""
+    prepend_bos: Literal["auto", "yes", "no"] = "auto"
+    """Whether a beginning-of-sequence token stands first; `auto`: yes where the tokenizer has one."""
+    padding: Literal["right", "left"] = "right"
+    """Which side shorter sequences are padded on."""
+    chat_template: Literal["no", "yes"] = "no"
+    """Whether a text is wrapped as a user's message in the tokenizer's chat template."""
+    allow_pickle: bool = False
+    """Whether weights stored as pickles may be read (with `weights_only=True`)."""
+
+
+class AnalyzerSpec(Record):
+    """One analyzer and its settings."""
+
+    name: str
+    """Name in the registry, such as `biaslens`."""
+    settings: dict[str, JsonValue] = {}
+    """The analyzer's fields; what is not named keeps its default."""
+
+
+class Gate(Record):
+    """A limit on a metric and what each outcome means."""
+
+    id: str
+    """Name of the gate, stable over runs."""
+    metric: str
+    """Metric it judges, such as `biaslens.score`."""
+    where: dict[str, str] = {}
+    """Which findings: `concept`, `group`, `site`, `positive`, `negative`; all that match are judged."""
+    at_most: float | None = None
+    """Largest allowed absolute value (`toward_zero` metrics) or value, in the metric's unit."""
+    at_least: float | None = None
+    """Smallest allowed value, in the metric's unit."""
+    rule: Rule = Rule.NO_EVIDENCE_OF_VIOLATION
+    """What straddling the limit means by default."""
+    on_undecided: Literal["pass", "warn", "fail"] = "warn"
+    """What an undecided verdict does to the run."""
+    advisory: bool = False
+    """Whether the verdict is shown without counting towards the exit code."""
+    rationale: str = ""
+    """Why this limit."""
+
+
+class Waiver(Record):
+    """A known failure that is tolerated until a date."""
+
+    gate: str
+    """Id of the gate."""
+    until: date
+    """Last day on which the waiver holds."""
+    reason: str = Field(min_length=1)
+    """Why it is tolerated."""
+    approved_by: str = Field(min_length=1)
+    """Who takes responsibility."""
+
+
+class AuditSpec(Record):
+    """A suite of analyzers over probe sets, with its gates."""
+
+    format: Literal[1] = 1
+    """Version of the file format."""
+    name: str
+    """Name of the suite."""
+    description: str = ""
+    """What the suite is for, one sentence."""
+    subject: Subject | None = None
+    """The model; None in a suite that is meant for any model."""
+    concepts: tuple[str, ...] = ()
+    """Target sets, or single targets as `set/target`."""
+    references: tuple[str, ...] = ()
+    """Reference pairs; empty for those that each target set names."""
+    analyzers: tuple[AnalyzerSpec, ...] = ()
+    """What is run."""
+    gates: tuple[Gate, ...] = ()
+    """What is judged."""
+    waivers: tuple[Waiver, ...] = ()
+    """What is tolerated."""
+    seed: int = Field(default=0, ge=0)
+    """Seed of every resampling, permutation and random direction."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the spec's content, in hex."""
+        content = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(content.encode()).hexdigest()

@@ -1,0 +1,75 @@
+"""What an analyzer found: estimates about something, with the rows that move them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field, JsonValue
+
+from biaskit.records.base import Record
+from biaskit.records.estimate import Estimate
+from biaskit.records.site import Site
+
+
+class Direction(StrEnum):
+    """Which way an estimate should move for the model to be fairer."""
+
+    TOWARD_ZERO = "toward_zero"
+    HIGHER = "higher"
+    LOWER = "lower"
+    NONE = "none"
+
+
+class Evidence(Record):
+    """One example and how much it moves the number it stands under."""
+
+    text: str
+    """The example, as the model read it."""
+    value: float
+    """What this example contributes, in the estimate's unit."""
+    template: str = ""
+    """The template it was made from."""
+    filler: str = ""
+    """The word or words in the template's slot."""
+
+
+class Finding(Record):
+    """One estimate about something."""
+
+    metric: str = Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)+$")
+    """Dotted, stable name of the metric, such as `biaslens.score`."""
+    concepts: tuple[str, ...]
+    """The target concept, then whatever else the number is about."""
+    references: tuple[str, str] | None = None
+    """The reference poles, positive first."""
+    site: Site | None = None
+    """Where in the model it was read; None for behaviour."""
+    group: str | None = None
+    """Which reading, view or subgroup, such as `references given target`."""
+    direction: Direction = Direction.TOWARD_ZERO
+    """Which way is fairer."""
+    headline: bool = False
+    """Whether the number belongs on the first page of a report."""
+    estimate: Estimate
+    """The number."""
+    evidence: tuple[Evidence, ...] = ()
+    """The examples that move the number most."""
+
+
+class Analysis(Record):
+    """All that one analyzer found."""
+
+    analyzer: str
+    """Name of the analyzer."""
+    provider: str = "biaskit"
+    """Distribution the analyzer came from."""
+    settings: dict[str, JsonValue]
+    """Every setting it ran with, defaults included."""
+    findings: tuple[Finding, ...]
+    """The numbers."""
+    conflicts: tuple[str, ...] = ()
+    """Where inside, behaviour and cause disagree, one sentence each; a report opens with them."""
+    notes: tuple[str, ...] = ()
+    """What the analyzer chose or left out on its own, one sentence each."""
+    limitations: tuple[str, ...] = ()
+    """What the numbers cannot tell, one sentence each."""

@@ -1,0 +1,63 @@
+"""Where activations are read or edited: a closed vocabulary of site kinds, and a layer."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Self
+
+from biaskit.errors import RequestError, UnknownNameError
+from biaskit.records.base import Record
+
+
+class SiteKind(StrEnum):
+    """The places a model can be opened at, in TransformerLens's words."""
+
+    EMBED = "embed"
+    RESID_PRE = "resid_pre"
+    RESID_POST = "resid_post"
+    ATTN_OUT = "attn_out"
+    MLP_OUT = "mlp_out"
+    CONV_OUT = "conv_out"
+    TOKENS = "tokens"
+    CROSS_ATTN = "cross_attn"
+    BOTTLENECK = "bottleneck"
+
+
+_SHORT = re.compile(r"^(?P<kind>[a-z_]+)(?:\.(?P<layer>\d+))?$")
+_TRANSFORMER_LENS = re.compile(r"^blocks\.(?P<layer>\d+)\.hook_(?P<kind>[a-z_]+)$")
+_ALIASES = {"hook_embed": "embed", "hook_out": "hook_resid_post"}
+
+
+class Site(Record):
+    """One place in a model: what kind of activation, at which layer."""
+
+    kind: SiteKind
+    """What is read there."""
+    layer: int = 0
+    """Index of the block, from 0; always 0 for `embed` and `bottleneck`."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `resid_post.6` or TransformerLens's `blocks.6.hook_resid_post`.
+
+        Raises:
+            UnknownNameError: The kind is not one of `SiteKind`.
+            RequestError: The text has neither of the two forms.
+        """
+        name = text.strip()
+        name = re.sub(r"^(blocks\.\d+\.)hook_out$", r"\1hook_resid_post", _ALIASES.get(name, name))
+        match = _TRANSFORMER_LENS.match(name) or _SHORT.match(name)
+        if match is None:
+            raise RequestError(
+                f"'{text}' is not a site.", fix="Write 'resid_post.6' or 'blocks.6.hook_resid_post'."
+            )
+        if match["kind"] not in set(SiteKind):
+            raise UnknownNameError("site kind", match["kind"], SiteKind)
+        return cls(kind=SiteKind(match["kind"]), layer=int(match["layer"] or 0))
+
+    def __str__(self) -> str:
+        """Return the short form, `resid_post.6`; `embed` has no layer."""
+        if self.kind in {SiteKind.EMBED, SiteKind.BOTTLENECK}:
+            return str(self.kind)
+        return f"{self.kind}.{self.layer}"
