@@ -1,0 +1,91 @@
+"""What an analyzer is handed: the model, the probe sets, the activation store and the seed."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import torch
+
+from biaskit.hooks.pooling import Pooling
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from jaxtyping import Float
+    from torch import Tensor
+
+    from biaskit.hooks.store import ActivationStore
+    from biaskit.protocols import LanguageModel
+    from biaskit.records.probe_set import ControlSet, ReferencePair, TargetSet
+    from biaskit.records.prompt import Prompt
+    from biaskit.records.site import Site
+
+
+class Progress(Protocol):
+    """Something that tells a waiting person how far the work is."""
+
+    def track[T](self, items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
+        """Pass `items` through, reporting each one that is done."""
+
+
+class Silent:
+    """A progress reporter that says nothing."""
+
+    def track[T](self, items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
+        """Pass `items` through."""
+        yield from items
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Targets that are compared on one reference pair, with the controls that fit the same slots.
+
+    Attributes:
+        targets: The target set; all of its targets are compared.
+        pair: The two reference poles.
+        controls: Neutral nouns for the same templates and stems.
+    """
+
+    targets: TargetSet
+    pair: ReferencePair
+    controls: ControlSet
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """All that an analyzer gets.
+
+    Attributes:
+        model: The loaded model.
+        comparisons: What is compared with what.
+        store: Where captured activations are kept; each is captured once.
+        seed: Seed from which every generator of the run is derived.
+        progress: Who is told how far the work is.
+    """
+
+    model: LanguageModel
+    comparisons: tuple[Comparison, ...]
+    store: ActivationStore
+    seed: int = 0
+    progress: Progress = field(default_factory=Silent)
+
+    def activations(
+        self, prompts: Sequence[Prompt], sites: Sequence[Site], pooling: Pooling = Pooling.LAST
+    ) -> Mapping[Site, Float[Tensor, "n d"]]:
+        """Return pooled activations at `sites`, float32, capturing only what the store does not hold."""
+        return self.store.activations(self.model, prompts, sites, pooling, self.progress)
+
+    def rng(self, label: str) -> np.random.Generator:
+        """Return a numpy generator of its own for `label`: the same label gives the same stream."""
+        return np.random.default_rng(self._derived_seed(label))
+
+    def torch_rng(self, label: str) -> torch.Generator:
+        """Return a torch generator (CPU) of its own for `label`."""
+        return torch.Generator().manual_seed(self._derived_seed(label))
+
+    def _derived_seed(self, label: str) -> int:
+        digest = hashlib.sha256(f"{self.seed}/{label}".encode()).digest()
+        return int.from_bytes(digest[:8], "big") >> 1
