@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -23,18 +23,20 @@ if TYPE_CHECKING:
     from biaskit.records.prompt import Prompt
     from biaskit.records.site import Site
 
+T = TypeVar("T")
+
 
 class Progress(Protocol):
     """Something that tells a waiting person how far the work is."""
 
-    def track[T](self, items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
+    def track(self, items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
         """Pass `items` through, reporting each one that is done."""
 
 
 class Silent:
     """A progress reporter that says nothing."""
 
-    def track[T](self, items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
+    def track(self, items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
         """Pass `items` through."""
         yield from items
 

@@ -9,7 +9,6 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
-
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Which of the caller's rows a batch holds, and where each is read.
