@@ -1,0 +1,108 @@
+"""biaskit audits language, diffusion and vision models for bias from the inside.
+
+The public names are loaded on first use, so that `import biaskit` costs nothing and the light half
+(records, catalogue, gates, reporting) works where torch is not installed.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from biaskit.errors import (
+        ActivationError,
+        BiaskitError,
+        CatalogueError,
+        InstrumentError,
+        MissingExtraError,
+        ModelLoadError,
+        NothingAuditedError,
+        RequestError,
+        RunError,
+        SparseAutoencoderMismatchError,
+        UnknownNameError,
+    )
+    from biaskit.hooks import capture, edit
+    from biaskit.models import load
+    from biaskit.records.audit_spec import AuditSpec, Gate
+    from biaskit.records.estimate import Estimate, Interval
+    from biaskit.records.finding import Analysis, Finding
+    from biaskit.records.probe_set import ControlSet, ProbeSet, ReferencePair, TargetSet
+    from biaskit.records.report import Report
+    from biaskit.records.site import Site, SiteKind
+    from biaskit.runner import audit
+    from biaskit.session import Session
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "biaskit.errors": (
+        "ActivationError",
+        "BiaskitError",
+        "CatalogueError",
+        "InstrumentError",
+        "MissingExtraError",
+        "ModelLoadError",
+        "NothingAuditedError",
+        "RequestError",
+        "RunError",
+        "SparseAutoencoderMismatchError",
+        "UnknownNameError",
+    ),
+    "biaskit.hooks": ("capture", "edit"),
+    "biaskit.models": ("load",),
+    "biaskit.records.audit_spec": ("AuditSpec", "Gate"),
+    "biaskit.records.estimate": ("Estimate", "Interval"),
+    "biaskit.records.finding": ("Analysis", "Finding"),
+    "biaskit.records.probe_set": ("ControlSet", "ProbeSet", "ReferencePair", "TargetSet"),
+    "biaskit.records.report": ("Report",),
+    "biaskit.records.site": ("Site", "SiteKind"),
+    "biaskit.runner": ("audit",),
+    "biaskit.session": ("Session",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "ActivationError",
+    "Analysis",
+    "AuditSpec",
+    "BiaskitError",
+    "CatalogueError",
+    "ControlSet",
+    "Estimate",
+    "Finding",
+    "Gate",
+    "InstrumentError",
+    "Interval",
+    "MissingExtraError",
+    "ModelLoadError",
+    "NothingAuditedError",
+    "ProbeSet",
+    "ReferencePair",
+    "Report",
+    "RequestError",
+    "RunError",
+    "Session",
+    "Site",
+    "SiteKind",
+    "SparseAutoencoderMismatchError",
+    "TargetSet",
+    "UnknownNameError",
+    "audit",
+    "capture",
+    "edit",
+    "load",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'biaskit' has no attribute '{name}'")
+    value: object = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
