@@ -69,8 +69,8 @@ class Gate(Record):
     """Smallest allowed value, in the metric's unit."""
     rule: Rule = Rule.NO_EVIDENCE_OF_VIOLATION
     """What straddling the limit means by default."""
-    on_undecided: Literal["pass", "warn", "fail"] = "warn"
-    """What an undecided verdict does to the run."""
+    on_undecided: Literal["pass", "warn", "fail"] | None = None
+    """What an undecided verdict does to the run; None leaves it to the rule."""
     advisory: bool = False
     """Whether the verdict is shown without counting towards the exit code."""
     rationale: str = ""
