@@ -55,9 +55,15 @@ class LanguageModel(ModelAdapter, Protocol):
     """
 
     def activations(
-        self, prompts: Sequence[Prompt], sites: Sequence[Site], pooling: Pooling = Pooling.LAST
+        self,
+        prompts: Sequence[Prompt],
+        sites: Sequence[Site],
+        pooling: Pooling = Pooling.LAST,
+        edits: Mapping[Site, Edit] | None = None,
     ) -> dict[Site, Float[Tensor, "n d"]]:
         """Read pooled activations at `sites`, running no layer above the highest and no head.
+
+        While `edits` are in force what is read at an edited site is the edited activation.
 
         Raises:
             ActivationError: An activation is NaN or infinite.
@@ -71,8 +77,21 @@ class LanguageModel(ModelAdapter, Protocol):
         prompts: Sequence[Prompt],
         tokens: Sequence[int] | None = None,
         edits: Mapping[Site, Edit] | None = None,
+        edit_at: Pooling = Pooling.LAST,
     ) -> Float[Tensor, "n k"]:
-        """Log-probabilities (nats) of `tokens` (all tokens if None) after each prompt, while `edits` are in force."""
+        """Log-probabilities (nats) of `tokens` (all tokens if None) after each prompt, while `edits` are in force.
+
+        `edit_at` (LAST or SPAN) is the position that the edits are told (`Rows.position`); the
+        probabilities are read at the last token in either case.
+        """
+
+    def unembed(
+        self, residual: Float[Tensor, "n d"], tokens: Sequence[int] | None = None
+    ) -> Float[Tensor, "n k"]:
+        """Log-probabilities (nats) that the head reads off the last block's output: final norm, head, log-softmax."""
+
+    def unembedding(self, tokens: Sequence[int]) -> Float[Tensor, "k d"]:
+        """Rows of the output embedding, scaled by the final norm's weight: the logit per unit of normalised residual."""
 
     def continuation_logprobs(
         self,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from biaskit.hooks.pooling import Pooling
+from biaskit.records.progress import Progress, Silent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from jaxtyping import Float
     from torch import Tensor
@@ -22,23 +23,6 @@ if TYPE_CHECKING:
     from biaskit.records.probe_set import ControlSet, ReferencePair, TargetSet
     from biaskit.records.prompt import Prompt
     from biaskit.records.site import Site
-
-T = TypeVar("T")
-
-
-class Progress(Protocol):
-    """Something that tells a waiting person how far the work is."""
-
-    def track(self, items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
-        """Pass `items` through, reporting each one that is done."""
-
-
-class Silent:
-    """A progress reporter that says nothing."""
-
-    def track(self, items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
-        """Pass `items` through."""
-        yield from items
 
 
 @dataclass(frozen=True, slots=True)
