@@ -190,5 +190,5 @@ class _Recorder(Generic[K]):
             )
         kept = activation if activation.requires_grad else activation.detach().clone().requires_grad_()
         kept.retain_grad()
-        # The model goes on with a copy, so that an in-place operation neither fails on a leaf nor moves `kept`.
+        # The model goes on with a copy: an in-place operation fails on a leaf and would move `kept`.
         return kept, kept.clone()
