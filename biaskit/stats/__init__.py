@@ -1,1 +1,1 @@
-"""TODO."""
+"""Intervals, nulls, multiplicity and power, on numpy arrays alone."""
