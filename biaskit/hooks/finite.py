@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from biaskit.errors import ActivationError
 
 
-def require_finite(activation: Float[Tensor, "..."], site: object) -> None:
+def require_finite(activation: Tensor, site: object) -> None:
     """Refuse an activation that holds NaN or infinity.
 
     Args:
