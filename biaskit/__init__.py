@@ -23,7 +23,8 @@ if TYPE_CHECKING:
         SparseAutoencoderMismatchError,
         UnknownNameError,
     )
-    from biaskit.hooks import capture, edit
+    from biaskit.hooks.capture import capture
+    from biaskit.hooks.edit import edit
     from biaskit.models import load
     from biaskit.records.audit_spec import AuditSpec, Gate
     from biaskit.records.estimate import Estimate, Interval
@@ -50,7 +51,8 @@ _HOMES = {
         "SparseAutoencoderMismatchError",
         "UnknownNameError",
     ),
-    "biaskit.hooks": ("capture", "edit"),
+    "biaskit.hooks.capture": ("capture",),
+    "biaskit.hooks.edit": ("edit",),
     "biaskit.models": ("load",),
     "biaskit.records.audit_spec": ("AuditSpec", "Gate"),
     "biaskit.records.estimate": ("Estimate", "Interval"),

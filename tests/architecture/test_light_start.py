@@ -1,0 +1,106 @@
+"""The light half answers without numpy or torch, and quickly.
+
+A directory of poisoned packages stands first on the path: whoever imports one ends the interpreter at
+once, in a way that no `except` can swallow.
+"""
+
+import os
+import resource
+import subprocess
+import sys
+
+import pytest
+
+POISONED = ("numpy", "scipy", "pandas", "sklearn", "torch", "transformers", "jaxtyping", "matplotlib")
+EXIT_OF_POISON = 97
+HELP_CPU_S, TYPO_WALL_S = 0.25, 0.5
+ROUNDS = 5
+
+
+@pytest.fixture(scope="module")
+def poison(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("poison")
+    for name in POISONED:
+        folder.joinpath(f"{name}.py").write_text(
+            f"import os, sys, traceback\ntraceback.print_stack()\nprint('POISON: {name}', file=sys.stderr)\n"
+            f"sys.stderr.flush()\nos._exit({EXIT_OF_POISON})\n"
+        )
+    return folder
+
+
+@pytest.fixture
+def python(poison, root, tmp_path):
+    def run(*arguments):
+        environment = os.environ | {"PYTHONPATH": f"{poison}{os.pathsep}{root}"}
+        return subprocess.run(
+            [sys.executable, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+            cwd=tmp_path,
+            timeout=60,
+        )
+
+    return run
+
+
+def cpu_seconds(run) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    run()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+@pytest.mark.parametrize("name", POISONED)
+def test_the_poison_works(python, name):
+    swallowed = f"try:\n    import {name}\nexcept BaseException:\n    pass"
+    assert python("-c", swallowed).returncode == EXIT_OF_POISON
+
+
+def test_a_heavy_module_meets_the_poison(python):
+    assert python("-c", "import biaskit.session").returncode == EXIT_OF_POISON
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--help",),
+        ("--version",),
+        ("audit", "--help"),
+        ("list", "concepts"),
+        ("list", "analyzers"),
+        ("show", "food"),
+        ("validate", "food"),
+    ],
+    ids=" ".join,
+)
+def test_a_light_verb_needs_no_torch(python, arguments):
+    done = python("-m", "biaskit", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "near"),
+    [
+        (("audit", "--model", "demo", "--concepts", "foood"), "food"),
+        (("audit", "--model", "demo", "--concepts", "food", "--analyzers", "biaslense"), "biaslens"),
+        (("show", "foood"), "food"),
+    ],
+    ids=["concept", "analyzer", "show"],
+)
+def test_a_misspelt_name_is_answered_without_torch(python, arguments, near):
+    done = python("-m", "biaskit", *arguments)
+    assert done.returncode == 2, done.stderr
+    assert near in done.stderr.replace(arguments[-1], "")
+    assert "Traceback" not in done.stderr
+
+
+def test_help_is_quick(python):
+    assert min(cpu_seconds(lambda: python("-m", "biaskit", "--help")) for _ in range(ROUNDS)) <= HELP_CPU_S
+
+
+def test_a_misspelt_concept_is_answered_quickly(python):
+    typo = ("-m", "biaskit", "audit", "--model", "demo", "--concepts", "foood")
+    assert min(cpu_seconds(lambda: python(*typo)) for _ in range(ROUNDS)) <= TYPO_WALL_S
