@@ -1,1 +1,1 @@
-"""TODO."""
+"""Concept directions, erasure and sparse autoencoders: tensors and modules only, no model adapter."""

@@ -1,0 +1,173 @@
+"""Erasing a concept from activations: mean projection, LEACE, and random erasers to compare with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Num
+from torch import Tensor
+
+from biaskit.concepts.direction import as_float64
+from biaskit.errors import RequestError
+from biaskit.hooks.edits import Affine, Edit, Erase
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Eraser:
+    """The affine map r(x) = x - L R (x - m), with R of k rows and L of k columns.
+
+    Attributes:
+        left: L, the directions taken away (orthonormal and equal to R^T for a projection).
+        right: R, what is read of each activation.
+        mean: m, the point that stays where it is.
+        method: `mean_projection`, `leace` or `random`.
+    """
+
+    left: Float[Tensor, "d k"]
+    right: Float[Tensor, "k d"]
+    mean: Float[Tensor, " d"]
+    method: str
+
+    @property
+    def rank(self) -> int:
+        """How many dimensions are taken away."""
+        return self.right.shape[0]
+
+    @property
+    def matrix(self) -> Float[Tensor, "d d"]:
+        """A = I - L R, so that r(x) = m + A (x - m)."""
+        return torch.eye(len(self.mean), dtype=self.mean.dtype) - self.left @ self.right
+
+    def __call__(self, activations: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        """Return the erased rows, computed in float64 and returned in the rows' own type."""
+        rows = activations.to(device="cpu", dtype=torch.float64)
+        erased = rows - (rows - self.mean) @ self.right.T @ self.left.T
+        return erased.to(activations)
+
+    def edit(self) -> Edit:
+        """Return the change for `biaskit.hooks.edit` that does the same inside a running model."""
+        if torch.equal(self.left, self.right.T):
+            return Erase(basis=self.right, mean=self.mean)
+        return Affine(matrix=self.matrix, mean=self.mean)
+
+
+def mean_projection(directions: Float[Tensor, "k d"], mean: Float[Tensor, " d"]) -> Eraser:
+    """Erase the span of `directions`: h' = h - <h - m, u> u for an orthonormal basis u of the span.
+
+    Directions that depend on the others add nothing to the span; the eraser's rank is that of the span.
+
+    Raises:
+        ActivationError: A direction or the mean holds NaN or infinite values.
+        RequestError: Every direction is zero.
+    """
+    rows = as_float64(directions, "direction")
+    _, sizes, basis = torch.linalg.svd(rows, full_matrices=False)
+    kept = sizes > sizes.max() * max(rows.shape) * torch.finfo(torch.float64).eps
+    if not kept.any():
+        raise RequestError("All directions to erase are zero.", fix="Give at least one direction.")
+    return _projection(basis[kept], as_float64(mean[None], "mean")[0], "mean_projection")
+
+
+def random_erasers(
+    count: int, rank: int, mean: Float[Tensor, " d"], generator: torch.Generator
+) -> tuple[Eraser, ...]:
+    """Draw `count` projections of equal rank in uniformly random directions, around the same mean.
+
+    Raises:
+        RequestError: `rank` exceeds the width of the activations.
+    """
+    width = len(mean)
+    if not 0 < rank <= width:
+        raise RequestError(f"A rank of {rank} does not fit {width}-dimensional activations.")
+    draws = torch.randn(count, width, rank, generator=generator, dtype=torch.float64)
+    centre = mean.to(device="cpu", dtype=torch.float64)
+    return tuple(_projection(torch.linalg.qr(draw).Q.T, centre, "random") for draw in draws)
+
+
+class LeaceFitter:
+    """Least-squares concept erasure, fitted batch by batch (Belrose et al. 2023, arXiv 2306.03819).
+
+    r(x) = x - W^+ P W (x - E x), with W = (Sigma_xx^{1/2})^+ and P the orthogonal projector on the
+    column space of W Sigma_xz: no linear classifier of z from r(x) beats a constant on the fitted rows,
+    and of all affine maps with that property r moves the rows least in mean square.
+
+    Moments are kept in float64 and merged exactly (Chan et al. 1983), so batches do not matter.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._mean_x = self._mean_z = torch.zeros(0, dtype=torch.float64)
+        self._xx = self._xz = self._zz = torch.zeros(0, dtype=torch.float64)
+
+    def update(self, activations: Float[Tensor, "n d"], concept: Num[Tensor, "n ..."]) -> LeaceFitter:
+        """Take in rows with their concept: labels 0 and 1, a graded label, or one column for each class.
+
+        Raises:
+            ActivationError: Rows are missing, NaN or infinite.
+            RequestError: The lengths or widths differ from each other or from earlier batches.
+        """
+        x = as_float64(activations, "given")
+        z = as_float64(concept.reshape(len(concept), -1), "concept")
+        if len(x) != len(z):
+            raise RequestError(f"There are {len(x)} activations and {len(z)} concept values.")
+        if not self._count:
+            self._start(x.shape[1], z.shape[1])
+        if (x.shape[1], z.shape[1]) != tuple(self._xz.shape):
+            raise RequestError(f"The batch is {x.shape[1]} wide, earlier ones {self._xz.shape[0]}.")
+        self._merge(x, z)
+        return self
+
+    def fit(self) -> Eraser:
+        """Return the eraser of all rows taken in so far; its rank is 1 for a binary concept.
+
+        Raises:
+            RequestError: Fewer than two rows, or no row's activation goes with the concept.
+        """
+        if self._count < 2:
+            raise RequestError("LEACE needs at least two rows.", fix="Call update() first.")
+        root, whiten = _root_and_inverse(self._xx / self._count)
+        cross = whiten @ self._xz / self._count
+        span, sizes, _ = torch.linalg.svd(cross, full_matrices=False)
+        scale = float(torch.sqrt(self._zz.sum() / self._count))
+        kept = span[:, sizes > 1e-9 * scale]
+        if not kept.shape[1]:
+            raise RequestError(
+                "No linear trace of the concept is left to erase.",
+                why="The concept is constant, or uncorrelated with every direction of the activations.",
+            )
+        return Eraser(root @ kept, kept.T @ whiten, self._mean_x, "leace")
+
+    def _start(self, width: int, columns: int) -> None:
+        self._mean_x = torch.zeros(width, dtype=torch.float64)
+        self._mean_z = torch.zeros(columns, dtype=torch.float64)
+        self._xx = torch.zeros(width, width, dtype=torch.float64)
+        self._xz = torch.zeros(width, columns, dtype=torch.float64)
+        self._zz = torch.zeros(columns, dtype=torch.float64)
+
+    def _merge(self, x: Float[Tensor, "n d"], z: Float[Tensor, "n k"]) -> None:
+        share = len(x) / (self._count + len(x))
+        mean_x, mean_z = x.mean(dim=0), z.mean(dim=0)
+        step_x, step_z = mean_x - self._mean_x, mean_z - self._mean_z
+        weight = self._count * share
+        self._xx += (x - mean_x).T @ (x - mean_x) + weight * torch.outer(step_x, step_x)
+        self._xz += (x - mean_x).T @ (z - mean_z) + weight * torch.outer(step_x, step_z)
+        self._zz += ((z - mean_z) ** 2).sum(dim=0) + weight * step_z**2
+        self._mean_x, self._mean_z = self._mean_x + share * step_x, self._mean_z + share * step_z
+        self._count += len(x)
+
+
+def fit_leace(activations: Float[Tensor, "n d"], concept: Num[Tensor, "n ..."]) -> Eraser:
+    """Fit LEACE on rows that are all at hand; see `LeaceFitter`."""
+    return LeaceFitter().update(activations, concept).fit()
+
+
+def _projection(basis: Float[Tensor, "k d"], mean: Float[Tensor, " d"], method: str) -> Eraser:
+    return Eraser(basis.T.contiguous(), basis.contiguous(), mean, method)
+
+
+def _root_and_inverse(covariance: Float[Tensor, "d d"]) -> tuple[Float[Tensor, "d d"], Float[Tensor, "d d"]]:
+    values, vectors = torch.linalg.eigh(covariance)
+    floor = values.max().clamp_min(0) * len(values) * torch.finfo(torch.float64).eps
+    kept, basis = values[values > floor].sqrt(), vectors[:, values > floor]
+    return (basis * kept) @ basis.T, (basis / kept) @ basis.T
