@@ -1,0 +1,300 @@
+"""The language adapter: activations, behaviour and gradients of a causal model or an encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar, TypeVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from biaskit.errors import RequestError
+from biaskit.hooks.capture import capture
+from biaskit.hooks.edit import edit
+from biaskit.hooks.edits import Edit
+from biaskit.hooks.finite import require_finite
+from biaskit.hooks.pooling import Pooling, pooler
+from biaskit.hooks.unwrap import Side
+from biaskit.models.batches import Batch, Batcher, Padding, collate
+from biaskit.models.layouts import Layout
+from biaskit.models.network import Network, at_rest
+from biaskit.models.reading import Reader, Reading
+from biaskit.records.audit_spec import Subject
+from biaskit.records.probe_set import Modality
+from biaskit.records.prompt import Prompt
+from biaskit.records.report import SubjectRecord
+from biaskit.records.site import Site
+
+K = TypeVar("K", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a language adapter is put together from.
+
+    Attributes:
+        network: Runs the model.
+        layout: Where its sites are.
+        reader: Turns prompts into tokens.
+        settings: How it was opened.
+        describe: Digests the weights and says what was loaded; called once, when it is asked for.
+    """
+
+    network: Network
+    layout: Layout
+    reader: Reader
+    settings: Subject
+    describe: Callable[[], SubjectRecord]
+
+
+class LanguageAdapter:
+    """A causal language model or an encoder, as `biaskit.protocols.LanguageModel` describes it.
+
+    Rows come back in the order of the prompts, float32, on the CPU. Padding is never attended to and
+    positions are counted without it, so batch size and padding side change nothing but speed.
+    """
+
+    modality: ClassVar[Modality] = Modality.TEXT
+
+    def __init__(self, parts: Parts, notes: Sequence[str] = ()) -> None:
+        self._network, self._layout, self._reader = parts.network, parts.layout, parts.reader
+        self._parts, self._notes = parts, tuple(notes)
+        self._batcher = Batcher(parts.settings.batch_size)
+
+    @property
+    def module(self) -> nn.Module:
+        """The torch module."""
+        return self._network.module
+
+    @cached_property
+    def subject(self) -> SubjectRecord:
+        """What was loaded; the first look digests the weights."""
+        return self._parts.describe()
+
+    @property
+    def settings(self) -> Subject:
+        """How the model was opened."""
+        return self._parts.settings
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the results should know, one sentence each."""
+        return (*self._notes, *self._batcher.notes)
+
+    def sites(self) -> tuple[Site, ...]:
+        """Every site, bottom first."""
+        return tuple(self._layout.points)
+
+    def locate(self, site: Site) -> nn.Module:
+        """The module whose output is the activation at `site` (its input for `resid_pre`).
+
+        Raises:
+            UnknownNameError: The model has no such site; near names are given.
+        """
+        return self._layout.find(site).module
+
+    def activations(
+        self, prompts: Sequence[Prompt], sites: Sequence[Site], pooling: Pooling = Pooling.LAST
+    ) -> dict[Site, Float[Tensor, "n d"]]:
+        """Read pooled activations at `sites`, running no layer above the highest and no head.
+
+        Raises:
+            RequestError: A prompt is empty or too long, or span pooling meets a prompt without a span.
+            UnknownNameError: The model has no such site.
+            ActivationError: An activation is NaN or infinite.
+        """
+        places, sides = self._places(sites)
+        readings = self._reader.read(prompts, pooling)
+        at = [reading.position(pooling) for reading in readings]
+
+        def step(rows: list[int]) -> dict[Site, Tensor]:
+            batch = self._batch(readings, rows, at)
+            pool = self._shaped(batch, pooler(batch.rows, batch.words, pooling))
+            with capture(self.module, places, read=sides, pool=pool, stop=True) as seen:
+                self._network.run(batch)
+            return seen
+
+        with torch.inference_mode(), at_rest(self.module):
+            found = self._gathered(readings, step)
+        return {site: _checked(found[site], site) for site in sites}
+
+    def single_token_words(self, words: Sequence[str]) -> dict[str, int]:
+        """Token ids of those `words` that continue a text as one token; the others are left out."""
+        found = {word: self._reader.continuation(word) for word in words}
+        return {word: ids[0] for word, ids in found.items() if ids is not None and len(ids) == 1}
+
+    def next_token_logprobs(
+        self,
+        prompts: Sequence[Prompt],
+        tokens: Sequence[int] | None = None,
+        edits: Mapping[Site, Edit] | None = None,
+    ) -> Float[Tensor, "n k"]:
+        """Log-probabilities (nats) of `tokens` (all tokens if None) after each prompt, while `edits` are in force.
+
+        Raises:
+            RequestError: The model has no language-modelling head.
+            ActivationError: A logit is NaN or infinite.
+        """
+        readings = self._reader.read(prompts)
+        at = [reading.last for reading in readings]
+        chosen = slice(None) if tokens is None else torch.tensor(list(tokens), dtype=torch.long)
+
+        def step(rows: list[int]) -> dict[str, Tensor]:
+            batch = self._batch(readings, rows, at)
+            with self._edited(edits or {}, batch):
+                logits = self._network.logits(batch, batch.rows.position[:, None])[:, 0]
+            return {"logprobs": _logprobs(logits).cpu()[:, chosen]}
+
+        with torch.inference_mode(), at_rest(self.module):
+            return self._gathered(readings, step)["logprobs"]
+
+    def continuation_logprobs(
+        self,
+        prompts: Sequence[Prompt],
+        continuations: Sequence[str],
+        edits: Mapping[Site, Edit] | None = None,
+    ) -> Float[Tensor, "n m"]:
+        """Log-probability (nats) of each continuation after each prompt, while `edits` are in force.
+
+        A continuation is joined by a space where words are. Those of one token come from one forward pass;
+        the others are teacher-forced and their tokens' log-probabilities summed. Edits act at the prompt's
+        last token in both. A continuation that the tokenizer does not know, and for an encoder one of several
+        tokens, gets a column of NaN.
+        """
+        ids = [self._reader.continuation(text) for text in continuations]
+        out = torch.full((len(prompts), len(ids)), torch.nan)
+        single = [column for column, own in enumerate(ids) if own is not None and len(own) == 1]
+        if single:
+            first = [own[0] for own in ids if own is not None and len(own) == 1]
+            out[:, single] = self.next_token_logprobs(prompts, first, edits)
+        for column, own in enumerate(ids):
+            if own is not None and len(own) > 1 and not self._reader.encoder:
+                out[:, column] = self._forced(prompts, own, edits or {})
+        return out
+
+    def log_odds_gradients(
+        self,
+        prompts: Sequence[Prompt],
+        tokens: tuple[Sequence[int], Sequence[int]],
+        sites: Sequence[Site],
+        pooling: Pooling = Pooling.LAST,
+    ) -> tuple[Float[Tensor, " n"], dict[Site, Float[Tensor, "n d"]]]:
+        """Log-odds of two groups of next tokens, and their gradient at each site's read position.
+
+        log-odds = logsumexp(logprobs of tokens[0]) - logsumexp(logprobs of tokens[1]), in nats. One forward and
+        one backward pass a batch serve all sites; weights, their flags and the model's mode stay as they were.
+
+        Raises:
+            RequestError: `pooling` is neither LAST nor SPAN, a group is empty, or the model has no head.
+            ActivationError: A gradient is NaN or infinite.
+        """
+        if pooling not in {Pooling.LAST, Pooling.SPAN} or not all(tokens):
+            raise RequestError(
+                "A gradient of log-odds needs one token to be taken at and two groups of words.",
+                fix="Pool with 'last' or 'span', and check that both groups hold single-token words.",
+            )
+        places, sides = self._places(sites)
+        readings = self._reader.read(prompts, pooling)
+        at = [reading.position(pooling) for reading in readings]
+
+        def step(rows: list[int]) -> dict[Site | str, Tensor]:
+            batch = self._batch(readings, rows, at)
+            ends = self._batch(readings, rows, [reading.last for reading in readings]).rows.position
+            with capture(self.module, places, read=sides, gradient=True) as seen:
+                odds = _log_odds(self._network.logits(batch, ends[:, None])[:, 0], tokens)
+                grads = torch.autograd.grad(odds.sum(), list(seen.values()))
+            read = self._shaped(batch, pooler(batch.rows, None, Pooling.LAST))
+            return {"odds": odds.detach()} | {key: read(grad) for key, grad in zip(seen, grads, strict=True)}
+
+        with torch.inference_mode(mode=False), at_rest(self.module, frozen=True):
+            found = self._gathered(readings, step)
+        return found["odds"], {site: _checked(found[site], f"{site} (gradient)") for site in sites}
+
+    def _forced(
+        self, prompts: Sequence[Prompt], ids: tuple[int, ...], edits: Mapping[Site, Edit]
+    ) -> Float[Tensor, " n"]:
+        readings = [reading.followed_by(ids[:-1]) for reading in self._reader.read(prompts)]
+        at = [reading.last for reading in readings]
+        targets = torch.tensor(ids)
+
+        def step(rows: list[int]) -> dict[str, Tensor]:
+            batch = self._batch(readings, rows, at)
+            places = batch.rows.position[:, None] + torch.arange(len(ids), device=batch.ids.device)
+            with self._edited(edits, batch):
+                logprobs = _logprobs(self._network.logits(batch, places)).cpu()
+            wanted = targets.expand(len(rows), -1)[..., None]
+            return {"logprobs": logprobs.gather(2, wanted)[..., 0].sum(dim=1)}
+
+        with torch.inference_mode(), at_rest(self.module):
+            return self._gathered(readings, step)["logprobs"]
+
+    def _places(self, sites: Sequence[Site]) -> tuple[dict[Site, nn.Module], dict[Site, Side]]:
+        points = {site: self._layout.find(site) for site in sites}
+        return (
+            {site: point.module for site, point in points.items()},
+            {site: point.side for site, point in points.items()},
+        )
+
+    def _batch(self, readings: Sequence[Reading], rows: list[int], at: Sequence[int]) -> Batch:
+        padding = Padding(self._reader.padding_token, self.settings.padding == "left", self._network.device)
+        return collate([readings[row] for row in rows], rows, [at[row] for row in rows], padding)
+
+    def _gathered(
+        self, readings: Sequence[Reading], step: Callable[[list[int]], Mapping[K, Tensor]]
+    ) -> dict[K, Tensor]:
+        out: dict[K, Tensor] = {}
+        for rows, found in self._batcher.run([len(reading.ids) for reading in readings], step):
+            for key, value in found.items():
+                if key not in out:
+                    # Made outside inference mode, so that callers may differentiate through what they get.
+                    with torch.inference_mode(mode=False):
+                        out[key] = torch.empty((len(readings), *value.shape[1:]), dtype=torch.float32)
+                out[key][rows] = value.float().cpu()
+        return out
+
+    @contextmanager
+    def _edited(self, edits: Mapping[Site, Edit], batch: Batch) -> Iterator[None]:
+        points = [(self._layout.find(site), change) for site, change in edits.items()]
+        with ExitStack() as stack:
+            for point, change in points:
+                bound = self._reshaped(batch, change)
+                stack.enter_context(edit(self.module, {point.module: bound}, read=point.side))
+            yield
+
+    @staticmethod
+    def _shaped(batch: Batch, pool: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        """Let `pool` see n x t x d where a module (opt's MLP) works on flattened tokens."""
+        shape = batch.ids.shape
+        return lambda activation: pool(activation.view(*shape, -1) if activation.ndim == 2 else activation)
+
+    @staticmethod
+    def _reshaped(batch: Batch, change: Edit) -> Callable[[Tensor], Tensor]:
+        shape = batch.ids.shape
+
+        def changed(activation: Tensor) -> Tensor:
+            rows = batch.rows_on(activation.device)
+            if activation.ndim == 3:
+                return change(activation, rows)
+            return change(activation.view(*shape, -1), rows).reshape(activation.shape)
+
+        return changed
+
+
+def _logprobs(logits: Float[Tensor, "*n v"]) -> Float[Tensor, "*n v"]:
+    require_finite(logits.reshape(-1, logits.shape[-1]), "the logits")
+    return logits.float().log_softmax(dim=-1)
+
+
+def _log_odds(logits: Float[Tensor, "b v"], tokens: tuple[Sequence[int], Sequence[int]]) -> Float[Tensor, " b"]:
+    logprobs = logits.float().log_softmax(dim=-1)
+    positive, negative = (logprobs[:, list(group)].logsumexp(dim=1) for group in tokens)
+    return positive - negative
+
+
+def _checked(activation: Tensor, site: object) -> Tensor:
+    require_finite(activation, site)
+    return activation

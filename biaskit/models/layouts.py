@@ -1,0 +1,204 @@
+"""Where the sites of an architecture are: a table for the known ones, a search for the others.
+
+Sites, in TransformerLens's words:
+
+- `embed`: output of the token embedding, scaled where the model scales it, before positions are added;
+- `resid_pre.i` and `resid_post.i`: input and output of block i;
+- `attn_out.i` and `mlp_out.i`: what attention and MLP of block i add to the residual stream, so that
+  resid_post = resid_pre + attn_out + mlp_out. For gemma 2 and 3 that is after their own closing norm; for a
+  parallel block (gpt_neox, phi, gptj) both read resid_pre. Models that normalise after adding (bert, roberta,
+  distilbert, opt-350m) break the sum: there the two are what enters the addition before the norm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from biaskit.errors import ModelLoadError, RunError, UnknownNameError
+from biaskit.hooks.capture import capture
+from biaskit.records.site import Site, SiteKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from biaskit.hooks.unwrap import Side
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Dotted paths of one architecture.
+
+    Attributes:
+        blocks: The list of blocks, inside the body.
+        embed: The token embedding, inside the body.
+        attn: What attention adds to the residual stream, inside a block.
+        mlp: What the MLP adds, inside a block.
+    """
+
+    blocks: str
+    embed: str
+    attn: str
+    mlp: str
+
+
+_GPT2 = Paths("h", "wte", "attn", "mlp")
+_LLAMA = Paths("layers", "embed_tokens", "self_attn", "mlp")
+_GEMMA = Paths("layers", "embed_tokens", "post_attention_layernorm", "post_feedforward_layernorm")
+_BERT = Paths("encoder.layer", "embeddings.word_embeddings", "attention.output.dense", "output.dense")
+
+TABLE: Mapping[str, Paths] = {
+    "gpt2": _GPT2,
+    "gptj": _GPT2,
+    "gpt_neo": _GPT2,
+    "gpt_neox": Paths("layers", "embed_in", "attention", "mlp"),
+    "llama": _LLAMA,
+    "mistral": _LLAMA,
+    "qwen2": _LLAMA,
+    "qwen3": _LLAMA,
+    "gemma": _LLAMA,
+    "phi": _LLAMA,
+    "phi3": _LLAMA,
+    "gemma2": _GEMMA,
+    "gemma3": _GEMMA,
+    "gemma3_text": _GEMMA,
+    "opt": Paths("layers", "embed_tokens", "self_attn", "fc2"),
+    "bloom": Paths("h", "word_embeddings", "self_attention.dense", "mlp.dense_4h_to_h"),
+    "bert": _BERT,
+    "roberta": _BERT,
+    "xlm-roberta": _BERT,
+    "camembert": _BERT,
+    "distilbert": Paths("transformer.layer", "embeddings.word_embeddings", "attention.out_lin", "ffn.lin2"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A module and which side of it is read.
+
+    Attributes:
+        module: The module.
+        side: `output`, or `input` for what the module is given.
+    """
+
+    module: nn.Module
+    side: Side = "output"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where every site of one loaded model is.
+
+    Attributes:
+        points: The sites, bottom first, and their places.
+        description: `known`, or a sentence that says what was inferred.
+    """
+
+    points: Mapping[Site, Point]
+    description: str
+
+    @property
+    def layers(self) -> int:
+        """Number of blocks."""
+        return 1 + max(site.layer for site in self.points)
+
+    def find(self, site: Site) -> Point:
+        """Return the place of `site`.
+
+        Raises:
+            UnknownNameError: The model has no such site; near ones are given.
+        """
+        if site not in self.points:
+            raise UnknownNameError(
+                "site in this model",
+                str(site),
+                map(str, self.points),
+                fix=f"It has {self.layers} layers, 0 to {self.layers - 1}.",
+            )
+        return self.points[site]
+
+
+def find_layout(module: nn.Module, architecture: str, probe: Callable[[], object]) -> Layout:
+    """Lay out a model by the table, or by finding its list of blocks.
+
+    Args:
+        module: The model.
+        architecture: Its model type, such as `gpt2`.
+        probe: Runs the model on a few tokens; called for an architecture that is not in the table.
+
+    Raises:
+        ModelLoadError: No list of blocks was found.
+    """
+    paths = TABLE.get(architecture)
+    body = None if paths is None else _body(module, paths)
+    if paths is None or body is None:
+        return _inferred(module, architecture, probe)
+    points = {Site(kind=SiteKind.EMBED): Point(body.get_submodule(paths.embed))}
+    for layer, block in enumerate(_blocks(body, paths.blocks)):
+        parts = (Point(block.get_submodule(paths.attn)), Point(block.get_submodule(paths.mlp)))
+        points.update(_block_sites(layer, block, parts))
+    return Layout(points, "known")
+
+
+def _body(module: nn.Module, paths: Paths) -> nn.Module | None:
+    return next((part for part in module.modules() if _has(part, paths.blocks) and _has(part, paths.embed)), None)
+
+
+def _has(module: nn.Module, path: str) -> bool:
+    try:
+        module.get_submodule(path)
+    except AttributeError:
+        return False
+    return True
+
+
+def _blocks(body: nn.Module, path: str) -> list[nn.Module]:
+    return list(body.get_submodule(path).children())
+
+
+def _block_sites(layer: int, block: nn.Module, parts: tuple[Point, Point] | None = None) -> dict[Site, Point]:
+    points = {SiteKind.RESID_PRE: Point(block, "input")}
+    if parts is not None:
+        points |= {SiteKind.ATTN_OUT: parts[0], SiteKind.MLP_OUT: parts[1]}
+    points[SiteKind.RESID_POST] = Point(block)
+    return {Site(kind=kind, layer=layer): point for kind, point in points.items()}
+
+
+def _inferred(module: nn.Module, architecture: str, probe: Callable[[], object]) -> Layout:
+    lists = {
+        name: part for name, part in module.named_modules() if isinstance(part, nn.ModuleList) and len(part)
+    }
+    fitting = {name: part for name, part in lists.items() if _maps_stream_to_itself(module, part, probe)}
+    if not fitting:
+        raise ModelLoadError(
+            f"The layers of this '{architecture}' model were not found.",
+            why="It has no list of blocks that each turn n x t x d numbers into as many.",
+            fix=f"Known architectures: {', '.join(sorted(TABLE))}.",
+        )
+    name = max(fitting, key=lambda key: len(fitting[key]))
+    points: dict[Site, Point] = {}
+    embedding = module.get_input_embeddings() if hasattr(module, "get_input_embeddings") else None
+    if isinstance(embedding, nn.Module):
+        points[Site(kind=SiteKind.EMBED)] = Point(embedding)
+    for layer, block in enumerate(fitting[name]):
+        points.update(_block_sites(layer, block))
+    return Layout(
+        points,
+        f"'{architecture}' is not in the table of architectures: '{name}' was taken for its "
+        f"{len(fitting[name])} blocks; attention and MLP have no sites of their own.",
+    )
+
+
+def _maps_stream_to_itself(module: nn.Module, blocks: nn.ModuleList, probe: Callable[[], object]) -> bool:
+    points = {(layer, side): block for layer, block in enumerate(blocks) for side in ("input", "output")}
+    sides: dict[tuple[int, str], Side] = {key: "input" if key[1] == "input" else "output" for key in points}
+    try:
+        with capture(module, points, read=sides) as seen, torch.inference_mode():
+            probe()
+    except RunError:
+        return False
+    shapes = {activation.shape for activation in seen.values()}
+    return len(shapes) == 1 and len(shapes.pop()) == 3

@@ -1,0 +1,73 @@
+"""From what the user typed to where the model is, without importing torch."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from biaskit import organisms
+from biaskit.errors import ModelLoadError, UnknownNameError
+
+DEMO = "organism:reviews"
+_ORGANISM = "organism:"
+_HUB_ID = re.compile(r"^[\w-][\w.-]{0,95}(/[\w-][\w.-]{0,95})?$", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a model is opened from.
+
+    Attributes:
+        name: What the user asked for.
+        label: What is opened, for the report: hub id, organism, or the folder's own name.
+        folder: The folder with weights, tokenizer and config; None for a model that is on the hub.
+    """
+
+    name: str
+    label: str
+    folder: Path | None = None
+
+
+def find_source(name: str) -> Source:
+    """Tell organisms, local folders and hub ids apart.
+
+    Raises:
+        UnknownNameError: There is no organism of that name; near ones are given.
+        ModelLoadError: The name is no folder that holds a model, and cannot be a hub id either.
+    """
+    organism = DEMO if name == "demo" else name
+    if organism.startswith(_ORGANISM):
+        folder = organisms.folder(organism.removeprefix(_ORGANISM))
+        return Source(name, organism, folder)
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return Source(name, path.resolve().name, _checked(path))
+    if path.exists():
+        raise ModelLoadError(
+            f"'{name}' is a file; a model is a folder with config.json, weights and tokenizer.",
+            fix="Pass the folder that holds it.",
+        )
+    if not _HUB_ID.match(name) or name.startswith((".", "~")):
+        raise _no_folder(name, path)
+    return Source(name, name)
+
+
+def _checked(folder: Path) -> Path:
+    if not (folder / "config.json").is_file():
+        raise ModelLoadError(
+            f"The folder '{folder}' holds no model.",
+            why="It has no config.json.",
+            fix="Pass a folder written by `save_pretrained`.",
+        )
+    return folder
+
+
+def _no_folder(name: str, path: Path) -> ModelLoadError:
+    siblings = [entry.name for entry in path.parent.iterdir() if entry.is_dir()] if path.parent.is_dir() else []
+    near = UnknownNameError("folder", path.name, siblings).near
+    return ModelLoadError(
+        f"There is no model folder '{name}', and it is not the form of a hub id either.",
+        why=f"Beside it there is {' and '.join(near)}." if near else "",
+        fix="Write a folder, a hub id such as 'gpt2' or 'owner/name', 'demo', or 'organism:NAME'.",
+    )
