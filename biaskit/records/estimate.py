@@ -95,6 +95,8 @@ class Estimate(Record):
         return self
 
     def _refuse(self, _other: object) -> NoReturn:
-        raise TypeError("estimates have intervals and are not ordered; compare two runs with `biaskit compare`")
+        raise TypeError(
+            "estimates have intervals and are not ordered; compare two runs with `biaskit compare`"
+        )
 
     __lt__ = __le__ = __gt__ = __ge__ = _refuse

@@ -9,16 +9,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import unicodedata
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from biaskit.records.base import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 SLOT = "{x}"
 TARGET_SLOT = "{target}"
 REFERENCE_SLOT = "{reference}"
+
+_SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+_SLOTS = re.compile(r"\{[^{}]*\}")
 
 
 class Modality(StrEnum):
@@ -35,6 +43,54 @@ class NounClass(StrEnum):
 
     THING = "thing"
     PERSON = "person"
+
+
+def _plain(text: str) -> str:
+    if not text.strip():
+        raise ValueError("an empty text")
+    if text != " ".join(text.split()):
+        raise ValueError(f"'{text}' must be one line with single spaces and none at its ends")
+    if any(unicodedata.category(char) == "Cc" for char in text):
+        raise ValueError(f"{text!r} holds a control character")
+    return text
+
+
+def _distinct(texts: tuple[str, ...]) -> tuple[str, ...]:
+    seen: set[str] = set()
+    for text in texts:
+        if text.casefold() in seen:
+            raise ValueError(f"'{text}' stands here twice (upper and lower case count as the same)")
+        seen.add(text.casefold())
+    return texts
+
+
+def _one(slot: str) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        found = _SLOTS.findall(text)
+        if found != [slot]:
+            seen = f"holds {' and '.join(found)}" if found else "holds no slot"
+            raise ValueError(f"'{text}' must hold the slot {slot} exactly once, but {seen}")
+        return text
+
+    return check
+
+
+_Text = Annotated[str, AfterValidator(_plain)]
+_Pole = Annotated[str, Field(pattern=_SLUG)]
+_Words = Annotated[tuple[_Text, ...], Field(min_length=1), AfterValidator(_distinct)]
+_Templates = Annotated[
+    tuple[Annotated[_Text, AfterValidator(_one(SLOT))], ...], Field(min_length=1), AfterValidator(_distinct)
+]
+_Stems = Annotated[
+    tuple[Annotated[_Text, AfterValidator(_one(TARGET_SLOT))], ...],
+    Field(min_length=1),
+    AfterValidator(_distinct),
+]
+_ReverseStems = Annotated[
+    tuple[Annotated[_Text, AfterValidator(_one(REFERENCE_SLOT))], ...],
+    Field(min_length=1),
+    AfterValidator(_distinct),
+]
 
 
 class Example(Record):
@@ -55,7 +111,7 @@ class ProbeSet(Record):
 
     format: Literal[1]
     """Version of the file format."""
-    name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
+    name: str = Field(pattern=_SLUG)
     """Name of the set, and of its file."""
     modality: Modality = Modality.TEXT
     """What kind of model it can be shown to."""
@@ -83,9 +139,9 @@ class TargetSet(ProbeSet):
     """Reference pairs the targets are compared on by default."""
     controls: str
     """Name of the control set whose nouns fit the same templates and stems."""
-    templates: tuple[str, ...] = Field(min_length=1)
+    templates: _Templates
     """Sentences with the slot `{x}`."""
-    targets: dict[str, tuple[str, ...]] = Field(min_length=1)
+    targets: dict[_Text, _Words] = Field(min_length=1)
     """Each target concept and its fillers."""
 
     def positives(self, target: str) -> tuple[Example, ...]:
@@ -104,18 +160,28 @@ class ReferencePair(ProbeSet):
     """
 
     kind: Literal["pair"]
-    poles: tuple[str, str]
+    poles: tuple[_Pole, _Pole]
     """Names of the two poles, positive first."""
-    templates: tuple[str, ...] = Field(min_length=1)
+    templates: _Templates
     """Sentences with the slot `{x}` that state a pole."""
-    fillers: dict[str, tuple[str, ...]]
+    fillers: dict[str, _Words]
     """For each pole, the words that state it, in `templates` and in `reverse_stems`."""
-    continuations: dict[str, tuple[str, ...]]
+    continuations: dict[str, _Words]
     """For each pole, the words whose probability is read after a stem."""
-    stems: dict[NounClass, tuple[str, ...]]
+    stems: dict[NounClass, _Stems] = Field(min_length=1)
     """Beginnings with the slot `{target}`; what follows is a continuation (references given the target)."""
-    reverse_stems: dict[NounClass, tuple[str, ...]]
+    reverse_stems: dict[NounClass, _ReverseStems]
     """Beginnings with the slot `{reference}`; what follows is a target (the target given the references)."""
+
+    @model_validator(mode="after")
+    def _two_sided(self) -> Self:
+        if self.poles[0] == self.poles[1]:
+            raise ValueError(f"both poles are named '{self.poles[0]}'")
+        for key, words in (("fillers", self.fillers), ("continuations", self.continuations)):
+            _check_poles(key, words, self.poles)
+        if set(self.stems) != set(self.reverse_stems):
+            raise ValueError("stems and reverse_stems must be given for the same classes of nouns")
+        return self
 
     def examples(self, pole: str) -> tuple[Example, ...]:
         """Return the sentences that state `pole`."""
@@ -132,8 +198,23 @@ class ControlSet(ProbeSet):
     kind: Literal["controls"]
     noun_class: NounClass
     """What the nouns name."""
-    fillers: tuple[str, ...] = Field(min_length=1)
+    fillers: _Words
     """The nouns."""
+
+
+def _check_poles(key: str, words: dict[str, tuple[str, ...]], poles: tuple[str, str]) -> None:
+    for pole in poles:
+        if pole not in words:
+            raise ValueError(f"{key} has no words for the pole '{pole}'; a pair needs both of its poles")
+    for extra in sorted(words.keys() - set(poles)):
+        raise ValueError(f"{key} names '{extra}', which is none of the poles {' and '.join(poles)}")
+    both = _folded(words[poles[0]]) & _folded(words[poles[1]])
+    if both:
+        raise ValueError(f"{key} has '{min(both)}' on both poles")
+
+
+def _folded(words: Iterable[str]) -> set[str]:
+    return {word.casefold() for word in words}
 
 
 AnyProbeSet = Annotated[TargetSet | ReferencePair | ControlSet, Field(discriminator="kind")]

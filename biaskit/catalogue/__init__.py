@@ -1,0 +1,29 @@
+"""Finds and reads the catalogue of probe sets and audits, and says what is compared with what.
+
+A name is looked up as a path to a `.toml` file, then in the user's folders, in the environment's folders
+(`BIASKIT_PROBES`, `BIASKIT_AUDITS`), in plug-in packages (entry points of the group `biaskit.catalogues`,
+whose value names a package with folders `probes` and `audits`), and last in the shipped catalogue.
+"""
+
+from __future__ import annotations
+
+from biaskit.catalogue.folders import Origin
+from biaskit.catalogue.matching import Matched, comparisons, reference_pair, resolve_target
+from biaskit.catalogue.naming import audit_path, audit_spec, audit_specs, probe_set, probe_sets
+from biaskit.catalogue.reading import inside, read_audit_spec, read_probe_set
+
+__all__ = [
+    "Matched",
+    "Origin",
+    "audit_path",
+    "audit_spec",
+    "audit_specs",
+    "comparisons",
+    "inside",
+    "probe_set",
+    "probe_sets",
+    "read_audit_spec",
+    "read_probe_set",
+    "reference_pair",
+    "resolve_target",
+]

@@ -1,0 +1,173 @@
+"""What is compared with what: targets, the reference pair, and controls that fit the same slots."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from biaskit.catalogue.folders import find
+from biaskit.catalogue.naming import probe_set, unknown, usable
+from biaskit.catalogue.reading import inside, read_probe_set
+from biaskit.errors import CatalogueError
+from biaskit.records.probe_set import AnyProbeSet, ControlSet, ReferencePair, TargetSet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+Matched = tuple[TargetSet, ReferencePair, ControlSet]
+S = TypeVar("S", TargetSet, ReferencePair, ControlSet)
+
+_ROLES: Mapping[type, str] = {
+    TargetSet: "target set",
+    ReferencePair: "reference pair",
+    ControlSet: "control set",
+}
+
+
+def resolve_target(name: str, folders: Sequence[str | Path] = ()) -> TargetSet:
+    """Return the targets that `name` means: a whole set, or a set narrowed to one of its targets.
+
+    `food` and `my/probes/food.toml` are whole sets, `winobias-occupations/nurse` is one target of a set, and
+    `nurse` is a target that only one set has.
+
+    Raises:
+        UnknownNameError: No set or target has this name; the nearest sets, targets and poles are named.
+        CatalogueError: The name is a pair, a pole or a control set, or several sets have the target.
+    """
+    origin = find("probes", name, folders)
+    if origin is not None:
+        return _as(TargetSet, read_probe_set(origin.path))
+    sets = tuple(usable(folders))
+    matches = list(_narrowed(name, sets))
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        written = " or ".join(f"'{found.name}/{name}'" for found in matches)
+        raise CatalogueError(f"Several probe sets have a target '{name}'.", fix=f"Write {written}.")
+    for pair in _with_pole(name, sets):
+        raise CatalogueError(
+            f"'{name}' is a pole of the reference pair '{pair.name}', not a concept to audit.",
+            fix=f"Name a concept, and '{pair.name}' as its reference.",
+        )
+    raise unknown("concept", name, folders)
+
+
+def reference_pair(name: str, folders: Sequence[str | Path] = ()) -> ReferencePair:
+    """Return the reference pair that `name` means: a pair's name or path, or the name of one of its poles.
+
+    Raises:
+        UnknownNameError: No pair or pole has this name; the nearest sets, targets and poles are named.
+        CatalogueError: The name is no reference pair, or several pairs have the pole.
+    """
+    origin = find("probes", name, folders)
+    if origin is not None:
+        return _as(ReferencePair, read_probe_set(origin.path))
+    matches = list(_with_pole(name, usable(folders)))
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        written = " or ".join(f"'{pair.name}'" for pair in matches)
+        raise CatalogueError(f"Several reference pairs have a pole '{name}'.", fix=f"Write {written}.")
+    raise unknown("reference pair", name, folders)
+
+
+def comparisons(
+    concepts: Iterable[str],
+    references: Iterable[str] = (),
+    folders: Sequence[str | Path] = (),
+    base: Path | None = None,
+) -> tuple[Matched, ...]:
+    """Return what is compared with what: targets, a reference pair, and controls for the same slots.
+
+    Targets of one set stay together, so that they are one family of tests. A noun that is both a target and a
+    control is left out of the controls.
+
+    Args:
+        concepts: Sets or targets, as `resolve_target` takes them.
+        references: Pairs or poles to compare on; empty for those that each set names itself.
+        folders: The user's folders of probe sets; the folder of a set given by its path comes after them.
+        base: Folder that paths among the names are relative to and must not leave; None: the working folder.
+
+    Raises:
+        UnknownNameError: A name is not known.
+        CatalogueError: A file cannot be used, or targets, pair and controls do not fit each other.
+    """
+    named, overrides = _rooted(concepts, base), _rooted(references, base)
+    places = (*folders, *(Path(name).parent for name in named if name.endswith(".toml")))
+    found: list[Matched] = []
+    for targets in _merged(resolve_target(name, places) for name in named):
+        controls = _as(ControlSet, probe_set(targets.controls, places))
+        wanted = (reference_pair(name, places) for name in overrides or targets.references)
+        pairs = {pair.name: pair for pair in wanted}
+        found.extend(_fitted(targets, pair, controls) for pair in pairs.values())
+    return tuple(found)
+
+
+def _as(wanted: type[S], found: AnyProbeSet) -> S:
+    if isinstance(found, wanted):
+        return found
+    raise CatalogueError(
+        f"'{found.name}' is a {_ROLES[type(found)]}; a {_ROLES[wanted]} is needed here.",
+        fix=f"`biaskit list probes` tells which ones are {_ROLES[wanted]}s.",
+    )
+
+
+def _narrowed(name: str, sets: Iterable[AnyProbeSet]) -> Iterator[TargetSet]:
+    for found in sets:
+        if isinstance(found, TargetSet):
+            target = name.removeprefix(f"{found.name}/")
+            if target in found.targets:
+                yield found.model_copy(update={"targets": {target: found.targets[target]}})
+
+
+def _with_pole(name: str, sets: Iterable[AnyProbeSet]) -> Iterator[ReferencePair]:
+    return (found for found in sets if isinstance(found, ReferencePair) and name in found.poles)
+
+
+def _rooted(names: Iterable[str], base: Path | None) -> tuple[str, ...]:
+    if base is None:
+        return tuple(names)
+    return tuple(str(inside(base, name)) if name.endswith(".toml") else name for name in names)
+
+
+def _merged(sets: Iterable[TargetSet]) -> tuple[TargetSet, ...]:
+    whole: dict[str, TargetSet] = {}
+    for found in sets:
+        frame = found.model_copy(update={"targets": {}}).digest
+        known = whole.get(frame, found)
+        whole[frame] = known.model_copy(update={"targets": {**known.targets, **found.targets}})
+    return tuple(whole.values())
+
+
+def _fitted(targets: TargetSet, pair: ReferencePair, controls: ControlSet) -> Matched:
+    noun_class = targets.noun_class
+    if controls.noun_class != noun_class:
+        raise CatalogueError(
+            f"The targets '{targets.name}' name {noun_class}s, their controls '{controls.name}' name "
+            f"{controls.noun_class}s.",
+            fix="Give the targets controls of their own class of nouns.",
+        )
+    if noun_class not in pair.stems:
+        raise CatalogueError(
+            f"The reference pair '{pair.name}' has no stems for {noun_class}s, which '{targets.name}' needs.",
+            fix=f"Give the pair stems.{noun_class} and reverse_stems.{noun_class}.",
+        )
+    nouns = _folded(targets.targets)
+    shared = nouns & (_folded(pair.fillers) | _folded(pair.continuations))
+    if shared:
+        raise CatalogueError(
+            f"The word '{min(shared)}' is a target in '{targets.name}' and states a pole of '{pair.name}'.",
+            fix="Take it out of one of the two.",
+        )
+    return targets, pair, _without(controls, nouns)
+
+
+def _folded(words: Mapping[str, tuple[str, ...]]) -> set[str]:
+    return {word.casefold() for group in words.values() for word in group}
+
+
+def _without(controls: ControlSet, nouns: set[str]) -> ControlSet:
+    kept = tuple(noun for noun in controls.fillers if noun.casefold() not in nouns)
+    if not kept:
+        raise CatalogueError(f"Every noun of '{controls.name}' is a target.", fix="Add other nouns to it.")
+    return controls if len(kept) == len(controls.fillers) else controls.model_copy(update={"fillers": kept})
