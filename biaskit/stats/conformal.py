@@ -26,14 +26,14 @@ def control_p(
 ) -> Null:
     """Two-sided p that the target's fillers are one more handful of neutral nouns.
 
-    Pool the F fillers and the C controls and draw F of them; the statistic is `|mean(drawn) - mean(rest)|`, and p
-    is the share of draws at least as far apart as the target. All `comb(C + F, F)` draws are listed where they
-    are at most `draws` + 1 (the target itself is one of them); otherwise `p = (1 + #{>=}) / (draws + 1)`.
-    With one filler this is the conformal rank test `p = (1 + #{c : |s_c - m| >= |s_t - m|}) / (C + 1)`, m the mean
-    of the pool.
+    Pool the F fillers and the C controls and draw F of them; the statistic is `|mean(drawn) -
+    mean(rest)|`, and p is the share of draws at least as far apart as the target. All `comb(C + F, F)`
+    draws are listed where they are at most `draws` + 1 (the target itself is one of them); otherwise `p =
+    (1 + #{>=}) / (draws + 1)`. With one filler this is the conformal rank test `p = (1 + #{c : |s_c - m|
+    >= |s_t - m|}) / (C + 1)`, m the mean of the pool.
 
-    It is exact where the fillers are exchangeable with the controls. Fillers that share an accident (synonyms,
-    one word in two forms) are fewer nouns than they seem: p is then too small.
+    It is exact where the fillers are exchangeable with the controls. Fillers that share an accident
+    (synonyms, one word in two forms) are fewer nouns than they seem: p is then too small.
 
     Args:
         target: One score for each filler of the target.
@@ -53,7 +53,9 @@ def control_p(
     arrangements = comb(pool.size, target.size)
     if arrangements <= draws + 1:
         sums = _listed_sums(pool, target.size)
-        return _null(float(np.mean(abs(sums) >= reached)), target, controls, f"all {arrangements} arrangements")
+        return _null(
+            float(np.mean(abs(sums) >= reached)), target, controls, f"all {arrangements} arrangements"
+        )
     hits = _drawn_hits(pool, target.size, reached, rng=rng, draws=draws)
     return _null((1 + hits) / (draws + 1), target, controls, f"{draws} random arrangements")
 
@@ -70,14 +72,14 @@ def smallest_control_p(fillers: int, controls: int, *, draws: int = DRAWS) -> fl
 
 
 def _null(p: float, target: Float[ndarray, " f"], controls: Float[ndarray, " c"], how: str) -> Null:
-    kind = f"conformal: {target.size} of {target.size + controls.size} target fillers and neutral controls, {how}"
+    kind = f"conformal: {target.size} target fillers among {controls.size} neutral controls, {how}"
     return Null(p=p, kind=kind)
 
 
 def _listed_sums(pool: Float[ndarray, " n"], size: int) -> Float[ndarray, " m"]:
     if size == 1:
         return pool
-    return pool[np.array(list(combinations(range(pool.size), size)))].sum(axis=1)
+    return np.asarray(pool[np.array(list(combinations(range(pool.size), size)))].sum(axis=1))
 
 
 def _drawn_hits(

@@ -11,7 +11,8 @@ from scipy import stats
 def holm(p: Float[ndarray, " k"]) -> Float[ndarray, " k"]:
     """Adjusted p-values that keep the chance of any false alarm in the family (Holm 1979).
 
-    The i-th smallest becomes `max over j <= i of (k - j + 1) p_(j)`, at most 1; no assumption on dependence.
+    The i-th smallest becomes `max over j <= i of (k - j + 1) p_(j)`, at most 1; no assumption on
+    dependence.
 
     Raises:
         ValueError: A p-value is not in [0, 1].
@@ -38,10 +39,10 @@ def benjamini_hochberg(p: Float[ndarray, " k"]) -> Float[ndarray, " k"]:
 def max_statistic_p(observed: Float[ndarray, " k"], null: Float[ndarray, "b k"]) -> Float[ndarray, " k"]:
     """Two-sided p of each of k statistics when the largest of all k may be the one shown.
 
-    `p_j = (1 + #{b : max_i |null_bi| >= |observed_j|}) / (B + 1)` (Westfall and Young 1993, single step). It
-    corrects for picking a layer whatever the dependence between layers, provided that a row of `null` holds all
-    layers under one and the same shuffle. Statistics should share a scale (t values, not raw differences): a
-    layer with a larger spread otherwise rules the maximum.
+    `p_j = (1 + #{b : max_i |null_bi| >= |observed_j|}) / (B + 1)` (Westfall and Young 1993, single step).
+    It corrects for picking a layer whatever the dependence between layers, provided that a row of `null`
+    holds all layers under one and the same shuffle. Statistics should share a scale (t values, not raw
+    differences): a layer with a larger spread otherwise rules the maximum.
 
     Raises:
         ValueError: A statistic is not a number.

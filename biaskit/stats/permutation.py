@@ -23,18 +23,19 @@ def permutation_p(
     draws: int = DRAWS,
     rng: np.random.Generator,
 ) -> Null:
-    """p that labels are unrelated to the data, by shuffling them and computing everything again.
+    """Test that labels are unrelated to the data, by shuffling them and computing everything again.
 
-    `p = (1 + #{shuffled >= observed}) / (draws + 1)`: large values speak against the null, so give a statistic
-    such as a held-out AUC or an absolute difference. Where two labels allow at most `draws` + 1 arrangements, all are
-    listed and p is exact. It answers whether a reference axis exists; it does not answer whether a target differs
-    from a neutral one (see `conformal.control_p`).
+    `p = (1 + #{shuffled >= observed}) / (draws + 1)`: large values speak against the null, so give a
+    statistic such as a held-out AUC or an absolute difference. Where two labels allow at most `draws` + 1
+    arrangements, all are listed and p is exact. It answers whether a reference axis exists; it does not
+    answer whether a target differs from a neutral one (see `conformal.control_p`).
 
     Args:
         statistic_fn: Takes labels and gives the statistic, with every fit and selection inside it.
         labels: The label of each row.
-        groups: The cluster of each row, such as its filler; all rows of a cluster carry one label and clusters
-            are shuffled whole. None shuffles rows, which is right only where rows are independent.
+        groups: The cluster of each row, such as its filler; all rows of a cluster carry one label and
+            clusters are shuffled whole. None shuffles rows, which is right only where rows are
+            independent.
         draws: How many shuffles.
         rng: Source of the shuffles.
 
@@ -51,7 +52,8 @@ def permutation_p(
     if listed is not None:
         hits = sum(statistic_fn(arranged[unit_of_row]) >= reached for arranged in listed)
         kind = f"label permutation with refit, all {len(listed)} arrangements of {unit_labels.size} {unit}"
-        return Null(p=hits / len(listed), kind=kind)
+        # A refit that is not deterministic can miss its own value at the observed arrangement.
+        return Null(p=max(hits, 1) / len(listed), kind=kind)
     hits = sum(statistic_fn(rng.permutation(unit_labels)[unit_of_row]) >= reached for _ in range(draws))
     kind = f"label permutation with refit, {draws} shuffles of {unit_labels.size} {unit}"
     return Null(p=(1 + hits) / (draws + 1), kind=kind)
@@ -74,7 +76,7 @@ def _units(
 
 
 def _all_arrangements(labels: Shaped[ndarray, " m"], most: int) -> Shaped[ndarray, "a m"] | None:
-    """Every distinct arrangement of two labels, or None where there are more labels or too many arrangements."""
+    """Every distinct arrangement of two labels, or None where they are too many or have more values."""
     values, counts = np.unique(labels, return_counts=True)
     if values.size != 2 or comb(labels.size, int(counts[1])) > most:
         return None

@@ -34,7 +34,9 @@ def minimum_detectable_effect(
     return standard_error * float(optimize.brentq(lambda ratio: _power(ratio, alpha, df) - power, 0.0, upper))
 
 
-def achieved_power(effect: float, standard_error: float, *, alpha: float = 0.05, df: float | None = None) -> float:
+def achieved_power(
+    effect: float, standard_error: float, *, alpha: float = 0.05, df: float | None = None
+) -> float:
     """Probability that a two-sided test at `alpha` finds a true `effect`.
 
     `P(|T| > critical)` with T normal around effect / standard_error, or noncentral t with `df`.

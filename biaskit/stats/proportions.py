@@ -26,9 +26,10 @@ def wilson(successes: int, n: int, level: float = 0.95) -> Interval:
 
 
 def binomial_band(rate: float, n: int, level: float = 0.95) -> Interval:
-    """Where the observed rate of n independent trials lies, with probability at least `level`, if the true one is `rate`.
+    """Where the observed rate of n independent trials lies if the true one is `rate`.
 
-    The central band of the binomial distribution, divided by n; it judges a false-alarm rate of simulated nulls.
+    The central band of the binomial distribution, divided by n, holding at least `level`; it judges a
+    false-alarm rate of simulated nulls.
 
     Raises:
         ValueError: n is 0 or the rate is not in [0, 1].
