@@ -100,7 +100,7 @@ class LeaceFitter:
         self._mean_x = self._mean_z = torch.zeros(0, dtype=torch.float64)
         self._xx = self._xz = self._zz = torch.zeros(0, dtype=torch.float64)
 
-    def update(self, activations: Float[Tensor, "n d"], concept: Num[Tensor, "n ..."]) -> LeaceFitter:
+    def update(self, activations: Float[Tensor, "n d"], concept: Num[Tensor, "m ..."]) -> LeaceFitter:
         """Take in rows with their concept: labels 0 and 1, a graded label, or one column for each class.
 
         Raises:
@@ -157,7 +157,7 @@ class LeaceFitter:
         self._count += len(x)
 
 
-def fit_leace(activations: Float[Tensor, "n d"], concept: Num[Tensor, "n ..."]) -> Eraser:
+def fit_leace(activations: Float[Tensor, "n d"], concept: Num[Tensor, "m ..."]) -> Eraser:
     """Fit LEACE on rows that are all at hand; see `LeaceFitter`."""
     return LeaceFitter().update(activations, concept).fit()
 

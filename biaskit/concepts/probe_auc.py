@@ -40,7 +40,7 @@ class _Pairs:
     def auc(self, weights: Float[ndarray, "b g"]) -> Float[ndarray, " b"]:
         """AUC with each group counted `weights` times; NaN where a class is missing from the draw."""
         pairs = (weights @ self.positives) * (weights @ self.negatives)
-        wins = np.einsum("bg,gh,bh->b", weights, self.wins, weights)
+        wins = ((weights @ self.wins) * weights).sum(axis=1)
         share: Float[ndarray, " b"] = np.divide(
             wins, pairs, out=np.full(len(weights), np.nan), where=pairs > 0
         )
