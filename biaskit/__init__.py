@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from biaskit.records.probe_set import ControlSet, ProbeSet, ReferencePair, TargetSet
     from biaskit.records.report import Report
     from biaskit.records.site import Site, SiteKind
-    from biaskit.runner import audit
+    from biaskit.runner.audit import audit
     from biaskit.session import Session
 
 __version__ = "0.1.0"
@@ -60,7 +60,7 @@ _HOMES = {
     "biaskit.records.probe_set": ("ControlSet", "ProbeSet", "ReferencePair", "TargetSet"),
     "biaskit.records.report": ("Report",),
     "biaskit.records.site": ("Site", "SiteKind"),
-    "biaskit.runner": ("audit",),
+    "biaskit.runner.audit": ("audit",),
     "biaskit.session": ("Session",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
