@@ -11,7 +11,7 @@ export OMP_NUM_THREADS ?= 1
 .PHONY: audit test slow lint format bench clean
 
 audit: $(VENV)/.text  ## Audit the demo model, offline.
-	$(BIN)/biaskit audit --model demo --concepts food --offline --out $(RUN) --force
+	$(BIN)/biaskit audit --model demo --concepts food --offline --out-dir $(RUN) --force
 
 test: $(VENV)/.dev  ## The default tests: a few minutes on two cores.
 	$(BIN)/python -m pytest -n 2
