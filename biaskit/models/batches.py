@@ -41,7 +41,6 @@ class Batch:
         """Position of each token among those that are not padding; 0 on padding at the front."""
         return (self.attention.long().cumsum(dim=1) - 1).clamp_min(0)
 
-
     def rows_on(self, device: torch.device) -> Rows:
         """Return `rows` where a layer of a model that is spread over several devices runs."""
         if self.rows.index.device == device:

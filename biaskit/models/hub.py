@@ -74,7 +74,9 @@ def _explained(error: Exception, name: str, revision: str | None, *, offline: bo
             fix=f"Check the name at {constants.ENDPOINT}/models, or pass a local folder.",
         )
     if isinstance(error, RevisionNotFoundError):
-        return ModelLoadError(f"'{name}' has no revision '{revision}'.", fix="Name a commit, a tag or a branch.")
+        return ModelLoadError(
+            f"'{name}' has no revision '{revision}'.", fix="Name a commit, a tag or a branch."
+        )
     return _unreachable(error, name, offline=offline)
 
 
@@ -83,7 +85,11 @@ def _unreachable(error: Exception, name: str, *, offline: bool) -> ModelLoadErro
     near = UnknownNameError("model", name, (*cached_names(), "demo")).near
     return ModelLoadError(
         f"'{name}' is not in the cache, and "
-        + ("the network is switched off." if cut_off else f"the hub at {constants.ENDPOINT} cannot be reached."),
+        + (
+            "the network is switched off."
+            if cut_off
+            else f"the hub at {constants.ENDPOINT} cannot be reached."
+        ),
         why=f"In the cache, or built in: {' and '.join(near)}." if near else "",
         fix=_ELSEWHERE,
     )

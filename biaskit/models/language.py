@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from functools import cached_property
 from typing import ClassVar, TypeVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from biaskit.errors import RequestError
@@ -81,6 +82,12 @@ class LanguageAdapter:
         return self._parts.settings
 
     @property
+    def reading(self) -> str:
+        """All that changes an activation beside weights and dtype, as one string for the store's key."""
+        chosen = self.settings.model_dump(include={"prepend_bos", "padding", "chat_template"})
+        return json.dumps(chosen | {"attention": self._network.attention}, sort_keys=True)
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the results should know, one sentence each."""
         return (*self._notes, *self._batcher.notes)
@@ -133,7 +140,7 @@ class LanguageAdapter:
         tokens: Sequence[int] | None = None,
         edits: Mapping[Site, Edit] | None = None,
     ) -> Float[Tensor, "n k"]:
-        """Log-probabilities (nats) of `tokens` (all tokens if None) after each prompt, while `edits` are in force.
+        """Log-probabilities (nats) of `tokens` (all if None) after each prompt, while `edits` are in force.
 
         Raises:
             RequestError: The model has no language-modelling head.
@@ -185,8 +192,9 @@ class LanguageAdapter:
     ) -> tuple[Float[Tensor, " n"], dict[Site, Float[Tensor, "n d"]]]:
         """Log-odds of two groups of next tokens, and their gradient at each site's read position.
 
-        log-odds = logsumexp(logprobs of tokens[0]) - logsumexp(logprobs of tokens[1]), in nats. One forward and
-        one backward pass a batch serve all sites; weights, their flags and the model's mode stay as they were.
+        log-odds = logsumexp(logprobs of tokens[0]) - logsumexp(logprobs of tokens[1]), in nats. One forward
+        and one backward pass a batch serve all sites; weights, their flags and the model's mode stay as they
+        were.
 
         Raises:
             RequestError: `pooling` is neither LAST nor SPAN, a group is empty, or the model has no head.
@@ -289,7 +297,9 @@ def _logprobs(logits: Float[Tensor, "*n v"]) -> Float[Tensor, "*n v"]:
     return logits.float().log_softmax(dim=-1)
 
 
-def _log_odds(logits: Float[Tensor, "b v"], tokens: tuple[Sequence[int], Sequence[int]]) -> Float[Tensor, " b"]:
+def _log_odds(
+    logits: Float[Tensor, "b v"], tokens: tuple[Sequence[int], Sequence[int]]
+) -> Float[Tensor, " b"]:
     logprobs = logits.float().log_softmax(dim=-1)
     positive, negative = (logprobs[:, list(group)].logsumexp(dim=1) for group in tokens)
     return positive - negative

@@ -144,7 +144,9 @@ def find_layout(module: nn.Module, architecture: str, probe: Callable[[], object
 
 
 def _body(module: nn.Module, paths: Paths) -> nn.Module | None:
-    return next((part for part in module.modules() if _has(part, paths.blocks) and _has(part, paths.embed)), None)
+    return next(
+        (part for part in module.modules() if _has(part, paths.blocks) and _has(part, paths.embed)), None
+    )
 
 
 def _has(module: nn.Module, path: str) -> bool:
@@ -180,7 +182,7 @@ def _inferred(module: nn.Module, architecture: str, probe: Callable[[], object])
         )
     name = max(fitting, key=lambda key: len(fitting[key]))
     points: dict[Site, Point] = {}
-    embedding = module.get_input_embeddings() if hasattr(module, "get_input_embeddings") else None
+    embedding = getattr(module, "get_input_embeddings", lambda: None)()
     if isinstance(embedding, nn.Module):
         points[Site(kind=SiteKind.EMBED)] = Point(embedding)
     for layer, block in enumerate(fitting[name]):

@@ -1,4 +1,4 @@
-"""Running a model's forward pass: what it is called with, and how its logits are got where they are wanted."""
+"""Running a model's forward pass: what it is called with, and its logits where they are wanted."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class Network(Protocol):
     module: nn.Module
     has_head: bool
     device: torch.device
+    attention: str
 
     def run(self, batch: Batch) -> None:
         """Run a forward pass for what is captured on the way."""
@@ -45,12 +46,15 @@ class TransformersNetwork:
         module: The model.
         has_head: Whether it gives logits.
         device: Where token ids are put.
+        attention: The attention implementation in use.
     """
 
     def __init__(self, module: nn.Module, architecture: str) -> None:
         self.module: Any = module
+        config: Any = self.module.config
         self.has_head = getattr(module, "get_output_embeddings", lambda: None)() is not None
-        self.device: torch.device = next(self.module.get_input_embeddings().parameters()).device
+        self.device: torch.device = _input_device(self.module)
+        self.attention: str = config._attn_implementation or "eager"  # noqa: SLF001  no public name
         self._takes = frozenset(inspect.signature(module.forward).parameters)
         self._sets_positions = architecture not in _OWN_POSITIONS
         self._head = _MASKED_HEADS.get(architecture, "")
@@ -69,12 +73,12 @@ class TransformersNetwork:
             raise no_head(type(self.module).__name__)
         if "logits_to_keep" in self._takes:
             kept, place = torch.unique(at, return_inverse=True)
-            return _take(self.module(**self._inputs(batch), logits_to_keep=kept).logits, place)
+            return take(self.module(**self._inputs(batch), logits_to_keep=kept).logits, place)
         if hasattr(self.module, self._head):
             hidden = self.module.base_model(**self._inputs(batch)).last_hidden_state
-            logits: Tensor = getattr(self.module, self._head)(_take(hidden, at))
+            logits: Tensor = getattr(self.module, self._head)(take(hidden, at))
             return logits
-        return _take(self.module(**self._inputs(batch)).logits, at)
+        return take(self.module(**self._inputs(batch)).logits, at)
 
     def _inputs(self, batch: Batch) -> dict[str, Any]:
         inputs: dict[str, Any] = {"input_ids": batch.ids}
@@ -86,6 +90,12 @@ class TransformersNetwork:
         if "use_cache" in self._takes:
             inputs["use_cache"] = False
         return inputs
+
+
+def _input_device(module: Any) -> torch.device:
+    weight = next(module.get_input_embeddings().parameters())
+    # Weights that accelerate keeps on disk or in main memory stand on `meta` between forward passes.
+    return torch.device(torch.accelerator.current_accelerator() or "cpu") if weight.is_meta else weight.device
 
 
 def no_head(name: str) -> RequestError:
@@ -105,16 +115,17 @@ def at_rest(module: nn.Module, *, frozen: bool = False) -> Iterator[None]:
     for part in training:
         part.training = False
     for weight in learning:
-        weight.requires_grad_(requires_grad=False)
+        weight.requires_grad_(False)  # noqa: FBT003  torch takes it by position only
     try:
         yield
     finally:
         for part in training:
             part.training = True
         for weight in learning:
-            weight.requires_grad_(requires_grad=True)
+            weight.requires_grad_(True)  # noqa: FBT003  torch takes it by position only
 
 
-def _take(values: Float[Tensor, "b t c"], at: Int[Tensor, "b k"]) -> Float[Tensor, "b k c"]:
+def take(values: Float[Tensor, "b t c"], at: Int[Tensor, "b k"]) -> Float[Tensor, "b k c"]:
+    """Return the values at tokens `at` of each sequence."""
     index = at.to(values.device)[:, :, None].expand(-1, -1, values.shape[-1])
     return values.gather(1, index)

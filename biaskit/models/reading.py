@@ -73,10 +73,12 @@ class Reader:
         self.tokenizer, self.settings, self.encoder, self.limit = tokenizer, settings, encoder, limit
         self.prefix = () if encoder else _prefix(tokenizer, settings)
         self.padding_token = _padding_token(tokenizer)
+        self._special = frozenset(tokenizer.all_special_ids)
         self._continuations: dict[str, tuple[int, ...] | None] = {}
         if settings.chat_template == "yes" and not getattr(tokenizer, "chat_template", None):
             raise RequestError(
-                "The tokenizer has no chat template.", fix="Set chat_template to 'no', or audit the chat model."
+                "The tokenizer has no chat template.",
+                fix="Set chat_template to 'no', or audit the chat model.",
             )
         if encoder and tokenizer.mask_token is None:
             raise RequestError("The encoder's tokenizer has no mask token, so there is no place to read.")
@@ -141,7 +143,9 @@ class Reader:
         fast = bool(self.tokenizer.is_fast)
         out = self.tokenizer(texts, add_special_tokens=self.encoder, return_offsets_mapping=fast)
         ids = [tuple(row) for row in out["input_ids"]]
-        offsets = out["offset_mapping"] if fast else [self._offsets(*pair) for pair in zip(texts, ids, strict=True)]
+        offsets = (
+            out["offset_mapping"] if fast else [self._offsets(*pair) for pair in zip(texts, ids, strict=True)]
+        )
         return list(zip(ids, offsets, strict=True))
 
     def _offsets(self, text: str, ids: tuple[int, ...]) -> list[tuple[int, int]]:
@@ -160,7 +164,12 @@ class Reader:
         return places + [(0, 0)] * (len(ids) - len(places))
 
     def _reading(
-        self, prompt: Prompt, start: int, tokens: tuple[tuple[int, ...], list[tuple[int, int]]], *, masked: bool
+        self,
+        prompt: Prompt,
+        start: int,
+        tokens: tuple[tuple[int, ...], list[tuple[int, int]]],
+        *,
+        masked: bool,
     ) -> Reading:
         ids, offsets = tokens
         begin, end = prompt.span or (0, len(prompt.text))
@@ -170,8 +179,7 @@ class Reader:
         if not inside or (self.limit is not None and len(ids) > self.limit):
             raise self._unreadable(prompt, len(ids))
         last = _last_index(ids, self.tokenizer.mask_token_id) if masked else len(ids) - 1
-        special_ids = set(self.tokenizer.all_special_ids)
-        special = tuple(token in special_ids for token in ids)
+        special = tuple(token in self._special for token in ids)
         words = (inside[0] + len(front), inside[-1] + 1 + len(front))
         return Reading(ids, last, special, words, prompt.span is not None)
 
@@ -183,7 +191,9 @@ class Reader:
                 fix="Shorten it.",
             )
         where = "" if prompt.span is None else f" between characters {prompt.span[0]} and {prompt.span[1]}"
-        return RequestError(f"The prompt '{shown}' holds no token{where}.", fix="Check the text and the span.")
+        return RequestError(
+            f"The prompt '{shown}' holds no token{where}.", fix="Check the text and the span."
+        )
 
 
 def _prefix(tokenizer: Any, settings: Subject) -> tuple[int, ...]:
@@ -193,7 +203,8 @@ def _prefix(tokenizer: Any, settings: Subject) -> tuple[int, ...]:
         return (int(tokenizer.bos_token_id),)
     if settings.prepend_bos == "yes":
         raise RequestError(
-            "The tokenizer has no beginning-of-sequence token to prepend.", fix="Set prepend_bos to 'auto' or 'no'."
+            "The tokenizer has no beginning-of-sequence token to prepend.",
+            fix="Set prepend_bos to 'auto' or 'no'.",
         )
     return ()
 

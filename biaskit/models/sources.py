@@ -64,7 +64,9 @@ def _checked(folder: Path) -> Path:
 
 
 def _no_folder(name: str, path: Path) -> ModelLoadError:
-    siblings = [entry.name for entry in path.parent.iterdir() if entry.is_dir()] if path.parent.is_dir() else []
+    siblings = (
+        [entry.name for entry in path.parent.iterdir() if entry.is_dir()] if path.parent.is_dir() else []
+    )
     near = UnknownNameError("folder", path.name, siblings).near
     return ModelLoadError(
         f"There is no model folder '{name}', and it is not the form of a hub id either.",
