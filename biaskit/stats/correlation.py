@@ -112,7 +112,8 @@ def spearman(
         return Correlation(None, x.size, reason=f"{x.size} pairs have no rank correlation worth the name")
     if first is None or second is None:
         return Correlation(None, x.size, reason="one of the two does not vary")
-    rho = float(np.clip(first @ second, -1, 1))
+    # A perfect order is 1, not 1 less a rounding error.
+    rho = round(float(first @ second), 12)
     null = _order_null(first, second, rng)
     if x.size < 4:
         return Correlation(

@@ -118,9 +118,9 @@ EFFECTS = [(1, 1, 1), (1, 0.2, 1), (0.2, 1, 1), (0, 0, 1)]
 @pytest.mark.parametrize("shape", DESIGNS)
 @pytest.mark.parametrize("effects", EFFECTS)
 def test_default_interval_covers(shape, effects):
-    tables = crossed(np.random.default_rng(1), shape, effects, count=4000)
+    tables = crossed(np.random.default_rng(1), shape, effects, count=2000)
     coverage = np.mean([0.0 in two_way_interval(table) for table in tables])
-    assert coverage >= binomial_band(0.95, 4000, 0.99).low
+    assert coverage >= binomial_band(0.95, 2000, 0.99).low
     # Conservative where there are neither row nor column effects, and not by much elsewhere.
     assert coverage <= (0.99 if effects == (0, 0, 1) else 0.975)
 
