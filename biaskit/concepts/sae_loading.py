@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 try:
     from sae_lens import SAE
-except ImportError as error:
+except ModuleNotFoundError as error:
     raise MissingExtraError("sae-lens", "text") from error
 
 CONFIG_FILE = "cfg.json"
@@ -33,6 +33,8 @@ WEIGHTS_FILE = "sae_weights.safetensors"
 _NOT_BY_ROW = frozenset(
     {"transcoder", "skip_transcoder", "jumprelu_transcoder", "jumprelu_skip_transcoder", "temporal"}
 )
+
+_NORMALISATIONS = frozenset({"none", "expected_average_only_in", "constant_norm_rescale", "layer_norm"})
 
 
 def load_published(
@@ -61,7 +63,7 @@ def load_published(
             fix="Choose a release stored as safetensors, or allow pickles for a source you trust.",
         )
     try:
-        module = _quietly(SAE.from_pretrained, release, sae_id, device=device)
+        module = quietly(SAE.from_pretrained, release, sae_id, device=device)
     except OSError as error:
         raise ModelLoadError(
             f"The sparse autoencoder {release} {sae_id} cannot be reached.",
@@ -87,7 +89,7 @@ def load_folder(path: Path, *, site: Site | None = None, device: str = "cpu") ->
         if not (path / name).is_file():
             raise RequestError(f"There is no {name} in {path}.", fix="Give a folder that sae-lens saved.")
     try:
-        module = _quietly(SAE.load_from_disk, path, device=device)
+        module = quietly(SAE.load_from_disk, path, device=device)
     except (ValueError, KeyError, RuntimeError, TypeError, OSError, json.JSONDecodeError) as error:
         raise RequestError(
             f"The sparse autoencoder in {path} cannot be opened.",
@@ -109,6 +111,11 @@ def wrap(module: Any, name: str, site: Site | None = None) -> SparseAutoencoder:
         raise SparseAutoencoderMismatchError(
             f"{name} is a {config.architecture()}, which does not rebuild one activation at a time.",
             fix="Choose a sparse autoencoder of the residual stream.",
+        )
+    if config.normalize_activations not in _NORMALISATIONS:
+        raise SparseAutoencoderMismatchError(
+            f"{name} asks for '{config.normalize_activations}' inputs and holds no statistics for it.",
+            fix="Fold the normalisation into the weights where it was trained, and save it again.",
         )
     module.eval().requires_grad_(requires_grad=False)
     asked = metadata.model_from_pretrained_kwargs or {}
@@ -143,7 +150,7 @@ def _site(hook_name: str | None, given: Site | None, name: str) -> Site:
     return given
 
 
-def _quietly(load: Any, *args: Any, **settings: Any) -> Any:
+def quietly(load: Any, *args: Any, **settings: Any) -> Any:
     """Call `load` without the warning about model processing, which `Processing` takes care of."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"\s*This SAE has non-empty model_from_pretrained_kwargs")

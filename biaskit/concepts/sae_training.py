@@ -15,7 +15,7 @@ from torch import Tensor
 
 from biaskit.concepts.direction import as_float64
 from biaskit.concepts.processing import expected_norm_scale
-from biaskit.concepts.sae_loading import load_folder
+from biaskit.concepts.sae_loading import load_folder, quietly
 from biaskit.concepts.sparse_autoencoder import SparseAutoencoder
 from biaskit.errors import MissingExtraError, RequestError
 from biaskit.records.site import Site
@@ -25,13 +25,13 @@ try:
         BatchTopKTrainingSAE,
         BatchTopKTrainingSAEConfig,
         LoggingConfig,
-        SAEMetadata,
         SAETrainer,
-        SAETrainerConfig,
         TopKTrainingSAE,
         TopKTrainingSAEConfig,
     )
-except ImportError as error:
+    from sae_lens.config import SAETrainerConfig
+    from sae_lens.saes.sae import SAEMetadata
+except ModuleNotFoundError as error:
     raise MissingExtraError("sae-lens", "text") from error
 
 Architecture = Literal["topk", "batchtopk"]
@@ -121,15 +121,14 @@ def _trainer(
         "batchtopk": (BatchTopKTrainingSAE, BatchTopKTrainingSAEConfig),
     }
     autoencoder, config = classes[settings.architecture]
-    module = autoencoder(
-        config(
-            d_in=rows.shape[1],
-            d_sae=settings.d_sae,
-            k=settings.k,
-            normalize_activations="expected_average_only_in",
-            metadata=metadata,
-        )
+    shape = config(
+        d_in=rows.shape[1],
+        d_sae=settings.d_sae,
+        k=settings.k,
+        normalize_activations="expected_average_only_in",
+        metadata=metadata,
     )
+    module = quietly(autoencoder, shape)
     trainer = SAETrainer(_schedule(settings), module, iter(()))
     trainer.activation_scaler.scaling_factor = expected_norm_scale(rows)
     return trainer

@@ -34,6 +34,9 @@ class SparseAutoencoder:
 
     Rows are raw activations of the model, as biaskit reads them; `encode` applies `processing` and the
     autoencoder's own normalisation. Latents are float32, n x d_sae, in the autoencoder's own units.
+    sae-lens itself applies `constant_norm_rescale`, `layer_norm` and the decoder bias when it encodes.
+    `expected_average_only_in` it does not: the factor is folded into the weights when it trains or loads
+    a release whose factor its catalogue holds, and is unknown otherwise; see `scaled_on`.
 
     Attributes:
         module: The sae-lens inference module; never trained or changed here.
