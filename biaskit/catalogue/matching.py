@@ -85,17 +85,19 @@ def comparisons(
     Args:
         concepts: Sets or targets, as `resolve_target` takes them.
         references: Pairs or poles to compare on; empty for those that each set names itself.
-        folders: The user's folders of probe sets; the folder of a set given by its path comes after them.
+        folders: The user's folders of probe sets. A set given by its path also finds its pair and its
+            controls beside it.
         base: Folder that paths among the names are relative to and must not leave; None: the working folder.
 
     Raises:
         UnknownNameError: A name is not known.
-        CatalogueError: A file cannot be used, or targets, pair and controls do not fit each other.
+        CatalogueError: A file cannot be used; targets, pair and controls do not fit each other; or two of
+            the sets have a name or a target in common, so that a report could not tell them apart.
     """
     named, overrides = _rooted(concepts, base), _rooted(references, base)
-    places = (*folders, *(Path(name).parent for name in named if name.endswith(".toml")))
     found: list[Matched] = []
-    for targets in _merged(resolve_target(name, places) for name in named):
+    for targets, beside in _merged((resolve_target(name, folders), _beside(name)) for name in named):
+        places = (*folders, *beside)
         controls = _as(ControlSet, probe_set(targets.controls, places))
         wanted = (reference_pair(name, places) for name in overrides or targets.references)
         pairs = {pair.name: pair for pair in wanted}
@@ -130,13 +132,35 @@ def _rooted(names: Iterable[str], base: Path | None) -> tuple[str, ...]:
     return tuple(str(inside(base, name)) if name.endswith(".toml") else name for name in names)
 
 
-def _merged(sets: Iterable[TargetSet]) -> tuple[TargetSet, ...]:
-    whole: dict[str, TargetSet] = {}
-    for found in sets:
-        frame = found.model_copy(update={"targets": {}}).digest
-        known = whole.get(frame, found)
-        whole[frame] = known.model_copy(update={"targets": {**known.targets, **found.targets}})
-    return tuple(whole.values())
+def _beside(name: str) -> tuple[Path, ...]:
+    return (Path(name).parent,) if name.endswith(".toml") else ()
+
+
+def _merged(sets: Iterable[tuple[TargetSet, tuple[Path, ...]]]) -> list[tuple[TargetSet, tuple[Path, ...]]]:
+    whole: dict[str, tuple[TargetSet, tuple[Path, ...]]] = {}
+    for found, beside in sets:
+        known, places = whole.get(found.name, (found, ()))
+        if _frame(known) != _frame(found):
+            raise _ambiguous(f"Two different sets are named '{found.name}'.")
+        union = known.model_copy(update={"targets": {**known.targets, **found.targets}})
+        whole[found.name] = union, places + beside
+    seen: set[str] = set()
+    for found, _ in whole.values():
+        for target in found.targets:
+            if target in seen:
+                raise _ambiguous(f"The target '{target}' is in two of the sets.")
+            seen.add(target)
+    return list(whole.values())
+
+
+def _frame(targets: TargetSet) -> str:
+    return targets.model_copy(update={"targets": {}}).digest
+
+
+def _ambiguous(what: str) -> CatalogueError:
+    return CatalogueError(
+        what, why="A report could not tell them apart.", fix="Rename one, or audit them in two runs."
+    )
 
 
 def _fitted(targets: TargetSet, pair: ReferencePair, controls: ControlSet) -> Matched:

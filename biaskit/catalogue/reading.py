@@ -92,8 +92,9 @@ def _record(kind: Kind, path: Path) -> Any:
     except RecursionError as error:
         raise _unusable(kind, path, "It is nested too deeply.") from error
     except ValidationError as error:
-        problems = [_problem(kind, detail, text) for detail in error.errors(include_url=False)]
-        raise _unusable(kind, path, *problems) from error
+        # A list of which every entry is wrong is also reported as empty, which it is not.
+        details = [d for d in error.errors(include_url=False) if d["type"] != "too_short" or not d["input"]]
+        raise _unusable(kind, path, *(_problem(kind, detail, text) for detail in details)) from error
 
 
 def _unusable(kind: Kind, path: Path, *problems: str) -> CatalogueError:
