@@ -22,6 +22,7 @@ _ROLES: Mapping[type, str] = {
     ReferencePair: "reference pair",
     ControlSet: "control set",
 }
+_LISTED: Mapping[type, str] = {TargetSet: "concepts", ReferencePair: "references", ControlSet: "controls"}
 
 
 def resolve_target(name: str, folders: Sequence[str | Path] = ()) -> TargetSet:
@@ -110,7 +111,7 @@ def _as(wanted: type[S], found: AnyProbeSet) -> S:
         return found
     raise CatalogueError(
         f"'{found.name}' is a {_ROLES[type(found)]}; a {_ROLES[wanted]} is needed here.",
-        fix=f"`biaskit list probes` tells which ones are {_ROLES[wanted]}s.",
+        fix=f"See `biaskit list {_LISTED[wanted]}`.",
     )
 
 

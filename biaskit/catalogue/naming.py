@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from biaskit.records.audit_spec import AuditSpec
 
+_LISTED = {"reference pair": "references", "control set": "controls"}
+
 
 def probe_sets(folders: Sequence[str | Path] = ()) -> dict[str, Origin]:
     """Return every probe set that can be named, sorted by name; nothing is read yet.
@@ -86,7 +88,8 @@ def usable(folders: Sequence[str | Path]) -> Iterator[AnyProbeSet]:
 def unknown(kind: str, name: str, folders: Sequence[str | Path]) -> UnknownNameError:
     """Return the error for a name that nothing has, with near names over sets, targets and poles."""
     known = {*probe_sets(folders), *_inner(usable(folders), full="/" in name)}
-    fix = "See `biaskit list probes`, or give the path of a .toml file."
+    listed = _LISTED.get(kind, "concepts")
+    fix = f"See `biaskit list {listed}`, or give the path of a .toml file."
     return UnknownNameError(kind, name, known, fix=fix)
 
 

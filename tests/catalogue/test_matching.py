@@ -53,7 +53,7 @@ def test_a_typo_gets_near_names_over_sets_targets_and_poles(name, near):
     with pytest.raises(UnknownNameError) as caught:
         resolve_target(name)
     assert near in caught.value.near
-    assert "biaskit list probes" in caught.value.fix
+    assert "biaskit list concepts" in caught.value.fix
 
 
 def test_a_known_set_with_an_unknown_target():
