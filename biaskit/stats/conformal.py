@@ -6,7 +6,7 @@ from itertools import combinations
 from math import comb
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float, Int
 from numpy import ndarray
 
 from biaskit.records.estimate import Null
@@ -88,8 +88,20 @@ def _drawn_hits(
     hits = 0
     step = max(1, _CHUNK // pool.size)
     for start in range(0, draws, step):
-        keys = rng.random((min(step, draws - start), pool.size))
-        drawn = np.argpartition(keys, size - 1, axis=1)[:, :size]
-        far: Bool[ndarray, " b"] = abs(pool[drawn].sum(axis=1)) >= reached
-        hits += int(np.count_nonzero(far))
+        drawn = _handfuls(pool.size, size, min(step, draws - start), rng)
+        hits += int(np.count_nonzero(abs(pool[drawn].sum(axis=1)) >= reached))
     return hits
+
+
+def _handfuls(n: int, size: int, count: int, rng: np.random.Generator) -> Int[ndarray, "count size"]:
+    """Draw `size` of n without replacement, `count` times."""
+    if size * (size - 1) > 2 * n:
+        return np.argpartition(rng.random((count, n)), size - 1, axis=1)[:, :size]
+    # Drawing again where a number came twice is several times faster, while repeats are not the rule.
+    picks = rng.integers(n, size=(count, size))
+    again = np.arange(count)
+    while again.size:
+        ordered = np.sort(picks[again], axis=1)
+        again = again[(ordered[:, 1:] == ordered[:, :-1]).any(axis=1)]
+        picks[again] = rng.integers(n, size=(again.size, size))
+    return picks

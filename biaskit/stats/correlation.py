@@ -192,22 +192,27 @@ def split_half(
     """Split-half reliability of target scores over templates.
 
     Templates are cut in two at random, `splits` times; r is the mean Pearson correlation over targets of
-    the two half scores, and the reliability of the whole is `2 r / (1 + r)` (Spearman 1910, Brown 1910).
-    A target without a value in one half is left out of that split. Below 0.7 a ranking of targets is not
-    to be trusted.
+    the two half scores, and the reliability of the whole is `2 r / (1 + |r|)` (Spearman 1910, Brown 1910;
+    the formula is theirs for r >= 0 and stays above -1 below it). A target without a value in one half is
+    left out of that split. Below 0.7 a ranking of targets is not to be trusted.
 
     Args:
         cells: Targets x templates; NaN where a cell is missing. Average over fillers first.
         rng: Source of the splits.
         splits: How many.
         level: Confidence level of the interval over targets.
+
+    Raises:
+        ValueError: A cell is infinite.
     """
+    if np.isinf(cells).any():
+        raise ValueError("a cell is infinite; a missing cell is NaN")
     targets, templates = cells.shape
     if targets < 3 or templates < 2:
         return Reliability(None, targets, 0, reason="split halves need three targets and two templates")
     found = [_half_correlation(cells, rng.permutation(templates)) for _ in range(splits)]
     defined = [r for r in found if r is not None]
-    if not defined or np.mean(defined) <= -1:
+    if not defined:
         return Reliability(
             None, targets, len(defined), reason="the scores of a half do not vary over targets"
         )
@@ -216,7 +221,7 @@ def split_half(
         reason = "an interval needs four targets"
         return Reliability(_spearman_brown(r), targets, len(defined), reason=reason)
     half = stats.norm.ppf((1 + level) / 2) / np.sqrt(targets - 3)
-    z = np.arctanh(min(r, 1 - 1e-12))
+    z = np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12))
     interval = Interval(
         low=_spearman_brown(np.tanh(z - half)),
         high=_spearman_brown(np.tanh(z + half)),
@@ -232,10 +237,10 @@ def _check(x: Float[ndarray, " n"], y: Float[ndarray, " n"]) -> None:
 
 
 def _standard(values: Float[ndarray, " n"]) -> Float[ndarray, " n"] | None:
-    """Centred, of unit length; None where constant."""
-    if values.size == 0 or np.ptp(values) == 0:
+    """Centred, of unit length; None where constant up to rounding."""
+    if values.size == 0 or np.ptp(values) <= _TIE * abs(values).max():
         return None
-    centred = values.astype(float) - values.mean()
+    centred = values.astype(float) - values.mean(dtype=float)
     return np.asarray(centred / np.linalg.norm(centred))
 
 
@@ -296,4 +301,4 @@ def _half_correlation(cells: Float[ndarray, "t g"], order: Int[ndarray, " g"]) -
 
 
 def _spearman_brown(r: float) -> float:
-    return float(2 * r / (1 + r))
+    return float(2 * r / (1 + abs(r)))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from biaskit.stats.conformal import control_p, smallest_control_p
+from biaskit.stats.conformal import _handfuls, control_p, smallest_control_p
 from biaskit.stats.proportions import binomial_band
 
 
@@ -50,7 +50,9 @@ def test_large_pools_are_drawn_in_parts(rng):
     assert control_p(np.full(5, 9.0), rng.normal(size=3000), rng=rng, draws=1500).p == pytest.approx(1 / 1501)
 
 
-@pytest.mark.parametrize(("fillers", "controls", "draws"), [(1, 39, 9999), (2, 20, 9999), (10, 100, 199)])
+@pytest.mark.parametrize(
+    ("fillers", "controls", "draws"), [(1, 39, 9999), (2, 20, 9999), (10, 100, 199), (20, 40, 199)]
+)
 def test_p_is_uniform_when_the_target_is_neutral(rng, fillers, controls, draws):
     """For discrete p: P(p <= k / m) = k / m at every attainable level, here at three of them and over all."""
     pools = rng.exponential(size=(600, fillers + controls))
@@ -79,6 +81,18 @@ def test_fillers_that_share_an_accident_reject_too_often(rng):
     """The stated limit: ten copies of one neutral noun are one noun, not ten."""
     p = [control_p(np.full(10, rng.normal()), rng.normal(size=60), rng=rng, draws=199).p for _ in range(200)]
     assert np.mean(np.array(p) <= 0.05) > 0.3
+
+
+@pytest.mark.parametrize(("n", "size"), [(6, 3), (30, 7), (12, 11)])
+def test_handfuls_are_distinct_and_every_one_equally_likely(rng, n, size):
+    drawn = np.sort(_handfuls(n, size, 20_000, rng), axis=1)
+    assert (np.diff(drawn, axis=1) > 0).all()
+    shares = np.bincount(drawn.ravel(), minlength=n) / 20_000
+    assert shares == pytest.approx(np.full(n, size / n), abs=0.02)
+    if n == 6:
+        _, counts = np.unique(drawn, axis=0, return_counts=True)
+        assert stats.chisquare(counts).pvalue > 0.001
+        assert counts.size == 20
 
 
 def test_ties_count_as_reached(rng):

@@ -187,11 +187,18 @@ def test_split_half_of_noise_is_near_zero_and_of_copies_is_one(rng):
     assert split_half(np.tile(rng.normal(size=(12, 1)), 6), rng=rng).value == pytest.approx(1.0)
 
 
+def test_split_half_of_opposites_stays_above_minus_one(rng):
+    score = rng.normal(size=(20, 1))
+    assert -1 <= split_half(np.hstack([score, -score]), rng=rng).value < -0.99
+
+
 def test_split_half_bears_missing_cells_and_says_when_it_cannot_be(rng):
     cells = np.tile(rng.normal(size=(20, 1)), 6) + 0.1 * rng.normal(size=(20, 6))
     cells[rng.random(cells.shape) < 0.2] = np.nan
     assert split_half(cells, rng=rng).value > 0.95
-    assert split_half(np.ones((5, 4)), rng=rng).reason
+    assert split_half(np.full((5, 7), 0.1), rng=rng).value is None
+    with pytest.raises(ValueError, match="infinite"):
+        split_half(np.full((5, 4), np.inf), rng=rng)
     assert split_half(rng.normal(size=(2, 4)), rng=rng).reason
     assert split_half(rng.normal(size=(5, 1)), rng=rng).value is None
     assert "four targets" in split_half(rng.normal(size=(3, 1)) + np.zeros((3, 4)), rng=rng).reason
