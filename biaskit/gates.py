@@ -218,7 +218,9 @@ def _waive(verdict: Verdict, waivers: Sequence[Waiver], today: date) -> Verdict:
     for waiver in waivers:
         if waiver.gate == verdict.gate and today <= waiver.until:
             note = f"Waived until {waiver.until} by {waiver.approved_by}: {waiver.reason}."
-            return verdict.model_copy(update={"outcome": Outcome.WAIVED, "reason": f"{verdict.reason} {note}"})
+            return verdict.model_copy(
+                update={"outcome": Outcome.WAIVED, "reason": f"{verdict.reason} {note}"}
+            )
         if waiver.gate == verdict.gate:
             note = f"Its waiver ended on {waiver.until}."
             verdict = verdict.model_copy(update={"reason": f"{verdict.reason} {note}"})

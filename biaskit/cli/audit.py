@@ -1,0 +1,115 @@
+"""`biaskit audit`: run the analyzers on a model, write the run folder, apply the gates."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+from platformdirs import user_cache_path
+
+from biaskit import gates
+from biaskit.cli import options, tell
+from biaskit.cli.progress import reporter
+from biaskit.cli.shown import console, show
+from biaskit.errors import RequestError
+from biaskit.reporting.folder import REPORT, folder_name
+from biaskit.runner.audit import perform
+from biaskit.runner.request import Options, parse_value, request
+
+if TYPE_CHECKING:
+    from biaskit.runner.run import Run
+
+RUNS = Path("biaskit-runs")
+
+
+@click.command()
+@options.option("--model", help="Hub id, local folder, organism:NAME, or demo.")
+@options.option(
+    "--concepts", multiple=True, help="What to audit: food, or occupations/nurse; commas or repeated."
+)
+@options.option("--references", multiple=True, help="Reference pairs; by default those the concepts name.")
+@options.option("-c", "--config", help="An audit: its name or the path of its TOML file.")
+@options.option(
+    "--analyzers", multiple=True, help="Which analyzers; default: those of the audit, else biaslens."
+)
+@click.option("-A", "settings", multiple=True, metavar="KEY=VALUE", help="A setting of the analyzers.")
+@click.option("--set", "changes", multiple=True, metavar="PATH=VALUE", help="Any field of the audit.")
+@options.option("--seed", type=click.IntRange(min=0), help="Seed of all resampling.  [default: 0]")
+@options.option("--device", help="cpu, cuda, cuda:1, mps, auto or balanced.  [default: auto]")
+@options.option("--dtype", help="float32, bfloat16, float16 or auto.  [default: float32]")
+@options.option("--revision", help="Commit, tag or branch on the hub.")
+@options.option("--batch-size", type=click.IntRange(min=1), help="Sequences run at once.  [default: 64]")
+@options.option(
+    "--out-dir", "--out", type=options.FOLDER, help="Run folder.  [default: a new one in biaskit-runs]"
+)
+@click.option("--force", is_flag=True, help="Replace the run that stands in --out-dir.")
+@options.probes
+@options.option("--offline", is_flag=True, help="Make any attempt to reach the network an error.")
+@options.option("--no-cache", is_flag=True, help="Keep activations in memory only.")
+@options.option(
+    "--limit", type=click.IntRange(min=2), help="Use at most N templates and fillers; nothing is decided."
+)
+@options.fail_on
+@click.option("-q", "--quiet", is_flag=True, help="Only the last line.")
+@click.option("-v", "--verbose", is_flag=True, help="Also what the analyzers chose by themselves.")
+@options.debug
+def audit(**flags: Any) -> int:
+    """Audit a model and write a run folder."""
+    _free(flags["out_dir"], force=flags["force"])
+    with reporter(quiet=flags["quiet"]) as progress:
+        asked = request(
+            flags["model"],
+            flags["concepts"],
+            flags["references"],
+            flags["config"],
+            _options(flags) | Options(progress=progress),
+        )
+        run = perform(asked)
+    _save(run, flags["out_dir"])
+    show(run, run.folder, quiet=flags["quiet"], verbose=flags["verbose"])
+    if isinstance(run.failure, Exception):
+        tell(run.failure)
+        _trace(run.failure)
+    return gates.exit_code(run, gates.FailOn(flags["fail_on"]))
+
+
+def _options(flags: dict[str, Any]) -> Options:
+    same = ("analyzers", "seed", "device", "dtype", "revision", "batch_size", "probes", "offline", "limit")
+    cache = None if flags["no_cache"] else user_cache_path("biaskit") / "activations"
+    given = {
+        "settings": options.pairs(flags["settings"], "-A", parse_value),
+        "changes": options.pairs(flags["changes"], "--set", parse_value),
+        "cache": cache,
+        "command": shlex.join(["biaskit", *sys.argv[1:]]),
+    }
+    return cast("Options", {key: flags[key] for key in same} | given)
+
+
+def _free(folder: Path | None, *, force: bool) -> None:
+    """Refuse to write over another run before any work is done."""
+    if folder is not None and not force and (folder / REPORT).exists():
+        raise RequestError(
+            f"There is a run in '{folder}' already.", fix="Give another --out-dir, or --force to replace it."
+        )
+
+
+def _save(run: Run, folder: Path | None) -> None:
+    """Write the run folder; where that fails, write it to a temporary place rather than lose it."""
+    target = folder or RUNS / folder_name(run)
+    try:
+        run.save(target)
+    except OSError as error:
+        rescued = run.save(Path(tempfile.mkdtemp(prefix="biaskit-run-")))
+        console(stderr=True).print(
+            f"The run could not be written to {target} ({error}); it is in {rescued}.", markup=False
+        )
+
+
+def _trace(failure: Exception) -> None:
+    if "--debug" in sys.argv:
+        traceback.print_exception(failure)

@@ -1,0 +1,83 @@
+"""`biaskit validate`: check probe sets and audits before a run does."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from biaskit import analyzers, catalogue, gates
+from biaskit.cli import options, tell
+from biaskit.cli.shown import line
+from biaskit.errors import BiaskitError, NothingAuditedError, RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True, metavar="PATH...")
+@options.probes
+@options.debug
+def validate(names: tuple[str, ...], probes: Path | None) -> int:
+    """Check TOML files, folders of them, or names: probe sets and audits."""
+    folders = (probes,) if probes else ()
+    files = [file for name in names for file in _files(name, folders)]
+    if not files:
+        raise NothingAuditedError(
+            "There is no .toml file there.", fix="Give a file, a folder of files, or a name."
+        )
+    failed = [file for file in files if not _valid(file, folders)]
+    line(f"{len(files) - len(failed)} of {len(files)} can be used")
+    return RequestError.exit_code if failed else 0
+
+
+def _files(name: str, folders: tuple[Path, ...]) -> Iterator[Path]:
+    path = Path(name)
+    if path.is_dir():
+        yield from sorted(path.rglob("*.toml"))
+    elif name.endswith(".toml") or path.is_file():
+        yield path
+    elif name in catalogue.audit_specs():
+        yield catalogue.audit_path(name)
+    else:
+        known = catalogue.probe_sets(folders)
+        if name not in known:
+            catalogue.probe_set(name, folders)  # says which names are near
+        yield known[name].path
+
+
+def _valid(path: Path, folders: tuple[Path, ...]) -> bool:
+    try:
+        what = _audit(path, folders) if _is_audit(path) else _probe_set(path)
+    except BiaskitError as error:
+        tell(error)
+        return False
+    line(f"ok  {path}  {what}")
+    return True
+
+
+def _is_audit(path: Path) -> bool:
+    try:
+        return "kind" not in tomllib.loads(path.read_text(encoding="utf-8")) and path.parent.name != "probes"
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return False
+
+
+def _probe_set(path: Path) -> str:
+    one = catalogue.read_probe_set(path)
+    return f"{one.kind} {one.name}, sha256 {one.digest[:12]}"
+
+
+def _audit(path: Path, folders: tuple[Path, ...]) -> str:
+    spec = catalogue.read_audit_spec(path)
+    for analyzer in spec.analyzers:
+        analyzers.find(analyzer.name)
+    for gate in spec.gates:
+        gates.check(gate)
+    compared = catalogue.comparisons(spec.concepts, spec.references, folders=folders, base=path.parent)
+    return (
+        f"audit {spec.name}, {len(compared)} comparisons, {len(spec.gates)} gates, sha256 {spec.digest[:12]}"
+    )

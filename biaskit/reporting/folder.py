@@ -1,0 +1,109 @@
+"""A run on disk: report.json (canonical), report.html, evidence/*.jsonl; written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import ValidationError
+
+from biaskit.errors import RequestError
+from biaskit.records.report import Report
+from biaskit.reporting import page
+
+if TYPE_CHECKING:
+    from biaskit.records.finding import Finding
+
+R = TypeVar("R", bound=Report)
+
+REPORT = "report.json"
+
+
+def write(report: Report, folder: Path) -> None:
+    """Write a run folder; each file appears under its name only when it is whole.
+
+    Files: `report.json`, `report.html`, and one `evidence/<metric>.jsonl` a metric, each line one
+    example with what it is about and how much it moves the number, in the estimate's unit.
+    """
+    for name, lines in evidence(report).items():
+        write_file(folder / "evidence" / f"{name}.jsonl", lines)
+    write_file(folder / "report.html", page.render(report))
+    write_file(folder / REPORT, to_json(report))
+
+
+def read(path: Path, kind: type[R]) -> R:
+    """Read a report from a run folder or from its `report.json`.
+
+    Raises:
+        RequestError: There is no report, or it cannot be understood.
+    """
+    file = path / REPORT if path.is_dir() else path
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RequestError(
+            f"There is no report at '{path}'.", why=str(error), fix="Give a run folder or its report.json."
+        ) from error
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError as error:
+        raise RequestError(
+            f"'{file}' is not a report that this version reads.", why=first_problem(error)
+        ) from error
+
+
+def to_json(report: Report) -> str:
+    """Return the canonical JSON: keys in the order of the schema, two spaces, one newline at the end."""
+    return report.model_dump_json(indent=2) + "\n"
+
+
+def evidence(report: Report) -> dict[str, str]:
+    """Return the evidence rows of each metric as JSON lines."""
+    lines: dict[str, list[str]] = {}
+    for finding in report.findings():
+        for row in finding.evidence:
+            content = json.dumps(_about(finding) | row.model_dump(mode="json"), ensure_ascii=False)
+            lines.setdefault(finding.metric, []).append(content)
+    return {metric: "\n".join(rows) + "\n" for metric, rows in lines.items()}
+
+
+def _about(finding: Finding) -> dict[str, object]:
+    return {
+        "concepts": finding.concepts,
+        "references": finding.references,
+        "group": finding.group,
+        "site": str(finding.site) if finding.site else None,
+        "unit": finding.estimate.unit,
+    }
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a text file under a temporary name and rename it, so that a killed run leaves no half file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def folder_name(report: Report) -> str:
+    """Return the usual name of a run's folder: model, concepts and a short id."""
+    concepts = "-".join(report.spec.concepts[:3]) + ("-and-more" if len(report.spec.concepts) > 3 else "")
+    words = "-".join(part for part in (report.subject.name, concepts, report.run.id[:8]) if part)
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", words).strip(".-")[:120]
+
+
+def first_problem(error: ValidationError) -> str:
+    """Say the first thing pydantic found, with the place it stands at."""
+    problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = ".".join(str(part) for part in problem["loc"])
+    return f"{place}: {problem['msg']}" if place else problem["msg"]

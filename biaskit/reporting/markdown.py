@@ -1,0 +1,86 @@
+"""A report as Markdown, for a pull request or a job summary."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from biaskit.reporting import view, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from biaskit.records.report import Report
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~@:])")
+
+
+def render(report: Report) -> str:
+    """Return conflicts, the verdict line, one table a comparison, gates, and what was not measured."""
+    subject = report.subject
+    blocks = [
+        f"# biaskit: {escape(subject.name)}",
+        *(f"> **Conflict.** {escape(conflict)}" for conflict in report.conflicts),
+        f"**{escape(view.headline(report))}**",
+        escape(
+            f"{subject.source}, {subject.architecture}, sha256 {subject.fingerprint[:12]}, "
+            f"{report.run.started_at:%Y-%m-%d}, seed {report.spec.seed}, "
+            f"run {words.STATUS_WORDS[report.run.status]}"
+        ),
+        *(_panel(panel) for panel in view.panels(report)),
+        _gates(report),
+        _list("Not measured", report.not_measured),
+        _list("Limits", [line for analysis in report.analyses for line in analysis.limitations]),
+        _reproduce(report),
+    ]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def escape(text: str) -> str:
+    """Make a text inert in Markdown: no markup, no link, no mention, no HTML, one line."""
+    return _SPECIAL.sub(lambda found: f"&#{ord(found[1])};", words.plain(text))
+
+
+def _panel(panel: view.Panel) -> str:
+    heading = f"## {escape(words.pair(panel.references))}"
+    if panel.group:
+        heading += f", {escape(panel.group)}"
+    head = ("target", "layer", "inside", "chance", "behaviour", "left after erasing", "verdict")
+    return f"{heading}\n\n{_table(head, (_cells(row, panel.main) for row in panel.rows))}"
+
+
+def _cells(row: view.Row, main: str) -> tuple[str, ...]:
+    score, behaviour, erasure = (row.estimate(part) for part in (main, "behaviour", "erasure"))
+    outcome = row.outcome
+    return (
+        row.target,
+        row.layer,
+        words.whole(score) if score else "",
+        words.chance(score) if score else "",
+        words.whole(behaviour) if behaviour else "",
+        words.number(erasure.value, erasure.unit) if erasure else "",
+        words.OUTCOME_WORDS[outcome] if outcome else "",
+    )
+
+
+def _gates(report: Report) -> str:
+    rows = [(one.gate, words.OUTCOME_WORDS[one.outcome], one.concept, one.reason) for one in report.verdicts]
+    return f"## Gates\n\n{_table(('gate', 'verdict', 'target', 'why'), rows)}" if rows else ""
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head)]
+    body = [[escape(cell) for cell in row] for row in rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (*lines, *body))
+
+
+def _list(heading: str, lines: Iterable[str]) -> str:
+    body = "\n".join(f"- {escape(line)}" for line in lines)
+    return f"## {heading}\n\n{body}" if body else ""
+
+
+def _reproduce(report: Report) -> str:
+    if not report.run.command:
+        return ""
+    indented = f"    {words.plain(report.run.command)}"
+    return f"## Reproduce\n\n{indented}"

@@ -1,0 +1,249 @@
+"""A report as one self-contained page: no script, nothing remote, every text escaped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from biaskit.records.estimate import Unit
+from biaskit.records.report import Outcome
+from biaskit.reporting import plots, view, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from biaskit.records.estimate import Estimate
+    from biaskit.records.finding import Finding
+    from biaskit.records.report import Report
+
+_HERE = Path(__file__).parent
+_MOST_EVIDENCE, _ROWS_EACH, _MOST_NUMBERS = 2400, 10, 1200
+_SHARE = plots.Scale(0.0, 1.0)
+_BAND = 1.96
+_MAIN = frozenset({"score", "paper", "behaviour", "erasure"})
+
+MARKS = {Outcome.PASS: "✓", Outcome.FAIL: "✕", Outcome.UNDECIDED: "?", Outcome.WAIVED: "⦸"}
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """A panel with what its plots need.
+
+    Attributes:
+        panel: The comparison.
+        anchor: Where the page jumps to.
+        scale: The axis of the numbers inside.
+        outside: The common axis of inside and behaviour.
+        band: Ends of the control band, or None.
+        limits: Limits of the gates that judge the panel's main number.
+        charts: One layer profile a target.
+        checks: The remaining numbers, one column a metric.
+        axes: The numbers on other axes, one column an axis.
+    """
+
+    panel: view.Panel
+    anchor: str
+    scale: plots.Scale
+    outside: plots.Scale
+    band: tuple[float, float] | None
+    limits: tuple[float, ...]
+    charts: tuple[Chart, ...]
+    checks: tuple[str, ...]
+    axes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """The layer profile of one target.
+
+    Attributes:
+        target: The target.
+        frame: Where layers and values stand.
+        line: Path through the scores.
+        ribbon: Path around the intervals.
+        chosen: The layer of the reported score and its value, or None.
+        words: The same in words.
+    """
+
+    target: str
+    frame: plots.Frame
+    line: str
+    ribbon: str
+    chosen: tuple[int, float] | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """The rows that move one number most.
+
+    Attributes:
+        finding: The number.
+        rows: At most ten examples, the strongest first.
+        scale: The common axis of their contributions.
+    """
+
+    finding: Finding
+    rows: Sequence[Any]
+    scale: plots.Scale
+
+
+def render(report: Report) -> str:
+    """Return the whole page."""
+    return _environment().get_template("report.html.jinja").render(_content(report))
+
+
+def render_fragment(report: Report) -> str:
+    """Return what a notebook shows: conflicts, the verdict line and the forest plots, styles scoped."""
+    return _environment().get_template("fragment.html.jinja").render(_content(report))
+
+
+def _content(report: Report) -> dict[str, Any]:
+    panels = view.panels(report)
+    examples = tuple(_examples(report))
+    unpaired = view.unpaired(report)
+    return {
+        "report": report,
+        "tone": view.tone(report),
+        "headline": view.headline(report),
+        "forests": tuple(_forest(report, panel, count) for count, panel in enumerate(panels, 1)),
+        "examples": examples,
+        "more_examples": sum(bool(finding.evidence) for finding in report.findings()) - len(examples),
+        "unpaired": unpaired[:_MOST_NUMBERS],
+        "more_numbers": len(unpaired) - _MOST_NUMBERS,
+        "targets": list(dict.fromkeys(row.target for panel in panels for row in panel.rows)),
+        "pairs": list(dict.fromkeys(words.pair(panel.references) for panel in panels)),
+        "verdicts": sorted(
+            report.verdicts, key=lambda one: (one.advisory, list(MARKS).index(one.outcome) != 1)
+        ),
+        "gates": {gate.id: gate for gate in report.spec.gates},
+    }
+
+
+def _forest(report: Report, panel: view.Panel, count: int) -> Forest:
+    main = [row.estimate(panel.main) for row in panel.rows]
+    behaviour = [row.estimate("behaviour") for row in panel.rows]
+    limits = tuple(_limits(report, panel))
+    spread = panel.control_sd
+    band = (-_BAND * spread, _BAND * spread) if spread is not None else None
+    inside = [value for estimate in main for value in plots.extent(estimate)]
+    around = [value for estimate in behaviour for value in plots.extent(estimate)]
+    parts = list(dict.fromkeys(part for row in panel.rows for part in row.findings if part not in _MAIN))
+    axes = tuple(part for part in parts if part.startswith("axis_"))
+    return Forest(
+        panel=panel,
+        anchor=f"comparison-{count}",
+        scale=plots.symmetric((*inside, *limits, *(band or ()))),
+        outside=plots.symmetric((*inside, *around)),
+        band=band,
+        limits=limits,
+        charts=tuple(_charts(panel)),
+        checks=tuple(part for part in parts if part not in axes),
+        axes=axes,
+    )
+
+
+def _limits(report: Report, panel: view.Panel) -> Iterator[float]:
+    """Yield the limits of the gates that judged this panel."""
+    judged = {verdict.gate for row in panel.rows for verdict in row.verdicts}
+    for gate in report.spec.gates:
+        if gate.id in judged and gate.metric.endswith(f".{panel.main}"):
+            yield from () if gate.at_least is None else (gate.at_least,)
+            yield from () if gate.at_most is None else (-gate.at_most, gate.at_most)
+
+
+def _charts(panel: view.Panel) -> Iterator[Chart]:
+    rows = [row for row in panel.rows if len(row.profile) > 1]
+    values = [value for row in rows for finding in row.profile for value in plots.extent(finding.estimate)]
+    scale = plots.symmetric(values)
+    for row in rows:
+        frame = plots.Frame(38, 232, 12, 96, scale.low, scale.high, len(row.profile))
+        yield _chart(row, panel, frame)
+
+
+def _chart(row: view.Row, panel: view.Panel, frame: plots.Frame) -> Chart:
+    known = [(index, one.estimate) for index, one in enumerate(row.profile) if one.estimate.value is not None]
+    middle = [(index, estimate.value or 0.0) for index, estimate in known]
+    ends = [(index, one.interval.low, one.interval.high) for index, one in known if one.interval]
+    at = {str(one.site.layer) if one.site else "": index for index, one in enumerate(row.profile)}
+    chosen = next(((index, value) for index, value in middle if index == at.get(row.layer)), None)
+    said = ", ".join(words.number(value, panel.unit) for _, value in middle)
+    return Chart(row.target, frame, frame.line(middle), frame.ribbon(ends), chosen, f"{row.target}: {said}")
+
+
+def _examples(report: Report) -> Iterator[Examples]:
+    """Yield the strongest examples of each number, headlines first, until the page is full."""
+    left = _MOST_EVIDENCE
+    findings = [finding for finding in report.findings() if finding.evidence]
+    for finding in sorted(findings, key=lambda one: not one.headline):
+        rows = sorted(finding.evidence, key=lambda one: -abs(one.value))[:_ROWS_EACH]
+        left -= len(rows)
+        if left < 0:
+            return
+        yield Examples(finding, rows, plots.symmetric(row.value for row in rows))
+
+
+def agreement(row: view.Row, main: str) -> str:
+    """Say whether inside and behaviour lean the same way, by their intervals."""
+    signs = [_sign(row.estimate(part)) for part in (main, "behaviour")]
+    if None in signs:
+        return ""
+    if 0 in signs:
+        return "too close to zero to compare" if signs != [0, 0] else "both near zero"
+    return "same sign" if signs[0] == signs[1] else "opposite signs"
+
+
+def _sign(estimate: Estimate | None) -> int | None:
+    if estimate is None or estimate.value is None or estimate.interval is None:
+        return None
+    return (estimate.interval.low > 0) - (estimate.interval.high < 0)
+
+
+def is_seen(estimate: Estimate) -> bool:
+    """Tell whether a number stands out from its null at 0.05; True where it has none."""
+    null = estimate.null
+    return null is None or (null.p if null.adjusted is None else null.adjusted) <= 0.05
+
+
+def marked(text: str, filler: str) -> tuple[str, str, str]:
+    """Split a text around the last place of its filler, to set it off."""
+    before, found, after = text.rpartition(filler) if filler else ("", "", text)
+    return before, found, after
+
+
+def _inert(value: Any) -> Any:
+    return words.plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        finalize=_inert,
+    )
+    made.filters |= {"number": words.number, "interval": words.interval, "chance": words.chance}
+    made.filters |= {"whole": words.whole, "pair": words.pair, "unit_name": words.unit_name}
+    made.filters |= {"metric": words.metric, "duration": words.duration, "agreement": agreement}
+    made.filters |= {"is_seen": is_seen}
+    made.globals |= {
+        "Unit": Unit,
+        "share": _SHARE,
+        "ticks": plots.ticks,
+        "marked": marked,
+        "marks": MARKS,
+        "outcome_words": words.OUTCOME_WORDS,
+        "status_words": words.STATUS_WORDS,
+        "glossary": words.GLOSSARY,
+        # The one text that is not escaped: the package's own style sheet.
+        "style": Markup((_HERE / "report.css").read_text(encoding="utf-8")),
+    }
+    return made

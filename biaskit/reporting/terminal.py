@@ -1,0 +1,142 @@
+"""A report as a table for a terminal."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from biaskit.records.report import Outcome, Status
+from biaskit.reporting import view, words
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import RenderableType
+
+    from biaskit.records.estimate import Estimate
+    from biaskit.records.report import Report
+
+_STYLES = {
+    Outcome.PASS: "green",
+    Outcome.FAIL: "bold red",
+    Outcome.UNDECIDED: "yellow",
+    Outcome.WAIVED: "cyan",
+}
+_MARKS = {
+    Outcome.PASS: "pass",
+    Outcome.FAIL: "FAIL",
+    Outcome.UNDECIDED: "undecided",
+    Outcome.WAIVED: "waived",
+}
+
+
+def render(report: Report, folder: Path | None = None) -> RenderableType:
+    """Return what the terminal shows of a report: conflicts, one table a comparison, the verdict line."""
+    parts: list[RenderableType] = [_title(report)]
+    parts += [
+        Text.assemble(("! ", "bold red"), (words.plain(conflict), "red")) for conflict in report.conflicts
+    ]
+    parts += [Padding(_panel(panel), (1, 0, 0, 0)) for panel in view.panels(report)]
+    parts += [_unpaired(report)] if view.unpaired(report) else []
+    parts += [Text(f"not measured: {words.plain(line)}", style="dim") for line in report.not_measured]
+    undecided = [verdict for verdict in report.verdicts if verdict.outcome is Outcome.UNDECIDED]
+    parts += [
+        Text(f"undecided: {words.plain(verdict.gate)} {words.plain(verdict.concept)}: {verdict.reason}")
+        for verdict in undecided
+    ]
+    return Group(*parts, Text(""), last_line(report, folder))
+
+
+def as_text(report: Report, folder: Path | None = None, width: int = 100) -> str:
+    """Return the table as plain text without colours."""
+    stream = StringIO()
+    console = Console(file=stream, width=width, no_color=True, force_terminal=False, highlight=False)
+    console.print(render(report, folder))
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+
+
+def _title(report: Report) -> Text:
+    subject = report.subject
+    facts = (
+        words.plain(subject.source) if subject.source != subject.name else "",
+        f"{words.plain(subject.architecture)}, {subject.layers} layers",
+        f"sha256 {subject.fingerprint[:8]}",
+        f"seed {report.spec.seed}",
+    )
+    rest = "   ".join(fact for fact in facts if fact)
+    return Text.assemble(
+        f"biaskit {words.plain(report.tool_version)}   ",
+        (words.plain(subject.name), "bold"),
+        (f"   {rest}", "dim"),
+    )
+
+
+def _panel(panel: view.Panel) -> Table:
+    title = Text.assemble((words.pair(panel.references), "bold"), f"   {words.plain(panel.group or '')}")
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="", pad_edge=False)
+    table.add_column("target", overflow="fold", min_width=8)
+    table.add_column("layer", justify="right")
+    table.add_column(f"inside [{words.unit_name(panel.unit)}]", no_wrap=True)
+    table.add_column("chance", no_wrap=True, style="dim")
+    table.add_column("behaviour", no_wrap=True)
+    table.add_column("left after\nerasing", justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for row in panel.rows:
+        table.add_row(*_cells(row, panel.main))
+    return table
+
+
+def _cells(row: view.Row, main: str) -> tuple[Text, ...]:
+    score, behaviour, erasure = (row.estimate(part) for part in (main, "behaviour", "erasure"))
+    outcome = row.outcome
+    return (
+        Text(words.plain(row.target), style="bold"),
+        Text(row.layer),
+        Text(_short(score)),
+        Text(words.chance(score) if score else ""),
+        Text(_short(behaviour)),
+        Text(words.number(erasure.value, erasure.unit) if erasure else ""),
+        Text(_MARKS[outcome] if outcome else "", style=_STYLES[outcome] if outcome else ""),
+    )
+
+
+def _short(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return ""
+    if estimate.value is None:
+        return "not measured"
+    return f"{words.number(estimate.value, estimate.unit):>5} {words.interval(estimate)}"
+
+
+def _unpaired(report: Report) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("metric", "about", "number", "chance"):
+        table.add_column(name, overflow="fold")
+    for finding in view.unpaired(report):
+        if finding.headline:
+            cells = (
+                words.metric(finding.metric),
+                words.about(finding),
+                words.whole(finding.estimate),
+                words.chance(finding.estimate),
+            )
+            table.add_row(*(Text(cell) for cell in cells))
+    return table
+
+
+def last_line(report: Report, folder: Path | None) -> Text:
+    """Return the verdict line with the time it took and where the report stands."""
+    tone = view.tone(report)
+    style = _STYLES.get(Outcome(tone), "") if tone != "none" else ""
+    parts = [(view.headline(report), style), ("  ·  " + words.duration(report.run.duration_s), "dim")]
+    if report.run.status is not Status.COMPLETE:
+        parts.append((f"  ·  {words.STATUS_WORDS[report.run.status]}", "yellow"))
+    if folder is not None:
+        parts.append((f"  ·  report: {folder / 'report.html'}", ""))
+    return Text.assemble(*parts)

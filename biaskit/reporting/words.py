@@ -1,0 +1,158 @@
+"""How numbers, names and hostile text are written, everywhere the same."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING
+
+from biaskit.records.estimate import Unit
+from biaskit.records.report import Outcome, Status
+
+if TYPE_CHECKING:
+    from biaskit.records.estimate import Estimate
+    from biaskit.records.finding import Finding
+
+MINUS, MISSING = "\N{MINUS SIGN}", "\N{EN DASH}"
+
+OUTCOME_WORDS = {
+    Outcome.PASS: "passed",
+    Outcome.FAIL: "failed",
+    Outcome.UNDECIDED: "undecided",
+    Outcome.WAIVED: "waived",
+}
+
+STATUS_WORDS = {
+    Status.COMPLETE: "complete",
+    Status.PARTIAL: "partial: only a part of the examples was used",
+    Status.ERROR: "ended by an error; what was found before it is kept",
+    Status.INTERRUPTED: "interrupted; what was found before is kept",
+}
+
+METRIC_WORDS = {
+    "biaslens.score": "inside",
+    "biaslens.profile": "inside, layer by layer",
+    "biaslens.behaviour": "behaviour",
+    "biaslens.erasure": "left after erasing",
+    "biaslens.random_erasure": "left after erasing random directions",
+    "biaslens.patching_slope": "agreement with patching, slope",
+    "biaslens.patching_r2": "agreement with patching, R²",
+    "biaslens.kl": "change of neutral text by erasing (KL)",
+    "biaslens.reliability": "split-half reliability",
+    "biaslens.axis_stated": "axis of stated sentences",
+    "biaslens.axis_cav": "axis of a logistic classifier (CAV)",
+    "biaslens.axis_readout": "axis of the output weights",
+    "biaslens.axis_sae": "axis of SAE latents",
+    "biaslens.latent": "SAE latent",
+    "biaslens.paper": "published recipe",
+    "biaslens.fvu": "unexplained by the SAE (FVU)",
+    "biaslens.control_sd": "spread of neutral words",
+}
+
+GLOSSARY = (
+    ("target", "The concept that is audited, such as food."),
+    ("reference pair", "The two poles it is compared with; a positive number leans to the first."),
+    (
+        "inside",
+        "How far the model's activations for the target lean to the first pole, compared with neutral words, "
+        "on an axis taken from the model's own behaviour.",
+    ),
+    ("behaviour", "How much more the model's next words lean to the first pole than after neutral words."),
+    (
+        "left after erasing",
+        "The share of the behaviour that remains once the direction is removed inside: near 0 % means that "
+        "the direction carries it.",
+    ),
+    ("reading", "Which side is given and which is predicted: a model may hold a link in one way only."),
+    ("nat", "Unit of a difference of log-probabilities; +0.69 nat means twice the odds."),
+    ("interval", "Where the true number lies, at the stated level; all verdicts rest on it."),
+    ("neutral words", "Nouns of which no lean is expected; the grey band holds 95 % of them."),
+    ("p, q", "How often neutral words reach such a number; q is p corrected for the number of targets."),
+    ("undecided", "The evidence does not settle the question; it is not a pass."),
+    ("layer", "A block of the model, counted from 0 at the bottom."),
+    ("patching", "Putting the target's activation in the place of a neutral word's, and running the rest."),
+    ("latent", "One unit of a sparse autoencoder, a dictionary of the model's activations."),
+)
+
+
+def number(value: float | None, unit: Unit, *, sign: bool = True) -> str:
+    """Write a number without its unit's name: two decimals, percent for a proportion, a real minus sign."""
+    if value is None:
+        return MISSING
+    if unit is Unit.PROPORTION:
+        return f"{100 * value:.0f} %".replace("-", MINUS)
+    if unit is Unit.COUNT:
+        return f"{value:,.0f}".replace("-", MINUS)
+    decimals = 3 if unit is Unit.COSINE or 0 < abs(value) < 0.01 else 2
+    text = f"{value:{'+' if sign else ''}.{decimals}f}"
+    return text.lstrip("+-") if float(text) == 0 else text.replace("-", MINUS)
+
+
+def unit_name(unit: Unit) -> str:
+    """Return the unit as it stands behind a number; nothing for pure numbers and percent."""
+    return "" if unit in {Unit.ONE, Unit.PROPORTION, Unit.COUNT} else str(unit)
+
+
+def interval(estimate: Estimate) -> str:
+    """Write the interval as `[low, high]`, or nothing where there is none."""
+    if estimate.value is None or estimate.interval is None:
+        return ""
+    ends = (estimate.interval.low, estimate.interval.high)
+    signed = estimate.unit not in {Unit.ONE, Unit.PROPORTION}
+    return f"[{', '.join(number(end, estimate.unit, sign=signed) for end in ends)}]"
+
+
+def chance(estimate: Estimate) -> str:
+    """Write the p-value, corrected if it is, as `q 0.012` or `p < 0.001`; nothing where there is none."""
+    null = estimate.null
+    if estimate.value is None or null is None:
+        return ""
+    letter, p = ("p", null.p) if null.adjusted is None else ("q", null.adjusted)
+    return f"{letter} < 0.001" if p < 0.001 else f"{letter} {p:.2g}" if p < 0.1 else f"{letter} {p:.2f}"
+
+
+def whole(estimate: Estimate) -> str:
+    """Write value, interval and unit in one phrase."""
+    if estimate.value is None:
+        return f"not measured: {plain(estimate.reason or 'no reason given')}"
+    signed = estimate.unit not in {Unit.ONE, Unit.PROPORTION}
+    parts = (number(estimate.value, estimate.unit, sign=signed), interval(estimate), unit_name(estimate.unit))
+    return " ".join(part for part in parts if part)
+
+
+def metric(name: str) -> str:
+    """Return the plain words for a metric, or its own name."""
+    return METRIC_WORDS.get(name, name)
+
+
+def pair(references: tuple[str, str] | None) -> str:
+    """Write two poles as `first - second` with a real minus sign."""
+    return f"{plain(references[0])} {MINUS} {plain(references[1])}" if references else ""
+
+
+def about(finding: Finding) -> str:
+    """Write what a finding is about: target, pair and reading."""
+    parts = (" / ".join(plain(concept) for concept in finding.concepts), pair(finding.references))
+    return ", ".join(part for part in (*parts, plain(finding.group or "")) if part)
+
+
+def duration(seconds: float) -> str:
+    """Write a time as `41 s` or `4 min 12 s`."""
+    whole_seconds = round(seconds)
+    if whole_seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{whole_seconds} s"
+    minutes, rest = divmod(whole_seconds, 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def plain(text: str) -> str:
+    """Make hostile text inert: control, escape and direction-changing characters become visible marks."""
+    return "".join(_visible(character) for character in text)
+
+
+def _visible(character: str) -> str:
+    if character in "\n\t":
+        return " "
+    category = unicodedata.category(character)
+    if category in {"Cc", "Cf", "Cs", "Co"} and character not in "\N{ZERO WIDTH JOINER}\N{SOFT HYPHEN}":
+        return f"<{ord(character):02X}>" if category == "Cc" else "\N{REPLACEMENT CHARACTER}"
+    return character

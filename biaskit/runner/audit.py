@@ -1,0 +1,48 @@
+"""The one call behind the command line and the notebook."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Unpack
+
+from biaskit.runner.request import Options, Request, request
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from biaskit.records.audit_spec import AuditSpec
+    from biaskit.runner.run import Run
+
+
+def audit(
+    model: object = None,
+    concepts: str | Sequence[str] = (),
+    references: str | Sequence[str] = (),
+    spec: AuditSpec | str | Path | None = None,
+    **options: Unpack[Options],
+) -> Run:
+    """Audit a model.
+
+    Args:
+        model: Hub id, local folder, `organism:NAME`, `demo`, or a model that is already loaded.
+        concepts: Target sets or single targets (`winobias-occupations/nurse`), as a list or one text with
+            commas.
+        references: Reference pairs; by default those that each target set names.
+        spec: An audit by name, path or record; what the call names wins over it.
+        **options: See `biaskit.runner.request.Options`.
+
+    Returns:
+        The run. Where an analyzer failed or Ctrl-C was pressed it holds what was found until then, and
+        its `run.status` says so.
+
+    Raises:
+        RequestError: The request cannot be carried out as it stands; nothing ran.
+    """
+    return perform(request(model, concepts, references, spec, options))
+
+
+def perform(resolved: Request) -> Run:
+    """Carry out a request in which every name has been found; torch is loaded here."""
+    run: Run = import_module("biaskit.runner.execute").execute(resolved)
+    return run

@@ -1,0 +1,159 @@
+"""The heavy half of a run: open the model, run the analyzers, judge, write."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import biaskit
+from biaskit import analyzers, gates, models
+from biaskit.errors import RequestError
+from biaskit.hooks.store import ActivationStore
+from biaskit.records.report import ProbeSetRecord, RunRecord, Status
+from biaskit.runner.environment import Meter, environment, peak_memory_mib
+from biaskit.runner.offline import guard
+from biaskit.runner.run import Run
+from biaskit.session import Comparison, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from biaskit.protocols import Analyzer, LanguageModel
+    from biaskit.records.finding import Analysis, Finding
+    from biaskit.records.report import SubjectRecord
+    from biaskit.runner.request import Request
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What the analyzers came back with.
+
+    Attributes:
+        analyses: What each finished analyzer found.
+        status: How it ended.
+        failure: What stopped it, if anything.
+        missing: What was not measured because of that, one sentence each.
+    """
+
+    analyses: tuple[Analysis, ...]
+    status: Status
+    failure: BaseException | None = None
+    missing: tuple[str, ...] = ()
+
+
+def execute(request: Request) -> Run:
+    """Carry out a resolved request.
+
+    Raises:
+        RequestError: A setting, the model or what an analyzer needs is at fault and nothing was found yet.
+        KeyboardInterrupt: Ctrl-C came before the model was open.
+    """
+    meter = Meter()
+    with guard(active=request.offline):
+        chosen = [analyzers.build(one.name, one.settings) for one in request.spec.analyzers]
+        model = _open(request)
+        session = Session(
+            model=model,
+            comparisons=tuple(Comparison(*one) for one in request.comparisons),
+            store=ActivationStore(request.cache),
+            seed=request.spec.seed,
+            progress=request.progress,
+        )
+        work = _analyze(chosen, session)
+    run = _judged(_report(request, model.subject, work, meter)).stopped_by(work.failure)
+    if request.out_dir is not None:
+        run.save(request.out_dir)
+    return run
+
+
+def _open(request: Request) -> LanguageModel:
+    return models.load(
+        request.model, tokenizer=request.tokenizer, subject=request.spec.subject, offline=request.offline
+    )
+
+
+def _analyze(chosen: Sequence[Analyzer], session: Session) -> _Work:
+    """Run one analyzer after the other; what stops one does not lose what the others found."""
+    done: list[Analysis] = []
+    missing: list[str] = []
+    failure: BaseException | None = None
+    for analyzer in chosen:
+        try:
+            done.append(analyzer.analyze(session))
+        except KeyboardInterrupt as error:
+            missing.append(f"{analyzer.name} and what comes after it: interrupted.")
+            return _Work(tuple(done), Status.INTERRUPTED, error, tuple(missing))
+        except Exception as error:  # one analyzer's crash must not lose what the others found
+            if isinstance(error, RequestError) and len(chosen) == 1:
+                raise
+            failure = failure or error
+            missing.append(f"{analyzer.name}: stopped by {_named(error)}")
+    return _Work(tuple(done), Status.ERROR if failure else Status.COMPLETE, failure, tuple(missing))
+
+
+def _named(error: Exception) -> str:
+    text = " ".join(str(error).split()) or "no message"
+    return f"{type(error).__name__}: {text}"
+
+
+def _report(request: Request, subject: SubjectRecord, work: _Work, meter: Meter) -> Run:
+    sets = _probe_sets(request)
+    status = Status.PARTIAL if work.status is Status.COMPLETE and request.partial else work.status
+    return Run(
+        tool_version=biaskit.__version__,
+        run=RunRecord(
+            id=_id(request, subject, sets),
+            started_at=meter.started_at,
+            duration_s=meter.wall_s(),
+            cpu_s=meter.cpu_s(),
+            peak_memory_mib=peak_memory_mib(),
+            status=status,
+            command=request.command,
+        ),
+        subject=subject,
+        spec=request.spec,
+        spec_digest=request.spec.digest,
+        probe_sets=sets,
+        analyses=work.analyses,
+        not_measured=(*work.missing, *_not_measured(work.analyses)),
+        environment=environment(),
+    )
+
+
+def _judged(run: Run) -> Run:
+    """Add the verdicts; a waiver is read on the day the run began."""
+    spec = run.spec
+    verdicts = gates.judge(run, spec.gates, spec.waivers, run.run.started_at.date())
+    return run.model_copy(update={"verdicts": verdicts})
+
+
+def _probe_sets(request: Request) -> tuple[ProbeSetRecord, ...]:
+    used = {one.name: one for comparison in request.comparisons for one in comparison}
+    return tuple(
+        ProbeSetRecord(
+            name=one.name, kind=one.kind, digest=one.digest, source=one.source, licence=one.licence
+        )
+        for one in used.values()
+    )
+
+
+def _id(request: Request, subject: SubjectRecord, sets: Iterable[ProbeSetRecord]) -> str:
+    content = [request.spec.digest, subject.fingerprint, sorted(one.digest for one in sets)]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def _not_measured(analyses: Iterable[Analysis]) -> tuple[str, ...]:
+    """Say once for each metric and reason what has no value, and for which targets."""
+    missing: dict[tuple[str, str], list[Finding]] = {}
+    for analysis in analyses:
+        for finding in analysis.findings:
+            if finding.estimate.value is None:
+                missing.setdefault((finding.metric, finding.estimate.reason or ""), []).append(finding)
+    return tuple(f"{metric} of {_targets(found)}: {reason}" for (metric, reason), found in missing.items())
+
+
+def _targets(findings: Sequence[Finding]) -> str:
+    names = list(dict.fromkeys(finding.concepts[0] for finding in findings if finding.concepts))
+    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")

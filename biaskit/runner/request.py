@@ -1,0 +1,261 @@
+"""What was asked, resolved and checked before torch or a single weight is loaded."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from pydantic import ValidationError
+
+from biaskit import analyzers, catalogue, gates
+from biaskit.errors import RequestError
+from biaskit.models.sources import find_source
+from biaskit.records.audit_spec import AuditSpec
+from biaskit.records.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from biaskit.records.probe_set import ControlSet, ReferencePair, TargetSet
+
+_SUBJECT = ("revision", "dtype", "device", "batch_size")
+_FEWEST_CONTROLS = 20
+_NO_MODEL = RequestError("No model was named.", fix="Give one, such as --model demo or --model gpt2.")
+_NO_CONCEPT = RequestError(
+    "No concept was named.", fix="Give one, such as --concepts food; see `biaskit list`."
+)
+
+
+class Options(TypedDict, total=False):
+    """Everything about an audit that has a default.
+
+    Keys:
+        analyzers: Names of the analyzers to run; default: those of the spec, else `biaslens`.
+        settings: Settings of the analyzers; `name.key` for one analyzer, `key` for all that are run.
+        changes: Any field of the spec by its path, such as `{"gates.0.at_most": 0.3}`.
+        seed: Seed of every resampling, permutation and random direction.
+        device, dtype, revision, batch_size: How the model is opened; see `Subject`.
+        tokenizer: The tokenizer of a loaded model that does not carry one.
+        out_dir: The run folder to write; None writes nothing, a call of `Run.save` can do it later.
+        probes: Folder with probe sets of one's own.
+        offline: Whether any attempt to reach the network is an error.
+        cache: Folder of the activation store; None keeps activations in memory only.
+        limit: Use at most so many templates and fillers; the run is marked partial.
+        progress: Who is told how far the work is.
+        command: The command line or call that repeats the run.
+    """
+
+    analyzers: Sequence[str]
+    settings: Mapping[str, Any]
+    changes: Mapping[str, Any]
+    seed: int | None
+    device: str | None
+    dtype: str | None
+    revision: str | None
+    batch_size: int | None
+    tokenizer: object
+    out_dir: str | Path | None
+    probes: str | Path | None
+    offline: bool
+    cache: Path | None
+    limit: int | None
+    progress: Progress
+    command: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A request in which every name has been found.
+
+    Attributes:
+        spec: What to do, complete.
+        comparisons: Target set, reference pair and controls of each comparison.
+        model: What to open: a name, a path, or a model that is already in memory.
+        tokenizer: The tokenizer of a loaded model that does not carry one.
+        out_dir: The run folder to write, or None.
+        offline: Whether any attempt to reach the network is an error.
+        cache: Folder of the activation store, or None.
+        partial: Whether only a part of the examples is used.
+        progress: Who is told how far the work is.
+        command: The command line or call that repeats the run.
+    """
+
+    spec: AuditSpec
+    comparisons: tuple[tuple[TargetSet, ReferencePair, ControlSet], ...]
+    model: object
+    tokenizer: object = None
+    out_dir: Path | None = None
+    offline: bool = False
+    cache: Path | None = None
+    partial: bool = False
+    progress: Progress = field(default_factory=Silent)
+    command: str = ""
+
+
+def request(
+    model: object,
+    concepts: str | Sequence[str],
+    references: str | Sequence[str],
+    spec: AuditSpec | str | Path | None,
+    options: Options,
+) -> Request:
+    """Resolve every name of a request.
+
+    Raises:
+        RequestError: Something is missing, or has a value that it cannot take.
+        UnknownNameError: A concept, pair, audit or analyzer does not exist; near names are given.
+        CatalogueError: A probe set or audit cannot be used.
+    """
+    base, folder = _base(spec)
+    asked = (_names(concepts), _names(references))
+    complete = _complete(_asked(base, model, asked, options))
+    limit, out_dir, probes = options.get("limit"), options.get("out_dir"), options.get("probes")
+    compared = catalogue.comparisons(
+        complete.concepts,
+        complete.references,
+        folders=(probes,) if probes else (),
+        base=None if any(asked) else folder,
+    )
+    return Request(
+        spec=complete,
+        comparisons=tuple(_limited(*one, limit=limit) for one in compared) if limit else compared,
+        model=_model(model, complete, folder),
+        tokenizer=options.get("tokenizer"),
+        out_dir=Path(out_dir) if out_dir is not None else None,
+        offline=options.get("offline", False),
+        cache=options.get("cache"),
+        partial=limit is not None,
+        progress=options.get("progress", Silent()),
+        command=options.get("command", ""),
+    )
+
+
+def _model(model: object, spec: AuditSpec, folder: Path | None) -> object:
+    """Return what to open; a name is looked up here as far as that goes without loading anything."""
+    if model is not None and not isinstance(model, str | Path):
+        return model
+    name = spec.subject.model if spec.subject else ""
+    if model is None and folder is not None and name.startswith("."):
+        name = str(catalogue.inside(folder, name))
+    find_source(name)
+    return name
+
+
+def _base(spec: AuditSpec | str | Path | None) -> tuple[AuditSpec, Path | None]:
+    if spec is None:
+        return AuditSpec(name="audit"), None
+    if isinstance(spec, AuditSpec):
+        return spec, None
+    path = catalogue.audit_path(spec)
+    return catalogue.read_audit_spec(path), path.parent
+
+
+def _names(given: str | Sequence[str]) -> tuple[str, ...]:
+    listed = [given] if isinstance(given, str) else given
+    return tuple(name.strip() for item in listed for name in item.split(",") if name.strip())
+
+
+def _asked(
+    base: AuditSpec, model: object, names: tuple[tuple[str, ...], tuple[str, ...]], options: Options
+) -> AuditSpec:
+    """Lay what was asked for over the suite: the call or command line wins over the file."""
+    content: dict[str, Any] = base.model_dump(mode="json")
+    subject = content["subject"] or {}
+    if model is not None:
+        subject["model"] = str(model) if isinstance(model, str | Path) else type(model).__name__
+    given: Mapping[str, Any] = {**options}
+    subject |= {key: given[key] for key in _SUBJECT if given.get(key) is not None}
+    content["subject"] = subject or None
+    content |= {key: names for key, names in zip(("concepts", "references"), names, strict=True) if names}
+    if options.get("seed") is not None:
+        content["seed"] = options["seed"]
+    content["analyzers"] = _analyzers(content["analyzers"], options)
+    for path, value in options.get("changes", {}).items():
+        _change(content, path, value)
+    return _validated(content)
+
+
+def _analyzers(listed: list[dict[str, Any]], options: Options) -> list[dict[str, Any]]:
+    names = _names(options.get("analyzers", ()))
+    known = {one["name"]: one["settings"] for one in listed}
+    chosen = names or tuple(known) or (analyzers.DEFAULT,)
+    wanted = options.get("settings", {})
+    return [
+        {"name": name, "settings": {**known.get(name, {}), **_settings_of(name, wanted)}} for name in chosen
+    ]
+
+
+def _settings_of(name: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    own = {key.removeprefix(f"{name}."): value for key, value in wanted.items() if key.startswith(f"{name}.")}
+    return {key: value for key, value in wanted.items() if "." not in key} | own
+
+
+def _validated(content: dict[str, Any]) -> AuditSpec:
+    try:
+        return AuditSpec.model_validate(content)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in problem["loc"])
+        if place == "subject.model":
+            raise _NO_MODEL from error
+        raise RequestError(f"'{place}' cannot be that.", why=problem["msg"]) from error
+
+
+def _change(content: Any, path: str, value: Any) -> None:
+    """Set one field of the spec's content; a number in the path is an index."""
+    *way, last = path.split(".")
+    place = content
+    try:
+        for step in way:
+            place = place[int(step)] if isinstance(place, list) else place[step]
+        place[int(last) if isinstance(place, list) else last] = value
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise RequestError(
+            f"There is no field '{path}' in the spec.", fix="See `biaskit schema spec`; lists count from 0."
+        ) from error
+
+
+def _complete(spec: AuditSpec) -> AuditSpec:
+    if spec.subject is None:
+        raise _NO_MODEL
+    if not spec.concepts:
+        raise _NO_CONCEPT
+    for analyzer in spec.analyzers:
+        analyzers.find(analyzer.name)
+    for gate in spec.gates:
+        gates.check(gate)
+    return spec
+
+
+def _limited(
+    targets: TargetSet, pair: ReferencePair, controls: ControlSet, *, limit: int
+) -> tuple[TargetSet, ReferencePair, ControlSet]:
+    """Keep the first `limit` templates, stems and fillers; enough neutral words stay to have a spread."""
+
+    def first(listed: Mapping[Any, tuple[str, ...]]) -> dict[Any, tuple[str, ...]]:
+        return {key: words[:limit] for key, words in listed.items()}
+
+    return (
+        targets.model_copy(
+            update={"templates": targets.templates[:limit], "targets": first(targets.targets)}
+        ),
+        pair.model_copy(
+            update={
+                "templates": pair.templates[:limit],
+                "fillers": first(pair.fillers),
+                "stems": first(pair.stems),
+                "reverse_stems": first(pair.reverse_stems),
+            }
+        ),
+        controls.model_copy(update={"fillers": controls.fillers[: max(limit, _FEWEST_CONTROLS)]}),
+    )
+
+
+def parse_value(text: str) -> Any:
+    """Read the value of a `key=value` option: a TOML value where it is one, else the text itself."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
