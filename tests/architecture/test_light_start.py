@@ -11,6 +11,9 @@ import sys
 
 import pytest
 
+from biaskit.reporting import folder
+from tests.reporting.sample import build_report
+
 POISONED = ("numpy", "scipy", "pandas", "sklearn", "torch", "transformers", "jaxtyping", "matplotlib")
 EXIT_OF_POISON = 97
 HELP_CPU_S, TYPO_WALL_S = 0.25, 0.5
@@ -79,6 +82,16 @@ def test_a_light_verb_needs_no_torch(python, arguments):
     done = python("-m", "biaskit", *arguments)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
+
+
+def test_a_saved_run_is_judged_and_rendered_without_torch(python, tmp_path):
+    folder.write(build_report(), tmp_path / "run")
+    judged = python("-m", "biaskit", "gate", "run")
+    assert judged.returncode in {0, 1, 4}, judged.stderr
+    forms = ("page.html", "page.md", "page.json")
+    rendered = python("-m", "biaskit", "report", "run", *(part for form in forms for part in ("-o", form)))
+    assert rendered.returncode == 0, rendered.stderr
+    assert all((tmp_path / form).stat().st_size for form in forms)
 
 
 @pytest.mark.parametrize(
