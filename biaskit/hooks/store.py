@@ -245,7 +245,7 @@ class _Index:
             if sources == list(range(len(held))) and targets == list(range(len(digests))):
                 return held
             out = held.new_empty(len(digests), held.shape[1]) if out is None else out
-            out[targets] = held[sources]
+            out[_run(targets)] = held[_run(sources)]
         return torch.empty(0, 0) if out is None else out
 
     def _by_shard(self, context: str, digests: Sequence[bytes]) -> dict[str, tuple[list[int], list[int]]]:
@@ -319,6 +319,12 @@ def _checked(request: _Request, gap: _Gap, captured: Mapping[Site, Tensor], site
         )
     require_finite(activation, site)
     return Shard(digest_tensor(gap.digests), activation, request.origin(site))
+
+
+def _run(numbers: list[int]) -> slice | list[int]:
+    """Return consecutive numbers as a slice, which copies several times faster than an index list."""
+    start, stop = numbers[0], numbers[-1] + 1
+    return slice(start, stop) if numbers == list(range(start, stop)) else numbers
 
 
 def _gone() -> RunError:
