@@ -10,6 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from biaskit.errors import (
         ActivationError,
         BiaskitError,
@@ -101,9 +103,19 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name not in _HOME_OF:
         raise AttributeError(f"module 'biaskit' has no attribute '{name}'")
-    value: object = getattr(import_module(_HOME_OF[name]), name)
+    value: object = getattr(_home(_HOME_OF[name]), name)
     globals()[name] = value
     return value
+
+
+def _home(module: str) -> ModuleType:
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in {"", "biaskit"}:
+            raise
+        raise import_module("biaskit.errors").MissingExtraError(package, "text") from error
 
 
 def __dir__() -> list[str]:

@@ -82,5 +82,13 @@ def test_a_record_does_not_bring_torch():
     assert not {"torch", "numpy"} & loaded_after("import biaskit; biaskit.Report; biaskit.ProbeSet")
 
 
+@pytest.mark.parametrize("name", ["Session", "capture", "edit"])
+def test_without_torch_a_heavy_name_says_what_to_install(name):
+    code = f"import sys\nsys.modules['torch'] = None\nimport biaskit\nbiaskit.{name}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "MissingExtraError" in done.stderr
+    assert "pip install 'biaskit[text]'" in done.stderr
+
+
 def test_a_heavy_name_does():
     assert "torch" in loaded_after("import biaskit; biaskit.Session")
