@@ -72,7 +72,9 @@ def assemble(loaded: Loaded, settings: Subject) -> LanguageAdapter:
         notes.append(layout.description)
     for note in notes:
         _LOG.warning(note)
-    parts = Parts(network, layout, reader, settings, lambda: _describe(loaded, layout, settings))
+    parts = Parts(
+        network, layout, reader, text.hidden_size, settings, lambda: _describe(loaded, layout, settings)
+    )
     return LanguageAdapter(parts, notes)
 
 
@@ -91,7 +93,7 @@ def _probe(device: torch.device) -> Batch:
     ids = torch.tensor([[0, 1, 2, 3, 4]] * 2, device=device)
     everywhere = torch.ones_like(ids, dtype=torch.bool)
     place = torch.tensor([4, 4], device=device)
-    return Batch(ids, everywhere, Rows(place, place, everywhere), everywhere)
+    return Batch(ids, everywhere, Rows(place, place, everywhere), everywhere, place)
 
 
 def _limit(config: Any) -> int | None:

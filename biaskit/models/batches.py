@@ -29,12 +29,14 @@ class Batch:
         attention: True where a token is not padding.
         rows: Which rows these are, and where each is read.
         words: True on the tokens that a mean or maximum runs over.
+        ends: The token of each sequence after which the next one is predicted.
     """
 
     ids: Int[Tensor, "b t"]
     attention: Bool[Tensor, "b t"]
     rows: Rows
     words: Bool[Tensor, "b t"]
+    ends: Int[Tensor, " b"]
 
     @property
     def positions(self) -> Int[Tensor, "b t"]:
@@ -85,9 +87,10 @@ def collate(readings: Sequence[Reading], index: Sequence[int], at: Sequence[int]
         mask[row, own] = ~torch.tensor(reading.special)
         words[row, start + reading.words[0] : start + reading.words[1]] = True
     position = torch.tensor([start + place for start, place in zip(starts, at, strict=True)])
+    ends = torch.tensor([start + reading.last for start, reading in zip(starts, readings, strict=True)])
     device = padding.device
     rows = Rows(torch.tensor(index, device=device), position.to(device), mask.to(device))
-    return Batch(ids.to(device), attention.to(device), rows, words.to(device) & rows.mask)
+    return Batch(ids.to(device), attention.to(device), rows, words.to(device) & rows.mask, ends.to(device))
 
 
 class Batcher:

@@ -24,11 +24,12 @@ from biaskit.models.batches import Batch, Batcher, Padding, collate
 from biaskit.models.layouts import Layout
 from biaskit.models.network import Network, at_rest
 from biaskit.models.reading import Reader, Reading
+from biaskit.models.readout import norm_scale, unembedding_rows
 from biaskit.records.audit_spec import Subject
 from biaskit.records.probe_set import Modality
 from biaskit.records.prompt import Prompt
 from biaskit.records.report import SubjectRecord
-from biaskit.records.site import Site
+from biaskit.records.site import Site, SiteKind
 
 K = TypeVar("K", bound=Hashable)
 
@@ -41,6 +42,7 @@ class Parts:
         network: Runs the model.
         layout: Where its sites are.
         reader: Turns prompts into tokens.
+        width: Width of its residual stream.
         settings: How it was opened.
         describe: Digests the weights and says what was loaded; called once, when it is asked for.
     """
@@ -48,6 +50,7 @@ class Parts:
     network: Network
     layout: Layout
     reader: Reader
+    width: int
     settings: Subject
     describe: Callable[[], SubjectRecord]
 
@@ -105,9 +108,16 @@ class LanguageAdapter:
         return self._layout.find(site).module
 
     def activations(
-        self, prompts: Sequence[Prompt], sites: Sequence[Site], pooling: Pooling = Pooling.LAST
+        self,
+        prompts: Sequence[Prompt],
+        sites: Sequence[Site],
+        pooling: Pooling = Pooling.LAST,
+        edits: Mapping[Site, Edit] | None = None,
     ) -> dict[Site, Float[Tensor, "n d"]]:
         """Read pooled activations at `sites`, running no layer above the highest and no head.
+
+        While `edits` are in force what is read at an edited site is the edited activation; an edit above all
+        of `sites` changes nothing.
 
         Raises:
             RequestError: A prompt is empty or too long, or span pooling meets a prompt without a span.
@@ -117,11 +127,15 @@ class LanguageAdapter:
         places, sides = self._places(sites)
         readings = self._reader.read(prompts, pooling)
         at = [reading.position(pooling) for reading in readings]
+        below = self._below(edits or {}, sites)
 
         def step(rows: list[int]) -> dict[Site, Tensor]:
             batch = self._batch(readings, rows, at)
             pool = self._shaped(batch, pooler(batch.rows, batch.words, pooling))
-            with capture(self.module, places, read=sides, pool=pool, stop=True) as seen:
+            with (
+                self._edited(below, batch),
+                capture(self.module, places, read=sides, pool=pool, stop=True) as seen,
+            ):
                 self._network.run(batch)
             return seen
 
@@ -139,25 +153,72 @@ class LanguageAdapter:
         prompts: Sequence[Prompt],
         tokens: Sequence[int] | None = None,
         edits: Mapping[Site, Edit] | None = None,
+        edit_at: Pooling = Pooling.LAST,
     ) -> Float[Tensor, "n k"]:
         """Log-probabilities (nats) of `tokens` (all if None) after each prompt, while `edits` are in force.
 
+        The edits are told the position `edit_at` (LAST or SPAN); the prediction is read at the last token.
+
         Raises:
-            RequestError: The model has no language-modelling head.
+            RequestError: The model has no language-modelling head, or a prompt lacks the span to edit at.
             ActivationError: A logit is NaN or infinite.
         """
         readings = self._reader.read(prompts)
-        at = [reading.last for reading in readings]
+        at = [reading.position(edit_at) for reading in readings]
         chosen = slice(None) if tokens is None else torch.tensor(list(tokens), dtype=torch.long)
 
         def step(rows: list[int]) -> dict[str, Tensor]:
             batch = self._batch(readings, rows, at)
             with self._edited(edits or {}, batch):
-                logits = self._network.logits(batch, batch.rows.position[:, None])[:, 0]
+                logits = self._network.logits(batch, batch.ends[:, None])[:, 0]
             return {"logprobs": _logprobs(logits).cpu()[:, chosen]}
 
         with torch.inference_mode(), at_rest(self.module):
             return self._gathered(readings, step)["logprobs"]
+
+    def unembed(
+        self, residual: Float[Tensor, "n d"], tokens: Sequence[int] | None = None
+    ) -> Float[Tensor, "n k"]:
+        """Log-probabilities (nats) that the head reads off the last block's output.
+
+        The last block of a one-token text is made to give `residual`; all that the model does above it
+        follows, be it a norm, a projection or a cap on the logits.
+
+        Raises:
+            RequestError: The model has no language-modelling head.
+            ActivationError: A logit is NaN or infinite.
+        """
+        last = Site(kind=SiteKind.RESID_POST, layer=self._layout.layers - 1)
+        readings = [Reading((self._reader.padding_token,), 0, (False,), (0, 1), spanned=False)] * len(
+            residual
+        )
+        chosen = slice(None) if tokens is None else torch.tensor(list(tokens), dtype=torch.long)
+
+        def step(rows: list[int]) -> dict[str, Tensor]:
+            batch = self._batch(readings, rows, [0] * len(readings))
+            own = residual[rows].to(batch.ids.device)
+            with self._edited({last: lambda _activation, _rows: own[:, None]}, batch):
+                logits = self._network.logits(batch, batch.ends[:, None])[:, 0]
+            return {"logprobs": _logprobs(logits).cpu()[:, chosen]}
+
+        with torch.inference_mode(), at_rest(self.module):
+            return self._gathered(readings, step)["logprobs"]
+
+    def unembedding(self, tokens: Sequence[int]) -> Float[Tensor, "k d"]:
+        """Rows of the output embedding times the final norm's weight: logits per unit of normalised residual.
+
+        Raises:
+            RequestError: The model has no head that is linear above its final norm, as an encoder.
+        """
+        if self._reader.encoder:
+            raise RequestError(
+                "An encoder's head is not linear, so it has no unembedding.",
+                fix="Use the gradient of the log-odds instead.",
+            )
+        width = self._parts.width
+        with torch.no_grad():
+            rows = unembedding_rows(self.module, list(tokens), width)
+            return rows * norm_scale(self._layout.norm, width)
 
     def continuation_logprobs(
         self,
@@ -211,12 +272,13 @@ class LanguageAdapter:
 
         def step(rows: list[int]) -> dict[Site | str, Tensor]:
             batch = self._batch(readings, rows, at)
-            ends = self._batch(readings, rows, [reading.last for reading in readings]).rows.position
             with capture(self.module, places, read=sides, gradient=True) as seen:
-                odds = _log_odds(self._network.logits(batch, ends[:, None])[:, 0], tokens)
-                grads = torch.autograd.grad(odds.sum(), list(seen.values()))
+                odds = _log_odds(self._network.logits(batch, batch.ends[:, None])[:, 0], tokens)
+                grads = torch.autograd.grad(odds.sum(), [seen[site] for site in places])
             read = self._shaped(batch, pooler(batch.rows, None, Pooling.LAST))
-            return {"odds": odds.detach()} | {key: read(grad) for key, grad in zip(seen, grads, strict=True)}
+            return {"odds": odds.detach()} | {
+                key: read(grad) for key, grad in zip(places, grads, strict=True)
+            }
 
         with torch.inference_mode(mode=False), at_rest(self.module, frozen=True):
             found = self._gathered(readings, step)
@@ -231,7 +293,7 @@ class LanguageAdapter:
 
         def step(rows: list[int]) -> dict[str, Tensor]:
             batch = self._batch(readings, rows, at)
-            places = batch.rows.position[:, None] + torch.arange(len(ids), device=batch.ids.device)
+            places = batch.ends[:, None] + torch.arange(len(ids), device=batch.ids.device)
             with self._edited(edits, batch):
                 logprobs = _logprobs(self._network.logits(batch, places)).cpu()
             wanted = targets.expand(len(rows), -1)[..., None]
@@ -246,6 +308,11 @@ class LanguageAdapter:
             {site: point.module for site, point in points.items()},
             {site: point.side for site, point in points.items()},
         )
+
+    def _below(self, edits: Mapping[Site, Edit], sites: Sequence[Site]) -> dict[Site, Edit]:
+        order = {site: place for place, site in enumerate(self._layout.points)}
+        highest = max((order[site] for site in sites), default=-1)
+        return {site: change for site, change in edits.items() if order.get(site, -1) <= highest}
 
     def _batch(self, readings: Sequence[Reading], rows: list[int], at: Sequence[int]) -> Batch:
         padding = Padding(self._reader.padding_token, self.settings.padding == "left", self._network.device)

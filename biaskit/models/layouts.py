@@ -12,7 +12,7 @@ Sites, in TransformerLens's words:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -37,36 +37,38 @@ class Paths:
         embed: The token embedding, inside the body.
         attn: What attention adds to the residual stream, inside a block.
         mlp: What the MLP adds, inside a block.
+        norm: The norm above the last block, inside the body; empty where there is none.
     """
 
     blocks: str
     embed: str
     attn: str
     mlp: str
+    norm: str = ""
 
 
-_GPT2 = Paths("h", "wte", "attn", "mlp")
-_LLAMA = Paths("layers", "embed_tokens", "self_attn", "mlp")
-_GEMMA = Paths("layers", "embed_tokens", "post_attention_layernorm", "post_feedforward_layernorm")
+_GPT2 = Paths("h", "wte", "attn", "mlp", "ln_f")
+_LLAMA = Paths("layers", "embed_tokens", "self_attn", "mlp", "norm")
+_GEMMA = Paths("layers", "embed_tokens", "post_attention_layernorm", "post_feedforward_layernorm", "norm")
 _BERT = Paths("encoder.layer", "embeddings.word_embeddings", "attention.output.dense", "output.dense")
 
 TABLE: Mapping[str, Paths] = {
     "gpt2": _GPT2,
     "gptj": _GPT2,
     "gpt_neo": _GPT2,
-    "gpt_neox": Paths("layers", "embed_in", "attention", "mlp"),
+    "gpt_neox": Paths("layers", "embed_in", "attention", "mlp", "final_layer_norm"),
     "llama": _LLAMA,
     "mistral": _LLAMA,
     "qwen2": _LLAMA,
     "qwen3": _LLAMA,
     "gemma": _LLAMA,
-    "phi": _LLAMA,
+    "phi": replace(_LLAMA, norm="final_layernorm"),
     "phi3": _LLAMA,
     "gemma2": _GEMMA,
     "gemma3": _GEMMA,
     "gemma3_text": _GEMMA,
-    "opt": Paths("layers", "embed_tokens", "self_attn", "fc2"),
-    "bloom": Paths("h", "word_embeddings", "self_attention.dense", "mlp.dense_4h_to_h"),
+    "opt": Paths("layers", "embed_tokens", "self_attn", "fc2", "final_layer_norm"),
+    "bloom": Paths("h", "word_embeddings", "self_attention.dense", "mlp.dense_4h_to_h", "ln_f"),
     "bert": _BERT,
     "roberta": _BERT,
     "xlm-roberta": _BERT,
@@ -95,10 +97,12 @@ class Layout:
     Attributes:
         points: The sites, bottom first, and their places.
         description: `known`, or a sentence that says what was inferred.
+        norm: The norm above the last block; None where there is none.
     """
 
     points: Mapping[Site, Point]
     description: str
+    norm: nn.Module | None = None
 
     @property
     def layers(self) -> int:
@@ -140,7 +144,9 @@ def find_layout(module: nn.Module, architecture: str, probe: Callable[[], object
     for layer, block in enumerate(_blocks(body, paths.blocks)):
         parts = (Point(block.get_submodule(paths.attn)), Point(block.get_submodule(paths.mlp)))
         points.update(_block_sites(layer, block, parts))
-    return Layout(points, "known")
+    # A checkpoint may leave its final norm out, and then holds None in its place.
+    norm = getattr(body, paths.norm, None) if paths.norm else None
+    return Layout(points, "known", norm)
 
 
 def _body(module: nn.Module, paths: Paths) -> nn.Module | None:
@@ -191,7 +197,14 @@ def _inferred(module: nn.Module, architecture: str, probe: Callable[[], object])
         points,
         f"'{architecture}' is not in the table of architectures: '{name}' was taken for its "
         f"{len(fitting[name])} blocks; attention and MLP have no sites of their own.",
+        _norm_beside(module, name),
     )
+
+
+def _norm_beside(module: nn.Module, blocks: str) -> nn.Module | None:
+    body = module.get_submodule(blocks.rpartition(".")[0])
+    norms = [part for part in body.children() if "norm" in type(part).__name__.lower()]
+    return norms[-1] if norms else None
 
 
 def _maps_stream_to_itself(module: nn.Module, blocks: nn.ModuleList, probe: Callable[[], object]) -> bool:

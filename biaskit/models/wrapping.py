@@ -82,7 +82,9 @@ def _hooked(model: Any, tokenizer: Any, subject: Subject | None) -> LanguageAdap
         [_PROCESSED] if (model.cfg.normalization_type or "").endswith("Pre") else []
     )
     network = HookedNetwork(model)
-    parts = Parts(network, layout, reader, settings, lambda: _describe(model, tokenizer, layout))
+    parts = Parts(
+        network, layout, reader, model.cfg.d_model, settings, lambda: _describe(model, tokenizer, layout)
+    )
     return LanguageAdapter(parts, notes)
 
 
@@ -93,7 +95,7 @@ def _hooked_layout(model: Any) -> Layout:
             hook = getattr(block, f"hook_{kind}", None)
             if hook is not None:
                 points[Site(kind=kind, layer=layer)] = Point(hook)
-    return Layout(points, "known")
+    return Layout(points, "known", getattr(model, "ln_final", None))
 
 
 class HookedNetwork:

@@ -1,0 +1,50 @@
+"""What the head of a model reads off its last residual stream."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from biaskit.errors import RequestError
+
+_LOUD = 1e3
+
+
+def norm_scale(norm: nn.Module | None, width: int) -> Float[Tensor, " d"]:
+    """Return what a norm multiplies each normalised coordinate with, ones where there is no norm.
+
+    A layer norm and an RMS norm agree on a vector of +-1 with mean 0, and both are odd apart from their
+    bias. So (norm(x) - norm(-x)) / 2 / x is the scale, however the module stores it.
+    """
+    if norm is None:
+        return torch.ones(width)
+    weight = next(norm.parameters(), torch.zeros(()))
+    signs = 1 - 2 * (torch.arange(width, device=weight.device) % 2)
+    # A loud vector, because the norm adds a small number to its variance.
+    loud = (_LOUD * signs).to(weight.dtype)[None, None]
+    scale: Tensor = (norm(loud) - norm(-loud)) / (2 * signs)
+    return scale[0, 0].float().cpu()
+
+
+def unembedding_rows(module: Any, tokens: list[int], width: int) -> Float[Tensor, "k d"]:
+    """Return rows of the output embedding in the coordinates of the normalised residual stream.
+
+    Raises:
+        RequestError: The head is not linear there, as in an encoder, or there is none.
+    """
+    if hasattr(module, "W_U"):
+        columns: Tensor = module.W_U[:, tokens]
+        return columns.T.detach().float().cpu()
+    head = module.get_output_embeddings()
+    if head is None:
+        raise RequestError(f"{type(module).__name__} has no head that could be read.")
+    rows: Tensor = head.weight[tokens].detach().float().cpu()
+    projection = next((part for name, part in module.named_modules() if name.endswith("project_out")), None)
+    if projection is not None:
+        rows = rows @ projection.weight.detach().float().cpu()
+    if rows.shape[1] != width:
+        raise RequestError(f"The head of {type(module).__name__} does not read the residual stream directly.")
+    return rows
