@@ -5,7 +5,8 @@ import tomllib
 
 import pytest
 
-from biaskit import errors
+import biaskit
+from biaskit import catalogue, errors
 
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/quickstart.md", "docs/glossary.md", "docs/index.md")
 
@@ -53,3 +54,16 @@ def test_exit_codes_of_the_readme_are_those_of_the_errors(root):
         int(code) for code in re.findall(r"^\| (\d+) \|", (root / "README.md").read_text(), re.MULTILINE)
     }
     assert codes | {0, 1, 4, 130} == listed
+
+
+def test_the_audit_in_the_quickstart_is_one(root, tmp_path):
+    (block,) = re.findall(r"```toml\n(.*?)```", (root / "docs/quickstart.md").read_text(), re.DOTALL)
+    path = tmp_path / "hiring.toml"
+    path.write_text(block)
+    assert catalogue.audit_spec(path).gates[0].at_most == 0.5
+
+
+def test_every_public_name_of_the_readme_is_one(root):
+    text = (root / "README.md").read_text() + (root / "docs/quickstart.md").read_text()
+    named = set(re.findall(r"\bbiaskit\.([a-z_]\w*)\b(?!\.toml)", text))
+    assert named <= {*biaskit.__all__}
