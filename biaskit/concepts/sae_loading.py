@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
 try:
     from sae_lens import SAE
+    from safetensors import SafetensorError
 except ModuleNotFoundError as error:
     raise MissingExtraError("sae-lens", "text") from error
 
@@ -67,7 +67,7 @@ def load_published(
     except OSError as error:
         raise ModelLoadError(
             f"The sparse autoencoder {release} {sae_id} cannot be reached.",
-            why=f"{type(error).__name__}: {str(error).splitlines()[0]}",
+            why=_cause(error),
             fix="Fetch it once with a connection to the hub, or give a local folder.",
         ) from error
     return wrap(module, f"{release} {sae_id}", site)
@@ -90,10 +90,10 @@ def load_folder(path: Path, *, site: Site | None = None, device: str = "cpu") ->
             raise RequestError(f"There is no {name} in {path}.", fix="Give a folder that sae-lens saved.")
     try:
         module = quietly(SAE.load_from_disk, path, device=device)
-    except (ValueError, KeyError, RuntimeError, TypeError, OSError, json.JSONDecodeError) as error:
+    except (ValueError, KeyError, RuntimeError, TypeError, OSError, SafetensorError) as error:
         raise RequestError(
             f"The sparse autoencoder in {path} cannot be opened.",
-            why=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+            why=_cause(error),
             fix="Save it again with sae-lens 6, or train one on the spot.",
         ) from error
     return wrap(module, str(path), site)
@@ -148,6 +148,11 @@ def _site(hook_name: str | None, given: Site | None, name: str) -> Site:
             fix=f"Use it at {stated}, or choose another autoencoder.",
         )
     return given
+
+
+def _cause(error: Exception) -> str:
+    """Name an error of another library and give the first line it wrote."""
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
 def quietly(load: Any, *args: Any, **settings: Any) -> Any:

@@ -1,14 +1,14 @@
 """Folders and published releases: what is read from them, and what is refused."""
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import constants
 from safetensors.torch import save_file
 
 from biaskit.concepts.processing import Processing
+from biaskit.concepts.sae_catalogue import catalogue
 from biaskit.concepts.sae_loading import load_folder, load_published
 from biaskit.errors import ModelLoadError, RequestError, SparseAutoencoderMismatchError, UnknownNameError
 from biaskit.records.site import Site
@@ -29,6 +29,7 @@ def configuration(**metadata):
         "architecture": "standard",
         "d_in": WIDTH,
         "d_sae": LATENTS,
+        "dtype": "float32",
         "metadata": {"sae_lens_version": "6.54.12", **metadata},
     }
 
@@ -119,13 +120,20 @@ def test_weights_that_are_not_safetensors(folder):
         load_folder(path)
 
 
+@pytest.fixture(autouse=True)
+def hub(tmp_path, monkeypatch):
+    """An empty hub cache, with no hub behind it."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path / "hub"
+
+
 @pytest.fixture
-def cached():
+def cached(hub):
     """The first GPT-2 residual release in a hub-layout cache, in its own old configuration format."""
 
     def write(repository, sae_id, **settings):
         commit = "0" * 40
-        place = Path(os.environ["HF_HOME"]) / "hub" / f"models--{repository.replace('/', '--')}"
+        place = hub / f"models--{repository.replace('/', '--')}"
         (place / "refs").mkdir(parents=True, exist_ok=True)
         (place / "refs" / "main").write_text(commit)
         files = place / "snapshots" / commit / sae_id
@@ -161,11 +169,14 @@ def test_the_first_gpt2_release_reads_centred_rows(cached):
 
 def test_a_scale_that_the_catalogue_knows_is_folded(cached):
     """gemma-2b-res-jb states its factor; latents of raw rows are those of scaled rows."""
-    from biaskit.concepts.sae_catalogue import catalogue
-
     entry = catalogue()["gemma-2b-res-jb"]
     item = next(item for item in entry["saes"] if "norm_scaling_factor" in item)
-    cached(entry["repo_id"], item["path"], normalize_activations="expected_average_only_in")
+    cached(
+        entry["repo_id"],
+        item["path"],
+        hook_point=item["id"],
+        normalize_activations="expected_average_only_in",
+    )
     loaded = load_published("gemma-2b-res-jb", item["id"])
     given, rows = weights(), torch.randn(9, WIDTH)
     scaled = rows * item["norm_scaling_factor"]

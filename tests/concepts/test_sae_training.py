@@ -10,8 +10,7 @@ from biaskit.concepts.sae_loading import load_folder
 from biaskit.concepts.sae_training import SaeTraining, TrainedOn, train
 from biaskit.errors import ActivationError, RequestError
 from biaskit.records.site import Site
-
-from .conftest import ATOMS, WIDTH, plant
+from tests.concepts.planted import ATOMS, WIDTH, plant
 
 pytest.importorskip("sae_lens")
 

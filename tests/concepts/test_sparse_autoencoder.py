@@ -13,8 +13,7 @@ from biaskit.concepts.sae_training import SaeTraining, TrainedOn, train
 from biaskit.concepts.sparse_autoencoder import SparseAutoencoder
 from biaskit.errors import ActivationError, RequestError, SparseAutoencoderMismatchError
 from biaskit.records.site import Site
-
-from .conftest import WIDTH, plant
+from tests.concepts.planted import WIDTH, plant
 
 sae_lens = pytest.importorskip("sae_lens")
 
@@ -135,7 +134,7 @@ def test_batches_do_not_matter():
 
 def test_refuses_transcoders_wrong_widths_and_rows_that_are_not_numbers():
     with pytest.raises(SparseAutoencoderMismatchError, match="transcoder"):
-        wrap(module("transcoder", d_out=WIDTH), "it")
+        wrap(module("transcoder", d_out=WIDTH, apply_b_dec_to_input=False), "it")
     autoencoder = wrap(module(), "it")
     with pytest.raises(SparseAutoencoderMismatchError, match=f"reads {WIDTH} dimensions"):
         autoencoder.encode(torch.randn(5, WIDTH + 1))
