@@ -179,7 +179,11 @@ class _Recorder(Generic[K]):
             kept = activation if self.pool is None else self.pool(activation)
             # A view would keep the whole activation alive and see what is later written into it.
             shared = kept.untyped_storage().data_ptr() == activation.untyped_storage().data_ptr()
-            return kept.detach().clone() if shared else kept.detach()
+            if not (shared or kept.is_inference()):
+                return kept.detach()
+            # A tensor born in inference mode could never enter a graph again, such as a probe's.
+            with torch.inference_mode(mode=False):
+                return kept.detach().clone()
 
     def _connected(self, key: K, activation: Tensor) -> tuple[Tensor, Tensor]:
         if not torch.is_grad_enabled():

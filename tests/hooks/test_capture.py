@@ -1,5 +1,8 @@
 """Captured activations are the model's own, gradients are true, and nothing stays behind."""
 
+import gc
+import weakref
+
 import pytest
 import torch
 from torch import nn
@@ -72,6 +75,35 @@ def test_what_is_pooled_inside_the_hook_does_not_keep_the_activation(causal):
     for pooled in seen.values():
         assert pooled.untyped_storage().nbytes() == pooled.numel() * pooled.element_size()
         assert not pooled.requires_grad
+
+
+@pytest.mark.parametrize("stop", [True, False])
+def test_no_activation_outlives_the_block(causal, stop):
+    activations = []
+
+    def last(activation):
+        activations.append(weakref.ref(activation))
+        return activation[:, -1]
+
+    gc.disable()
+    try:
+        with torch.no_grad(), capture(causal.model, by_position(causal), pool=last, stop=stop) as seen:
+            causal()
+        assert len(seen) == len(activations) == len(causal.points)
+        assert [activation() for activation in activations] == [None] * len(activations)
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize(
+    "pool", [None, lambda activation: activation[:, -1], lambda activation: activation.mean(1)]
+)
+def test_what_was_read_in_inference_mode_can_train_a_probe(causal, pool):
+    with torch.inference_mode(), capture(causal.model, by_position(causal), pool=pool) as seen:
+        causal()
+    probe = nn.Linear(32, 1)
+    sum(probe(activation).sum() for activation in seen.values()).backward()
+    assert probe.weight.grad.abs().sum() > 0
 
 
 def test_modules_and_paths_name_the_same_place(causal):

@@ -196,6 +196,19 @@ def test_writing_into_what_was_read_does_not_reach_the_store(store):
     assert torch.equal(found[LOW], model.expected(prompts, LOW))
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_a_model_read_in_inference_mode_can_train_a_probe(store, order):
+    class Inference(Model):
+        @torch.inference_mode()
+        def activations(self, prompts, sites, pooling):
+            return {site: value + 0 for site, value in super().activations(prompts, sites, pooling).items()}
+
+    found = store.activations(Inference(), texts(*range(ROWS))[::order], [LOW])[LOW]
+    probe = torch.nn.Linear(WIDTH, 1)
+    probe(found).sum().backward()
+    assert probe.weight.grad.abs().sum() > 0
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/maps")
 def test_a_whole_shard_is_mapped_from_its_file(on_disk, folder):
     found = on_disk.activations(Model(), texts(*range(ROWS)), [LOW])[LOW]
