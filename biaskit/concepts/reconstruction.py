@@ -31,6 +31,8 @@ def fraction_of_variance_unexplained(
     if total == 0:
         return _estimate(None, len(rows), groups, "all activations are equal")
     ratio = float(errors.sum()) / total
+    if not math.isfinite(ratio):
+        return _estimate(None, len(rows), groups, "the reconstruction is not finite")
     return _with_interval(ratio, _by_group(errors - ratio * spread, groups), total, groups)
 
 

@@ -14,7 +14,7 @@ from biaskit.concepts.direction import as_float64
 from biaskit.concepts.hook_names import same_activation
 from biaskit.concepts.processing import Processing, expected_norm_scale
 from biaskit.concepts.reconstruction import fraction_of_variance_unexplained
-from biaskit.errors import RequestError, SparseAutoencoderMismatchError
+from biaskit.errors import ActivationError, RequestError, SparseAutoencoderMismatchError
 from biaskit.records.estimate import Estimate
 from biaskit.records.site import Site
 
@@ -81,7 +81,7 @@ class SparseAutoencoder:
         """Return the latents of raw activations.
 
         Raises:
-            ActivationError: There is no row, or a value is NaN or infinite.
+            ActivationError: There is no row, or a value or a latent is NaN or infinite.
             SparseAutoencoderMismatchError: The width differs, or the input scale is not known.
         """
         return torch.cat([self._encode(batch) for batch in self._batches(activations)])
@@ -190,6 +190,12 @@ class SparseAutoencoder:
     def _encode(self, batch: Tensor) -> Tensor:
         rows = self.processing(batch).to(self.module.device)
         latents: Tensor = self.module.encode(rows).float().cpu()
+        if not torch.isfinite(latents).all():
+            raise ActivationError(
+                f"The autoencoder {self.name} gives latents that are NaN or infinite.",
+                why="Its weights overflow at their precision, or it divides by the norm of a row of zeros.",
+                fix="Load it in float32 and look for rows of zeros.",
+            )
         return latents
 
     @torch.no_grad()

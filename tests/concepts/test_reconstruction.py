@@ -34,6 +34,9 @@ def test_interval_covers_the_true_ratio_with_rows_and_with_groups():
 
 def test_what_cannot_be_measured_gives_its_reason():
     assert fraction_of_variance_unexplained(torch.ones(5, 3), torch.zeros(5, 3)).value is None
+    infinite = fraction_of_variance_unexplained(torch.eye(3), torch.full((3, 3), float("inf")))
+    assert infinite.value is None
+    assert "not finite" in infinite.reason
     one = fraction_of_variance_unexplained(torch.eye(4), torch.zeros(4, 4), ["a"] * 4)
     assert one.interval is None
     assert one.n == 1

@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 
+from biaskit.concepts import sae_training
 from biaskit.concepts.reconstruction import mean_l0
 from biaskit.concepts.sae_loading import load_folder
 from biaskit.concepts.sae_training import SaeTraining, TrainedOn, train
@@ -29,6 +30,21 @@ def test_finds_a_planted_dictionary(planted, architecture, capsys):
     assert trained.fvu(held_out).value < 0.12
     assert mean_l0(trained.encode(held_out)) == pytest.approx(3, abs=0.5)
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_loop_is_that_of_the_library(planted):
+    """The same trainer run by its own `fit`, which draws a progress bar, gives the same autoencoder."""
+    settings = SaeTraining(d_sae=16, k=2, steps=40, batch=64)
+    ours = train(planted.rows, settings, SOURCE)
+    torch.default_generator.manual_seed(settings.seed)
+    trainer = sae_training._trainer(planted.rows, settings, sae_training._metadata(SOURCE))
+    trainer.data_provider = sae_training._batches(planted.rows, settings)
+    theirs = trainer.fit()
+    with torch.no_grad():
+        latents = theirs.encode(planted.rows[:200])
+        decoded = theirs.decode(latents)
+    torch.testing.assert_close(ours.encode(planted.rows[:200]), latents, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(ours.reconstruct(planted.rows[:200]), decoded, atol=1e-4, rtol=1e-4)
 
 
 def test_same_seed_same_weights_and_no_trace_outside(planted):

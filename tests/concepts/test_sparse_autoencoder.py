@@ -142,6 +142,12 @@ def test_refuses_transcoders_wrong_widths_and_rows_that_are_not_numbers():
         autoencoder.encode(torch.full((2, WIDTH), float("inf")))
 
 
+def test_a_row_of_zeros_has_no_norm_to_rescale_by():
+    autoencoder = wrap(module(normalize_activations="constant_norm_rescale"), "it")
+    with pytest.raises(ActivationError, match="latents"):
+        autoencoder.encode(torch.zeros(1, WIDTH))
+
+
 def test_the_module_is_frozen():
     autoencoder = wrap(module(), "it")
     assert not any(weights.requires_grad for weights in autoencoder.module.parameters())
