@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-import httpx
 from huggingface_hub import constants, snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
-    HfHubHTTPError,
+    IncompleteSnapshotError,
     LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
@@ -21,9 +20,10 @@ _FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 _PICKLES = ("pytorch_model*.bin",)
 # Sub-folders hold other formats; `consolidated` repeats the weights in their authors' own layout.
 _NOT = ("*/*", "consolidated*")
+_INDEX = "model.safetensors.index.json"
 _ELSEWHERE = (
     "Run 'biaskit fetch' where there is a connection, or download the model there and pass its folder; "
-    "a cache elsewhere is named by the environment variable HF_HOME."
+    "the environment variable HF_HOME names a cache that lies elsewhere."
 )
 
 
@@ -37,13 +37,19 @@ def fetch(name: str, revision: str | None, *, offline: bool, allow_pickle: bool)
         allow_pickle: Whether weights stored as pickles may be fetched where there are no others.
 
     Raises:
-        ModelLoadError: Unknown or closed repository, unknown revision, no connection and nothing cached, or
-            pickled weights only.
+        ModelLoadError: Unknown or closed repository, unknown revision, or no connection and nothing cached.
     """
     folder = _snapshot(name, revision, _FILES, offline=offline)
-    if not any(folder.glob("*.safetensors")) and allow_pickle:
+    if allow_pickle and not any(folder.glob("*.safetensors")):
         folder = _snapshot(name, revision, (*_FILES, *_PICKLES), offline=offline)
     return folder
+
+
+def cached_names() -> tuple[str, ...]:
+    """Return the hub ids of the models in the cache."""
+    cache = Path(constants.HF_HUB_CACHE)
+    folders = cache.glob("models--*") if cache.is_dir() else ()
+    return tuple(sorted(folder.name.removeprefix("models--").replace("--", "/") for folder in folders))
 
 
 def _snapshot(name: str, revision: str | None, files: tuple[str, ...], *, offline: bool) -> Path:
@@ -55,9 +61,23 @@ def _snapshot(name: str, revision: str | None, files: tuple[str, ...], *, offlin
             ignore_patterns=list(_NOT),
             local_files_only=offline,
         )
-    except (HfHubHTTPError, LocalEntryNotFoundError, httpx.HTTPError, OSError, ValueError) as error:
+    except IncompleteSnapshotError as error:
+        # A cache filled by other programs lacks files that a model does not need.
+        if _usable(Path(error.snapshot_path)):
+            return Path(error.snapshot_path)
+        raise _unreachable(name, "The cache holds only a part of it.", offline=offline) from error
+    except Exception as error:
         raise _explained(error, name, revision, offline=offline) from error
     return Path(path)
+
+
+def _usable(folder: Path) -> bool:
+    if not (folder / "config.json").is_file():
+        return False
+    if (folder / _INDEX).is_file():
+        index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
+        return all((folder / shard).is_file() for shard in index["weight_map"].values())
+    return any(folder.glob("*.safetensors"))
 
 
 def _explained(error: Exception, name: str, revision: str | None, *, offline: bool) -> ModelLoadError:
@@ -67,36 +87,28 @@ def _explained(error: Exception, name: str, revision: str | None, *, offline: bo
             fix=f"Ask for access on {constants.ENDPOINT}/{name} and log in with 'hf auth login'.",
         )
     if isinstance(error, RepositoryNotFoundError):
-        near = UnknownNameError("model", name, (*cached_names(), "demo")).near
         return ModelLoadError(
             f"The hub knows no model '{name}' (or it is private).",
-            why=f"Did you mean {' or '.join(near)}?" if near else "",
-            fix=f"Check the name at {constants.ENDPOINT}/models, or pass a local folder.",
+            why=_near(name),
+            fix=f"Look it up at {constants.ENDPOINT}/models, or pass a local folder.",
         )
     if isinstance(error, RevisionNotFoundError):
-        return ModelLoadError(
-            f"'{name}' has no revision '{revision}'.", fix="Name a commit, a tag or a branch."
-        )
-    return _unreachable(error, name, offline=offline)
-
-
-def _unreachable(error: Exception, name: str, *, offline: bool) -> ModelLoadError:
-    cut_off = offline or constants.HF_HUB_OFFLINE or isinstance(error, OfflineModeIsEnabled)
-    near = UnknownNameError("model", name, (*cached_names(), "demo")).near
+        fix = "Name a commit, a tag or a branch."
+        return ModelLoadError(f"'{name}' has no revision '{revision}'.", fix=fix)
+    if isinstance(error, LocalEntryNotFoundError):
+        return _unreachable(name, _near(name), offline=offline)
+    first = next(iter(str(error).splitlines()), "")
     return ModelLoadError(
-        f"'{name}' is not in the cache, and "
-        + (
-            "the network is switched off."
-            if cut_off
-            else f"the hub at {constants.ENDPOINT} cannot be reached."
-        ),
-        why=f"In the cache, or built in: {' and '.join(near)}." if near else "",
-        fix=_ELSEWHERE,
+        f"'{name}' could not be fetched.", why=f"{type(error).__name__}: {first}", fix=_ELSEWHERE
     )
 
 
-def cached_names() -> tuple[str, ...]:
-    """Return the hub ids of the models in the cache."""
-    cache = Path(constants.HF_HUB_CACHE)
-    folders = cache.glob("models--*") if cache.is_dir() else ()
-    return tuple(sorted(folder.name.removeprefix("models--").replace("--", "/") for folder in folders))
+def _unreachable(name: str, why: str, *, offline: bool) -> ModelLoadError:
+    switched_off = offline or constants.HF_HUB_OFFLINE
+    reason = "the network is switched off" if switched_off else f"{constants.ENDPOINT} cannot be reached"
+    return ModelLoadError(f"'{name}' is not in the cache, and {reason}.", why=why, fix=_ELSEWHERE)
+
+
+def _near(name: str) -> str:
+    near = UnknownNameError("model", name, (*cached_names(), "demo")).near
+    return f"Did you mean {' or '.join(near)}?" if near else ""

@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 import torch
 import transformers
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import (
+    AddedToken,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, PreTrainedTokenizerFast
 
 from biaskit import models as adapters
@@ -38,6 +47,8 @@ _SMALL = {
 _GROUPED = {**_SMALL, "num_key_value_heads": 2}
 _GEMMA = {**_GROUPED, "head_dim": 8, "sliding_window": 8, "tie_word_embeddings": True}
 _GPT2 = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64, "n_inner": 48, "initializer_range": 0.3}
+# gelu, because a finite difference across the kink of relu is no derivative.
+_OPT = {**_SMALL, "ffn_dim": 48, "init_std": 0.3, "activation_function": "gelu"}
 _QWEN3 = {**_GROUPED, "head_dim": 8}
 
 
@@ -64,19 +75,24 @@ RECIPES = {
     "qwen3": Recipe("Qwen3Config", _QWEN3),
     "phi": Recipe("PhiConfig", _SMALL),
     "phi3": Recipe("Phi3Config", {**_GROUPED, "pad_token_id": 0}, "pieces"),
-    "opt": Recipe("OPTConfig", {**_SMALL, "ffn_dim": 48, "word_embed_proj_dim": 32, "init_std": 0.3}),
-    "opt-350m": Recipe(
-        "OPTConfig",
-        {**_SMALL, "ffn_dim": 48, "word_embed_proj_dim": 16, "init_std": 0.3, "do_layer_norm_before": False},
-    ),
+    "opt": Recipe("OPTConfig", {**_OPT, "word_embed_proj_dim": 32}),
+    "opt-350m": Recipe("OPTConfig", {**_OPT, "word_embed_proj_dim": 16, "do_layer_norm_before": False}),
     "bloom": Recipe("BloomConfig", {"hidden_size": 32, "n_layer": 2, "n_head": 4, "initializer_range": 0.3}),
     "bert": Recipe("BertConfig", _SMALL, "words", AutoModelForMaskedLM),
     "minilm": Recipe("BertConfig", _SMALL, "words", AutoModel),
-    "roberta": Recipe("RobertaConfig", {**_SMALL, "type_vocab_size": 1}, "masked-bytes", AutoModelForMaskedLM),
+    "roberta": Recipe(
+        "RobertaConfig", {**_SMALL, "type_vocab_size": 1}, "masked-bytes", AutoModelForMaskedLM
+    ),
     "distilbert": Recipe(
         "DistilBertConfig",
-        {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 48, "max_position_embeddings": 64,
-         "initializer_range": 0.3},
+        {
+            "dim": 32,
+            "n_layers": 2,
+            "n_heads": 4,
+            "hidden_dim": 48,
+            "max_position_embeddings": 64,
+            "initializer_range": 0.3,
+        },
         "words",
         AutoModelForMaskedLM,
     ),
@@ -86,7 +102,7 @@ ENCODERS = [name for name in RECIPES if name not in CAUSAL]
 
 
 def make_tokenizer(kind: str) -> PreTrainedTokenizerFast:
-    """Byte-level BPE (gpt2), BPE over marked pieces (llama), WordPiece (bert), or byte-level with a mask (roberta)."""
+    """Make a tokenizer in the style of gpt2, llama (`pieces`), bert (`words`) or roberta (`masked-bytes`)."""
     if kind == "words":
         return _words()
     raw = Tokenizer(models.BPE(unk_token="<unk>" if kind == "pieces" else None))
@@ -116,8 +132,14 @@ def _wrapped(raw: Tokenizer, kind: str) -> PreTrainedTokenizerFast:
         names = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
     else:
         raw.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
-        names = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>",
-                 "cls_token": "<s>", "sep_token": "</s>"}
+        names = {
+            "bos_token": "<s>",
+            "eos_token": "</s>",
+            "unk_token": "<unk>",
+            "pad_token": "<pad>",
+            "cls_token": "<s>",
+            "sep_token": "</s>",
+        }
         names["mask_token"] = AddedToken("<mask>", lstrip=True, special=True)
     return PreTrainedTokenizerFast(tokenizer_object=raw, **names)
 
@@ -134,7 +156,11 @@ def _words() -> PreTrainedTokenizerFast:
         single="[CLS] $A [SEP]", pair=None, special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
     return PreTrainedTokenizerFast(
-        tokenizer_object=raw, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
+        tokenizer_object=raw,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
         mask_token="[MASK]",
     )
 

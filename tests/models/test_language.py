@@ -4,6 +4,7 @@ import logging
 
 import pytest
 import torch
+
 from biaskit import models
 from biaskit.errors import ActivationError, RequestError, RunError
 from biaskit.hooks.pooling import Pooling
@@ -11,7 +12,6 @@ from biaskit.protocols import LanguageModel
 from biaskit.records.audit_spec import Subject
 from biaskit.records.prompt import Prompt
 from biaskit.records.site import Site
-
 from tests.models.conftest import CAUSAL, RECIPES, TEXTS
 
 PROMPTS = [Prompt(text) for text in TEXTS]
@@ -161,7 +161,9 @@ def test_an_edit_of_both_kinds_of_continuation_is_the_same(opened, name, site):
 def test_an_edit_that_does_nothing_is_bit_identical(opened):
     adapter = opened("gpt2")
     edits = {site: Nothing() for site in adapter.sites()}
-    assert torch.equal(adapter.next_token_logprobs(PROMPTS, edits=edits), adapter.next_token_logprobs(PROMPTS))
+    assert torch.equal(
+        adapter.next_token_logprobs(PROMPTS, edits=edits), adapter.next_token_logprobs(PROMPTS)
+    )
 
 
 def test_edits_of_input_and_output_of_one_block_both_act(opened):
@@ -356,7 +358,8 @@ def test_the_small_llama_tells_stories(shared_data):
     step = 1e-2
     direction = torch.nn.functional.normalize(torch.randn(2, 64), dim=1)
     up, down = (
-        log_odds(adapter, prompts, ([309], [272]), {sites[1]: Shift(sign * step * direction)}) for sign in (1, -1)
+        log_odds(adapter, prompts, ([309], [272]), {sites[1]: Shift(sign * step * direction)})
+        for sign in (1, -1)
     )
     torch.testing.assert_close(
         (gradients[sites[1]] * direction).sum(1), (up - down) / (2 * step), atol=5e-3, rtol=2e-2

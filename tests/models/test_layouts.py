@@ -2,14 +2,14 @@
 
 import pytest
 import torch
+from torch import nn
+
 from biaskit.errors import ModelLoadError, UnknownNameError
 from biaskit.hooks.capture import capture
 from biaskit.models import layouts
 from biaskit.models.layouts import find_layout
 from biaskit.records.prompt import Prompt
 from biaskit.records.site import Site
-from torch import nn
-
 from tests.models.conftest import RECIPES, TEXTS
 
 PROMPTS = [Prompt(text) for text in TEXTS]
