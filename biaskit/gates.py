@@ -179,7 +179,7 @@ def _decide(gate: Gate, finding: Finding, *, partial: bool) -> tuple[Outcome, st
     if estimate.value is None:
         return Outcome.UNDECIDED, _sentence(f"not measured: {estimate.reason}")
     if estimate.interval is None:
-        return Outcome.UNDECIDED, _sentence(f"{estimate.value:+.3g} has no interval: {estimate.reason}")
+        return Outcome.UNDECIDED, _sentence(f"{_number(estimate.value)} has no interval: {estimate.reason}")
     return _by_interval(estimate, _limit(gate, finding.direction))
 
 
@@ -193,11 +193,16 @@ def _limit(gate: Gate, direction: Direction) -> _Limit:
     return _Limit(low, high, " and ".join(f"{word} {end:g}" for end, word in parts if end is not None))
 
 
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:+.3g}".replace("-", "\N{MINUS SIGN}")
+
+
 def _by_interval(estimate: Estimate, limit: _Limit) -> tuple[Outcome, str]:
     interval, null = estimate.interval, estimate.null
     if interval is None:
         raise TypeError("an estimate without an interval is not judged by it")
-    numbers = f"{estimate.value:+.3g} [{interval.low:+.3g}, {interval.high:+.3g}] {estimate.unit}"
+    ends = f"[{_number(interval.low)}, {_number(interval.high)}]"
+    numbers = f"{_number(estimate.value)} {ends} {estimate.unit}"
     if limit.low <= interval.low and interval.high <= limit.high:
         return Outcome.PASS, f"{numbers} lies inside the limit, {limit.text}."
     if interval.low <= limit.high and interval.high >= limit.low:

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
     from biaskit.records.estimate import Estimate
     from biaskit.records.finding import Finding
-    from biaskit.records.report import Report
+    from biaskit.records.report import Report, Verdict
 
 _HERE = Path(__file__).parent
 _MOST_EVIDENCE, _ROWS_EACH, _MOST_NUMBERS = 2400, 10, 1200
 _SHARE = plots.Scale(0.0, 1.0)
 _BAND = 1.96
+_MOST_PASSED = 8
 _MAIN = frozenset({"score", "paper", "behaviour", "erasure"})
 
 MARKS = {Outcome.PASS: "✓", Outcome.FAIL: "✕", Outcome.UNDECIDED: "?", Outcome.WAIVED: "⦸"}
@@ -118,11 +119,19 @@ def _content(report: Report) -> dict[str, Any]:
         "more_numbers": len(unpaired) - _MOST_NUMBERS,
         "targets": list(dict.fromkeys(row.target for panel in panels for row in panel.rows)),
         "pairs": list(dict.fromkeys(words.pair(panel.references) for panel in panels)),
-        "verdicts": sorted(
-            report.verdicts, key=lambda one: (one.advisory, list(MARKS).index(one.outcome) != 1)
-        ),
+        "verdicts": _verdicts(report),
+        "judged": any(row.outcome for panel in panels for row in panel.rows),
         "gates": {gate.id: gate for gate in report.spec.gates},
     }
+
+
+def _verdicts(report: Report) -> tuple[list[Verdict], list[Verdict]]:
+    """Return the verdicts to show at once, gravest first, and those to fold away: many that passed."""
+    ranked = sorted(report.verdicts, key=lambda one: (one.advisory, view.ORDER.index(one.outcome)))
+    passed = [one for one in ranked if one.outcome is Outcome.PASS]
+    if len(passed) <= _MOST_PASSED:
+        return ranked, []
+    return [one for one in ranked if one.outcome is not Outcome.PASS], passed
 
 
 def _forest(report: Report, panel: view.Panel, count: int) -> Forest:
@@ -162,7 +171,7 @@ def _charts(panel: view.Panel) -> Iterator[Chart]:
     values = [value for row in rows for finding in row.profile for value in plots.extent(finding.estimate)]
     scale = plots.symmetric(values)
     for row in rows:
-        frame = plots.Frame(38, 232, 12, 96, scale.low, scale.high, len(row.profile))
+        frame = plots.Frame(40, 192, 24, 100, scale.low, scale.high, len(row.profile))
         yield _chart(row, panel, frame)
 
 
@@ -230,7 +239,12 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         finalize=_inert,
     )
-    made.filters |= {"number": words.number, "interval": words.interval, "chance": words.chance}
+    made.filters |= {
+        "number": words.number,
+        "tick": words.tick,
+        "interval": words.interval,
+        "chance": words.chance,
+    }
     made.filters |= {"whole": words.whole, "pair": words.pair, "unit_name": words.unit_name}
     made.filters |= {"metric": words.metric, "duration": words.duration, "agreement": agreement}
     made.filters |= {"is_seen": is_seen}

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from biaskit.records.estimate import Estimate
     from biaskit.records.report import Report
 
+_MOST_UNDECIDED = 5
 _STYLES = {
     Outcome.PASS: "green",
     Outcome.FAIL: "bold red",
@@ -45,12 +46,19 @@ def render(report: Report, folder: Path | None = None) -> RenderableType:
     parts += [Padding(_panel(panel), (1, 0, 0, 0)) for panel in view.panels(report)]
     parts += [_unpaired(report)] if view.unpaired(report) else []
     parts += [Text(f"not measured: {words.plain(line)}", style="dim") for line in report.not_measured]
-    undecided = [verdict for verdict in report.verdicts if verdict.outcome is Outcome.UNDECIDED]
-    parts += [
-        Text(f"undecided: {words.plain(verdict.gate)} {words.plain(verdict.concept)}: {verdict.reason}")
-        for verdict in undecided
-    ]
+    parts += [Text(line, style="dim") for line in _undecided(report)]
     return Group(*parts, Text(""), last_line(report, folder))
+
+
+def _undecided(report: Report) -> list[str]:
+    """Say why the first few verdicts are undecided."""
+    verdicts = [verdict for verdict in report.verdicts if verdict.outcome is Outcome.UNDECIDED]
+    lines = [
+        f"undecided: {words.plain(one.gate)}, {words.plain(one.concept)}: {words.plain(one.reason)}"
+        for one in verdicts[:_MOST_UNDECIDED]
+    ]
+    more = len(verdicts) - len(lines)
+    return [*lines, f"undecided: {more} more; the report says why"] if more else lines
 
 
 def as_text(report: Report, folder: Path | None = None, width: int = 100) -> str:

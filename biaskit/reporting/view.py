@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from biaskit.records.finding import Finding
     from biaskit.records.report import Report, Verdict
 
-_ORDER = (Outcome.FAIL, Outcome.UNDECIDED, Outcome.WAIVED, Outcome.PASS)
+ORDER = (Outcome.FAIL, Outcome.UNDECIDED, Outcome.WAIVED, Outcome.PASS)
+"""Outcomes, gravest first."""
 
 _SEEN = 0.05
 
@@ -49,7 +50,7 @@ class Row:
     def outcome(self) -> Outcome | None:
         """The gravest outcome among the verdicts that count, then among the advisory ones."""
         counted = [verdict for verdict in self.verdicts if not verdict.advisory] or self.verdicts
-        return min((verdict.outcome for verdict in counted), key=_ORDER.index, default=None)
+        return min((verdict.outcome for verdict in counted), key=ORDER.index, default=None)
 
     @property
     def layer(self) -> str:
@@ -133,13 +134,13 @@ def unpaired(report: Report) -> tuple[Finding, ...]:
 def counts(verdicts: Iterable[Verdict]) -> str:
     """Count the verdicts in words, gravest first: `1 failed, 2 undecided, 3 passed`."""
     seen = Counter(verdict.outcome for verdict in verdicts)
-    return ", ".join(f"{seen[one]} {words.OUTCOME_WORDS[one]}" for one in _ORDER if seen[one])
+    return ", ".join(f"{seen[one]} {words.OUTCOME_WORDS[one]}" for one in ORDER if seen[one])
 
 
 def tone(report: Report) -> str:
     """Return the gravest thing the report says: an outcome, or `none` where no gate was declared."""
     counted = [verdict.outcome for verdict in report.verdicts if not verdict.advisory]
-    gravest = min(counted, key=_ORDER.index, default=None)
+    gravest = min(counted, key=ORDER.index, default=None)
     if report.run.status is not Status.COMPLETE and gravest in {None, Outcome.PASS, Outcome.WAIVED}:
         return Outcome.UNDECIDED.value
     return gravest.value if gravest else "none"

@@ -74,8 +74,11 @@ GLOSSARY = (
 )
 
 
-def number(value: float | None, unit: Unit, *, sign: bool = True) -> str:
-    """Write a number without its unit's name: two decimals, percent for a proportion, a real minus sign."""
+def number(value: float | None, unit: Unit) -> str:
+    """Write a number without its unit's name: two decimals, percent for a proportion, a real minus sign.
+
+    Units that count something signed show their plus sign too.
+    """
     if value is None:
         return MISSING
     if unit is Unit.PROPORTION:
@@ -83,8 +86,15 @@ def number(value: float | None, unit: Unit, *, sign: bool = True) -> str:
     if unit is Unit.COUNT:
         return f"{value:,.0f}".replace("-", MINUS)
     decimals = 3 if unit is Unit.COSINE or 0 < abs(value) < 0.01 else 2
-    text = f"{value:{'+' if sign else ''}.{decimals}f}"
+    text = f"{value:{'' if unit is Unit.ONE else '+'}.{decimals}f}"
     return text.lstrip("+-") if float(text) == 0 else text.replace("-", MINUS)
+
+
+def tick(value: float, unit: Unit) -> str:
+    """Write a round number at an axis, with no more decimals than it needs."""
+    if unit is Unit.PROPORTION:
+        return number(value, unit)
+    return f"{value:+g}".replace("-", MINUS) if value else "0"
 
 
 def unit_name(unit: Unit) -> str:
@@ -97,8 +107,7 @@ def interval(estimate: Estimate) -> str:
     if estimate.value is None or estimate.interval is None:
         return ""
     ends = (estimate.interval.low, estimate.interval.high)
-    signed = estimate.unit not in {Unit.ONE, Unit.PROPORTION}
-    return f"[{', '.join(number(end, estimate.unit, sign=signed) for end in ends)}]"
+    return f"[{', '.join(number(end, estimate.unit) for end in ends)}]"
 
 
 def chance(estimate: Estimate) -> str:
@@ -114,8 +123,7 @@ def whole(estimate: Estimate) -> str:
     """Write value, interval and unit in one phrase."""
     if estimate.value is None:
         return f"not measured: {plain(estimate.reason or 'no reason given')}"
-    signed = estimate.unit not in {Unit.ONE, Unit.PROPORTION}
-    parts = (number(estimate.value, estimate.unit, sign=signed), interval(estimate), unit_name(estimate.unit))
+    parts = (number(estimate.value, estimate.unit), interval(estimate), unit_name(estimate.unit))
     return " ".join(part for part in parts if part)
 
 
