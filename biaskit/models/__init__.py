@@ -5,12 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from biaskit.errors import MissingExtraError
-from biaskit.models.sources import find_source
+from biaskit.errors import MissingExtraError, RequestError
+from biaskit.models.sources import Source, find_source, require_weights
+from biaskit.records.audit_spec import Subject
 
 if TYPE_CHECKING:
     from biaskit.protocols import LanguageModel
-    from biaskit.records.audit_spec import Subject
 
 
 def load(
@@ -36,16 +36,29 @@ def load(
         RequestError: A setting does not fit the model.
     """
     adapter: LanguageModel
-    if isinstance(model, str):
-        source = find_source(model)
-        adapter = _heavy("opening").open_source(source, subject, offline=offline)
-    else:
-        adapter = _heavy("wrapping").wrap(model, tokenizer, subject)
+    if not isinstance(model, str):
+        adapter = _part("wrapping").wrap(model, tokenizer, subject)
+        return adapter
+    settings = subject or Subject(model=model)
+    source = _on_disk(find_source(model), settings, offline=offline)
+    adapter = _part("opening").open_folder(source, source.folder, settings)
     return adapter
 
 
-def _heavy(part: str) -> Any:
-    """Load a file that needs torch, once it is clear that it will be used."""
+def _on_disk(source: Source, settings: Subject, *, offline: bool) -> Source:
+    """Settle where the files are before torch is imported, so that a wrong name is answered at once."""
+    if source.folder is None:
+        found: Source = _part("hub").fetched(source, settings, offline=offline)
+        source = found
+    elif settings.revision is not None:
+        raise RequestError(f"'{source.name}' is a folder, which has no revision '{settings.revision}'.")
+    if source.folder is not None:
+        require_weights(source.folder, source.label, allow_pickle=settings.allow_pickle)
+    return source
+
+
+def _part(part: str) -> Any:
+    """Load a file of this package that imports heavy libraries, once it is clear that it is needed."""
     try:
         return import_module(f"biaskit.models.{part}")
     except ModuleNotFoundError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from huggingface_hub import constants, snapshot_download
@@ -15,6 +16,8 @@ from huggingface_hub.errors import (
 )
 
 from biaskit.errors import ModelLoadError, UnknownNameError
+from biaskit.models.sources import Source
+from biaskit.records.audit_spec import Subject
 
 _FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 _PICKLES = ("pytorch_model*.bin",)
@@ -25,6 +28,16 @@ _ELSEWHERE = (
     "Run 'biaskit fetch' where there is a connection, or download the model there and pass its folder; "
     "the environment variable HF_HOME names a cache that lies elsewhere."
 )
+
+
+def fetched(source: Source, subject: Subject, *, offline: bool) -> Source:
+    """Return a source on the hub with the folder and commit of its files, downloading what the cache lacks.
+
+    Raises:
+        ModelLoadError: Unknown or closed repository, unknown revision, or no connection and nothing cached.
+    """
+    folder = fetch(source.name, subject.revision, offline=offline, allow_pickle=subject.allow_pickle)
+    return replace(source, label=f"{source.name}@{folder.name}", folder=folder, revision=folder.name)
 
 
 def fetch(name: str, revision: str | None, *, offline: bool, allow_pickle: bool) -> Path:

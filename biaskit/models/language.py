@@ -287,7 +287,7 @@ class LanguageAdapter:
     def _forced(
         self, prompts: Sequence[Prompt], ids: tuple[int, ...], edits: Mapping[Site, Edit]
     ) -> Float[Tensor, " n"]:
-        readings = [reading.followed_by(ids[:-1]) for reading in self._reader.read(prompts)]
+        readings = self._reader.extended(prompts, ids[:-1])
         at = [reading.last for reading in readings]
         targets = torch.tensor(ids)
 

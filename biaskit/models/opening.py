@@ -15,7 +15,6 @@ from transformers.models.auto.modeling_auto import (
 from transformers.utils import logging as transformers_logging
 
 from biaskit.errors import ModelLoadError, RequestError
-from biaskit.models import hub
 from biaskit.models.assembling import Loaded, assemble, is_encoder
 from biaskit.models.language import LanguageAdapter
 from biaskit.models.sources import Source
@@ -25,26 +24,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def open_source(source: Source, subject: Subject | None, *, offline: bool) -> LanguageAdapter:
-    """Open a model by name.
+def open_folder(source: Source, folder: Path, subject: Subject) -> LanguageAdapter:
+    """Open the model in a folder.
 
     Raises:
-        ModelLoadError: It cannot be found, reached or opened.
+        ModelLoadError: It cannot be opened.
         RequestError: A setting does not fit the machine or the model.
     """
-    settings = (subject or Subject(model=source.name)).model_copy(update={"model": source.name})
-    device = choose_device(settings.device)
-    folder, revision = source.folder, settings.revision
-    if folder is None:
-        pickle = settings.allow_pickle
-        folder = hub.fetch(source.name, settings.revision, offline=offline, allow_pickle=pickle)
-        revision = folder.name
-    elif revision is not None:
-        raise RequestError(f"'{source.name}' is a folder, which has no revision '{revision}'.")
-    _require_weights(folder, source.label, allow_pickle=settings.allow_pickle)
-    return assemble(
-        _loaded(source, folder, settings, device), settings.model_copy(update={"revision": revision})
-    )
+    device = choose_device(subject.device)
+    settings = subject.model_copy(update={"model": source.name, "revision": source.revision})
+    return assemble(_loaded(source, folder, settings, device), settings)
 
 
 def choose_device(name: str) -> str:
@@ -67,19 +56,6 @@ def choose_device(name: str) -> str:
             fix="Use 'auto' or 'cpu'.",
         ) from error
     return name
-
-
-def _require_weights(folder: Path, label: str, *, allow_pickle: bool) -> None:
-    if any(folder.glob("*.safetensors")):
-        return
-    if allow_pickle and not any(folder.glob("*.bin")):
-        raise ModelLoadError(f"'{label}' holds no weights.", fix="It must hold a model.safetensors.")
-    if not allow_pickle:
-        raise ModelLoadError(
-            f"'{label}' holds no safetensors weights.",
-            why="Weights stored as pickles are not read: a pickle can run code when it is opened.",
-            fix="Convert them to safetensors, or pass --allow-pickle (read with weights_only=True).",
-        )
 
 
 def _loaded(source: Source, folder: Path, settings: Subject, device: str) -> Loaded:

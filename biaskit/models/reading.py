@@ -103,6 +103,18 @@ class Reader:
             for prompt, (_, start), tokens in zip(prompts, wrapped, encoded, strict=True)
         ]
 
+    def extended(self, prompts: Sequence[Prompt], ids: Sequence[int]) -> list[Reading]:
+        """Turn prompts into tokens and put `ids` behind each; `last` stays the prompt's last token.
+
+        Raises:
+            RequestError: As `read`; also where prompt and continuation together are too long.
+        """
+        readings = [reading.followed_by(ids) for reading in self.read(prompts)]
+        for prompt, reading in zip(prompts, readings, strict=True):
+            if self.limit is not None and len(reading.ids) > self.limit:
+                raise self._unreadable(prompt, len(reading.ids))
+        return readings
+
     def continuation(self, text: str) -> tuple[int, ...] | None:
         """Return the token ids that continue a text with `text`, joined by a space where words are.
 

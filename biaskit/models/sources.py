@@ -20,13 +20,15 @@ class Source:
 
     Attributes:
         name: What the user asked for.
-        label: What is opened, for the report: hub id, organism, or the folder's own name.
-        folder: The folder with weights, tokenizer and config; None for a model that is on the hub.
+        label: What is opened, for the report: hub id with commit, organism, or the folder's own name.
+        folder: The folder with weights, tokenizer and config; None for a model that must be fetched first.
+        revision: Commit of the files, where there is one.
     """
 
     name: str
     label: str
     folder: Path | None = None
+    revision: str | None = None
 
 
 def find_source(name: str) -> Source:
@@ -51,6 +53,24 @@ def find_source(name: str) -> Source:
     if not _HUB_ID.match(name) or name.startswith((".", "~")):
         raise _no_folder(name, path)
     return Source(name, name)
+
+
+def require_weights(folder: Path, label: str, *, allow_pickle: bool) -> None:
+    """Refuse a folder without weights that may be read.
+
+    Raises:
+        ModelLoadError: There are none, or pickles only and these are not allowed.
+    """
+    if any(folder.glob("*.safetensors")):
+        return
+    if allow_pickle and not any(folder.glob("*.bin")):
+        raise ModelLoadError(f"'{label}' holds no weights.", fix="It must hold a model.safetensors.")
+    if not allow_pickle:
+        raise ModelLoadError(
+            f"'{label}' holds no safetensors weights.",
+            why="Weights stored as pickles are not read: a pickle can run code when it is opened.",
+            fix="Convert them to safetensors, or pass --allow-pickle (read with weights_only=True).",
+        )
 
 
 def _checked(folder: Path) -> Path:

@@ -49,7 +49,7 @@ def put_in_cache(cache, name, folder):
 def test_gpt2_opens_by_name_from_a_cache(tiny, cache):
     put_in_cache(cache, "gpt2", tiny("gpt2"))
     adapter = models.load("gpt2", subject=on_cpu(), offline=True)
-    assert (adapter.subject.name, adapter.subject.source) == ("gpt2", "gpt2")
+    assert (adapter.subject.name, adapter.subject.source) == ("gpt2", f"gpt2@{COMMIT}")
     assert adapter.subject.revision == COMMIT
     assert adapter.settings.revision == COMMIT
     by_folder = models.load(str(tiny("gpt2")), subject=on_cpu())
@@ -225,6 +225,22 @@ def test_a_misspelt_organism_is_answered_with_near_ones_and_without_torch():
         check=True,
     )
     assert done.stdout.strip() == "('reviews',) False"
+
+
+def test_a_hub_name_that_is_nowhere_is_answered_without_torch():
+    program = (
+        "import sys; from biaskit import models; from biaskit.errors import ModelLoadError\n"
+        "try: models.load('gpt22', offline=True)\n"
+        "except ModelLoadError as error: print(error.what, 'torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "'gpt22' is not in the cache, and the network is switched off. False"
 
 
 def test_folders_that_hold_no_model(tmp_path):
