@@ -4,7 +4,8 @@
     python benchmarks/bench_capture.py --small    # a smoke test
 
 Ratios are to the model's body alone (no LM head), which is the least that reading its last layer can
-cost; the same body a second time shows the noise. Peers are given their best settings: inference mode, only the residuals, early stop where they have one.
+cost; the same body a second time shows the noise. Peers are given their best settings: inference mode,
+only the residuals, early stop where they have one. The limits are meant for the full size.
 """
 
 from __future__ import annotations
@@ -142,8 +143,8 @@ def main() -> int:
     variants = plain(model, ids) | own | bridge(model, ids) | hooked(config, ids) | traced(model, ids)
     with torch.inference_mode():
         seconds = timed(variants, chosen.rounds)
-    title = f"Reading activations: {config.n_layer} layers, width {config.n_embd}, batch {SHAPE[0]} x {SHAPE[1]}, one thread"
-    kept = show(title, seconds, BODY, limits)
+    shape = f"{config.n_layer} layers, width {config.n_embd}, batch {SHAPE[0]} x {SHAPE[1]}, one thread"
+    kept = show(f"Reading activations: {shape}", seconds, BODY, limits)
     return 0 if kept or chosen.small else 1
 
 
