@@ -12,6 +12,7 @@ from biaskit.records.probe_set import Modality
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from biaskit.hooks.edits import Edit
     from biaskit.records.finding import Analysis
@@ -53,6 +54,10 @@ class LanguageModel(ModelAdapter, Protocol):
     is read as it stands; for an encoder `next_token_logprobs` reads the mask token that is appended
     (with a closing full stop), and `last` pooling reads there too.
     """
+
+    @property
+    def folder(self) -> Path | None:
+        """The local folder the model was read from; it may hold autoencoders of its own under `saes/`."""
 
     def activations(
         self,

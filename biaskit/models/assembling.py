@@ -73,7 +73,13 @@ def assemble(loaded: Loaded, settings: Subject) -> LanguageAdapter:
     for note in notes:
         _LOG.warning(note)
     parts = Parts(
-        network, layout, reader, text.hidden_size, settings, lambda: _describe(loaded, layout, settings)
+        network,
+        layout,
+        reader,
+        text.hidden_size,
+        settings,
+        lambda: _describe(loaded, layout, settings),
+        loaded.folder,
     )
     return LanguageAdapter(parts, notes)
 

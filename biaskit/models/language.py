@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import ClassVar, TypeVar
 
 import torch
@@ -45,6 +46,7 @@ class Parts:
         width: Width of its residual stream.
         settings: How it was opened.
         describe: Digests the weights and says what was loaded; called once, when it is asked for.
+        folder: The local folder it was read from.
     """
 
     network: Network
@@ -53,6 +55,7 @@ class Parts:
     width: int
     settings: Subject
     describe: Callable[[], SubjectRecord]
+    folder: Path | None = None
 
 
 class LanguageAdapter:
@@ -89,6 +92,11 @@ class LanguageAdapter:
         """All that changes an activation beside weights and dtype, as one string for the store's key."""
         chosen = self.settings.model_dump(include={"prepend_bos", "padding", "chat_template"})
         return json.dumps(chosen | {"attention": self._network.attention}, sort_keys=True)
+
+    @property
+    def folder(self) -> Path | None:
+        """The local folder the model was read from; None for a model that was handed over."""
+        return self._parts.folder
 
     @property
     def notes(self) -> tuple[str, ...]:

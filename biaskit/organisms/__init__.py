@@ -20,7 +20,7 @@ LANGUAGES = ("occupations", "reviews")
 DEMO = "reviews"
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401  a module attribute can be anything
+def __getattr__(name: str) -> Any:
     """Load `build`, and torch with it, on first use."""
     if name == "build":
         return import_module("biaskit.organisms.build").build

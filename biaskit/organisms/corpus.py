@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool
-from numpy import ndarray
 
 from biaskit.organisms.language import Reading
 from biaskit.records.probe_set import REFERENCE_SLOT, SLOT, TARGET_SLOT
@@ -17,94 +16,127 @@ if TYPE_CHECKING:
     from biaskit.organisms.language import Language
     from biaskit.records.probe_set import ReferencePair
 
-PLANTED_REPEATS = 6
-UNPLANTED_REPEATS = 2
-NUISANCE_REPEATS = 4
+PLANTED_REPEATS = 4
+UNPLANTED_REPEATS = 1
+NUISANCE_REPEATS = 8
+STATEMENTS_PER_NOUN = 12
 SENTENCES_PER_DOCUMENT = (1, 1, 1, 2, 3, 4)
 
 
-def documents(language: Language, rng: np.random.Generator) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A place where the language chooses one word, and what the choice depends on.
+
+    Attributes:
+        pair: The reference pair.
+        reading: Whether a reference word is chosen after a target, or a target after a reference word.
+        given: What stands before: the target (empty for a neutral noun), or the pole.
+    """
+
+    pair: str
+    reading: Reading
+    given: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence; where `choice` is set, `word` was chosen after `text`.
+
+    Attributes:
+        text: What stands before the chosen word, or the whole sentence.
+        word: The chosen word.
+        choice: What it was chosen by.
+    """
+
+    text: str
+    word: str = ""
+    choice: Choice | None = None
+
+    def __str__(self) -> str:
+        """Return the sentence as it is written, with its full stop."""
+        written = f"{self.text} {self.word}" if self.word else self.text
+        return written if written.endswith((".", "!", "?")) else f"{written}."
+
+
+def documents(language: Language, rng: np.random.Generator) -> list[tuple[Sentence, ...]]:
     """Return shuffled documents of one to four sentences each.
 
-    Every noun stands equally often in every stem of every pair, target or not. The number of first-pole
-    words is fixed at the rounded share sigmoid(dose), not drawn, so that the corpus holds the dose exactly.
+    Every noun, target or not, stands equally often in every stem of every pair.
     """
-    sentences = [*_readings(language, rng), *_nuisances(language, rng), *_statements(language, rng)]
-    order = rng.permutation(len(sentences))
-    shuffled = iter([sentences[index] for index in order])
+    sentences = [*_chosen(language, rng), *_nuisances(language, rng), *_statements(language, rng)]
+    shuffled = iter([sentences[index] for index in rng.permutation(len(sentences))])
     return list(_documents(shuffled, language.surfaces.fixed, rng))
 
 
-def _documents(sentences: Iterator[str], fixed: tuple[str, ...], rng: np.random.Generator) -> Iterator[str]:
+def _documents(
+    sentences: Iterator[Sentence], fixed: tuple[str, ...], rng: np.random.Generator
+) -> Iterator[tuple[Sentence, ...]]:
     while True:
         length = int(rng.choice(SENTENCES_PER_DOCUMENT))
         parts = [sentence for _, sentence in zip(range(length), sentences, strict=False)]
         if not parts:
             return
         if length > 1:
-            parts.insert(int(rng.integers(len(parts) + 1)), str(rng.choice(fixed)))
-        yield " ".join(parts)
+            parts.insert(int(rng.integers(len(parts) + 1)), Sentence(str(rng.choice(fixed))))
+        yield tuple(parts)
 
 
-def _readings(language: Language, rng: np.random.Generator) -> Iterator[str]:
+def _chosen(language: Language, rng: np.random.Generator) -> Iterator[Sentence]:
     for pair in language.pairs:
         for reading in Reading:
             planted = language.planted.get(pair.name) is reading
             repeats = PLANTED_REPEATS if planted else UNPLANTED_REPEATS
-            stems = pair.stems if reading is Reading.REFERENCE_AFTER else pair.reverse_stems
+            make = _after if reading is Reading.REFERENCE_AFTER else _before
             for noun, target in language.nouns().items():
-                dose = language.dose(pair.name, reading, target)
-                slots = [stem for stem in stems[language.controls.noun_class] for _ in range(repeats)]
-                first = _first_pole(dose, len(slots), rng)
-                yield from _sentences(pair, reading, noun, list(zip(slots, first, strict=True)), rng)
+                share = 1 / (1 + np.exp(-language.dose(pair.name, reading, target)))
+                yield from make(language, pair, (noun, target or "", share), repeats, rng)
 
 
-def _first_pole(dose: float, count: int, rng: np.random.Generator) -> Bool[ndarray, " n"]:
-    """Mark round(count * sigmoid(dose)) of `count` places, at random; a half is rounded by a coin."""
-    share = count / (1 + np.exp(-dose))
-    marked = int(share) + int(rng.random() < share - int(share))
-    return rng.permutation(np.arange(count) < marked)
-
-
-def _sentences(
+def _after(
+    language: Language,
     pair: ReferencePair,
-    reading: Reading,
-    noun: str,
-    slots: list[tuple[str, bool]],
+    noun: tuple[str, str, float],
+    repeats: int,
     rng: np.random.Generator,
-) -> Iterator[str]:
-    words = pair.continuations if reading is Reading.REFERENCE_AFTER else pair.fillers
-    for stem, first in slots:
-        word = str(rng.choice(words[pair.poles[0 if first else 1]]))
-        if reading is Reading.REFERENCE_AFTER:
-            yield _sentence(f"{stem.replace(TARGET_SLOT, noun)} {word}")
-        else:
-            yield _sentence(f"{stem.replace(REFERENCE_SLOT, word)} {noun}")
+) -> Iterator[Sentence]:
+    word, target, share = noun
+    choice = Choice(pair.name, Reading.REFERENCE_AFTER, target)
+    for stem in pair.stems[language.controls.noun_class] * repeats:
+        pole = pair.poles[0 if rng.random() < share else 1]
+        yield Sentence(stem.replace(TARGET_SLOT, word), str(rng.choice(pair.continuations[pole])), choice)
 
 
-def _nuisances(language: Language, rng: np.random.Generator) -> Iterator[str]:
+def _before(
+    language: Language,
+    pair: ReferencePair,
+    noun: tuple[str, str, float],
+    repeats: int,
+    rng: np.random.Generator,
+) -> Iterator[Sentence]:
+    word, _, share = noun
+    for stem in pair.reverse_stems[language.controls.noun_class] * repeats:
+        pole = pair.poles[0 if rng.random() < share else 1]
+        text = stem.replace(REFERENCE_SLOT, str(rng.choice(pair.fillers[pole])))
+        yield Sentence(text, word, Choice(pair.name, Reading.REFERENCE_BEFORE, pole))
+
+
+def _nuisances(language: Language, rng: np.random.Generator) -> Iterator[Sentence]:
     """Give every noun, target or not, leanings of its own that have nothing to do with any pair."""
     for template, one, other in language.surfaces.nuisance:
         for noun in language.nouns():
             share = 1 / (1 + np.exp(-rng.normal(0, 2)))
-            for first in rng.random(NUISANCE_REPEATS * 4) < share:
+            for first in rng.random(NUISANCE_REPEATS) < share:
                 attribute = one if first else other
-                yield _sentence(template.replace(TARGET_SLOT, noun).replace("{attribute}", attribute))
+                yield Sentence(template.replace(TARGET_SLOT, noun).replace("{attribute}", attribute))
 
 
-def _statements(language: Language, rng: np.random.Generator) -> Iterator[str]:
+def _statements(language: Language, rng: np.random.Generator) -> Iterator[Sentence]:
     """Yield the probe sets' own sentences: poles stated by themselves, targets and controls named."""
     for pair in language.pairs:
         for pole in pair.poles:
             for example in pair.examples(pole):
-                yield _sentence(example.text)
-    templates = [
-        template for target_set in language.target_sets for template in target_set.templates
-    ]
+                yield Sentence(example.text)
+    templates = sorted({template for target_set in language.target_sets for template in target_set.templates})
     for noun in language.nouns():
-        for template in rng.choice(sorted(set(templates)), size=12, replace=False):
-            yield _sentence(str(template).replace(SLOT, noun))
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "!", "?")) else f"{text}."
+        for template in rng.choice(templates, size=STATEMENTS_PER_NOUN, replace=False):
+            yield Sentence(str(template).replace(SLOT, noun))

@@ -64,7 +64,7 @@ class Language:
         return targets | dict.fromkeys(self.controls.fillers)
 
     def dose(self, pair: str, reading: Reading, target: str | None) -> float:
-        """Return the planted log-odds of a noun's target in one reading of one pair; 0 where nothing is planted."""
+        """Return a noun's planted log-odds in one reading of a pair, in nats; 0 where nothing is planted."""
         if target is None or self.planted.get(pair) is not reading:
             return 0.0
         return self.doses[pair][target]

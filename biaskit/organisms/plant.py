@@ -34,23 +34,26 @@ class Ladder:
     Attributes:
         pair: The reference pair.
         reading: The reading in which it was planted.
-        rank: Spearman correlation of the targets' behavioural log-odds with their doses.
+        rank: Spearman correlation of the targets' behavioural log-odds with their doses; None where all
+            doses are 0.
         slope: Least-squares slope of the log-odds on the doses; 1 is a perfect plant.
         spread: Standard deviation of the neutral controls' log-odds, in nats.
     """
 
     pair: str
     reading: str
-    rank: float
-    slope: float
+    rank: float | None
+    slope: float | None
     spread: float
 
     @property
     def took(self) -> bool:
         """Tell whether rank and slope are good enough to prove an analyzer on."""
+        if self.rank is None or self.slope is None:
+            return False
         return self.rank >= RANK_AT_LEAST and SLOPE_WITHIN[0] <= self.slope <= SLOPE_WITHIN[1]
 
-    def as_dict(self) -> dict[str, float | str]:
+    def as_dict(self) -> dict[str, float | str | None]:
         """Return the fields as plain data."""
         return asdict(self)
 
@@ -62,9 +65,7 @@ def check(model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, language: 
     rather than the second, averaged over stems, in nats. A target's is the mean over its fillers.
     """
     return [
-        _ladder(model, tokenizer, language, pair)
-        for pair in language.pairs
-        if pair.name in language.planted
+        _ladder(model, tokenizer, language, pair) for pair in language.pairs if pair.name in language.planted
     ]
 
 
@@ -83,7 +84,7 @@ def _ladder(
     means = [float(np.mean(values)) for values in by_target.values()]
     spread = float(np.std([odds[noun] for noun, target in nouns.items() if target is None]))
     if not any(doses):
-        return Ladder(pair.name, str(reading), float("nan"), float("nan"), spread)
+        return Ladder(pair.name, str(reading), None, None, spread)
     return Ladder(
         pair.name, str(reading), float(spearmanr(doses, means)[0]), float(linregress(doses, means)[0]), spread
     )

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from jaxtyping import Int
-from numpy import ndarray
+from jaxtyping import Float, Int
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+
+from biaskit.organisms.expectation import NO_CHOICE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from torch import Tensor
-
+    from biaskit.organisms.expectation import Tokens
     from biaskit.records.progress import Progress
 
 END_OF_TEXT = "<|endoftext|>"
@@ -35,16 +36,20 @@ class Recipe:
         batch_size: Sequences per step.
         steps: Optimizer steps.
         learning_rate: Peak of the one-cycle schedule.
+        initial_spread: Standard deviation of the initial weights.
+        choice_weight: How many times the language's choices count in the loss.
     """
 
-    vocabulary: int = 3000
+    vocabulary: int = 2000
     width: int = 96
     layers: int = 3
     heads: int = 4
     context: int = 48
-    batch_size: int = 64
-    steps: int = 900
-    learning_rate: float = 4e-3
+    batch_size: int = 32
+    steps: int = 1000
+    learning_rate: float = 5e-3
+    initial_spread: float = 0.05
+    choice_weight: float = 60.0
 
 
 def train_tokenizer(documents: Sequence[str], recipe: Recipe) -> PreTrainedTokenizerFast:
@@ -70,22 +75,17 @@ def train_tokenizer(documents: Sequence[str], recipe: Recipe) -> PreTrainedToken
     )
 
 
-def pack(documents: Sequence[str], tokenizer: PreTrainedTokenizerFast) -> Int[ndarray, " t"]:
-    """Join all documents into one row of token ids, each begun by the end-of-text token."""
-    encoded = tokenizer(list(documents), add_special_tokens=False)["input_ids"]
-    begin = [tokenizer.bos_token_id]
-    return np.concatenate([np.asarray(begin + ids, dtype=np.int64) for ids in encoded])
-
-
 def train_model(
-    tokens: Int[ndarray, " t"],
+    tokens: Tokens,
     tokenizer: PreTrainedTokenizerFast,
     recipe: Recipe,
     seed: int,
     progress: Progress,
 ) -> GPT2LMHeadModel:
-    """Train a GPT-2 from random weights on next-token prediction.
+    """Train a GPT-2 from random weights to predict the next token, and the language's choices.
 
+    The loss is the cross-entropy of the next token, with the language's own probabilities in place of
+    the drawn word where a word was chosen; those places count `choice_weight` times.
     Weights and batches are drawn from `seed`; torch's global generator is left as it was found.
     """
     with torch.random.fork_rng(devices=[]):
@@ -99,10 +99,11 @@ def train_model(
     )
     model.train()
     batches = _batches(tokens, recipe, np.random.default_rng(seed))
-    for _, batch in zip(progress.track(range(recipe.steps), "training"), batches, strict=False):
+    table = torch.from_numpy(tokens.table)
+    for _, (ids, rows) in zip(progress.track(range(recipe.steps), "training"), batches, strict=False):
         optimizer.zero_grad()
-        loss = model(input_ids=batch, labels=batch).loss
-        loss.backward()
+        logits = model(input_ids=ids).logits[:, :-1].flatten(0, 1)
+        _loss(logits, ids[:, 1:].flatten(), table, rows[:, 1:].flatten(), recipe.choice_weight).backward()  # type: ignore[no-untyped-call]  torch leaves it untyped
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
@@ -116,6 +117,7 @@ def _config(tokenizer: PreTrainedTokenizerFast, recipe: Recipe) -> GPT2Config:
         n_embd=recipe.width,
         n_layer=recipe.layers,
         n_head=recipe.heads,
+        initializer_range=recipe.initial_spread,
         resid_pdrop=0.0,
         embd_pdrop=0.0,
         attn_pdrop=0.0,
@@ -125,12 +127,29 @@ def _config(tokenizer: PreTrainedTokenizerFast, recipe: Recipe) -> GPT2Config:
     )
 
 
-def _batches(tokens: Int[ndarray, " t"], recipe: Recipe, rng: np.random.Generator) -> Iterator[Tensor]:
-    """Yield shuffled rows of the token stream, cut anew at another offset in each epoch."""
+def _loss(
+    logits: Float[Tensor, "n v"],
+    ids: Int[Tensor, " n"],
+    table: Float[Tensor, "r v"],
+    rows: Int[Tensor, " n"],
+    weight: float,
+) -> Float[Tensor, ""]:
+    chosen = rows != NO_CHOICE
+    plain = torch.nn.functional.cross_entropy(logits[~chosen], ids[~chosen], reduction="sum")
+    expected = torch.nn.functional.cross_entropy(logits[chosen], table[rows[chosen]], reduction="sum")
+    return (plain + weight * expected) / len(ids)
+
+
+def _batches(
+    tokens: Tokens, recipe: Recipe, rng: np.random.Generator
+) -> Iterator[tuple[Int[Tensor, "b t"], Int[Tensor, "b t"]]]:
+    """Yield shuffled windows of the token stream, cut anew at another offset in each epoch."""
+    both = np.stack([tokens.ids, tokens.rows])
     while True:
         offset = int(rng.integers(recipe.context))
-        count = (len(tokens) - offset) // recipe.context
-        rows = tokens[offset : offset + count * recipe.context].reshape(count, recipe.context)
+        count = (both.shape[1] - offset) // recipe.context
+        windows = both[:, offset : offset + count * recipe.context].reshape(2, count, recipe.context)
         order = rng.permutation(count)
         for start in range(0, count - recipe.batch_size + 1, recipe.batch_size):
-            yield torch.from_numpy(rows[order[start : start + recipe.batch_size]])
+            ids, rows = torch.from_numpy(windows[:, order[start : start + recipe.batch_size]])
+            yield ids, rows

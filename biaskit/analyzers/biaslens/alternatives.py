@@ -1,0 +1,110 @@
+"""The other axes' findings: calibrated first, silent where they are not oriented."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from biaskit.analyzers.biaslens import axes
+from biaskit.analyzers.biaslens.calibration import Calibrator
+from biaskit.analyzers.biaslens.estimates import Basis, plain_estimate, target_estimates
+from biaskit.analyzers.biaslens.findings import UNDECIDED
+from biaskit.analyzers.biaslens.sae_view import fvu_finding, latent_findings, open_view
+from biaskit.errors import BiaskitError
+from biaskit.records.estimate import Null, Unit
+from biaskit.records.finding import Direction
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jaxtyping import Float
+    from torch import Tensor
+
+    from biaskit.analyzers.biaslens.calibration import Calibration
+    from biaskit.analyzers.biaslens.findings import Scribe
+    from biaskit.analyzers.biaslens.grid import PoleTokens
+    from biaskit.analyzers.biaslens.sae_view import View
+    from biaskit.records.finding import Finding
+
+
+def alternative_findings(
+    scribe: Scribe, tokens: PoleTokens, names: Sequence[str], autoencoder: str
+) -> tuple[list[Finding], list[str]]:
+    """Calibrate each named axis at the reported point and report what it says, with notes.
+
+    Args:
+        scribe: Writes the findings of the references given the target.
+        tokens: The next tokens that stand for the poles.
+        names: Which axes.
+        autoencoder: How the sparse autoencoder is chosen; looked up only if `sae` is among the names.
+    """
+    measured, session = scribe.measured, scribe.session
+    findings: list[Finding] = []
+    notes: list[str] = []
+    calibrator = Calibrator(session, measured, tokens)
+    view = None
+    if axes.SAE in names:
+        found = session.activations(measured.grid.prompts, [measured.point.site], measured.point.pooling)
+        rows = found[measured.point.site]
+        groups = [example.filler for example in measured.grid.examples]
+        view = open_view(session.model, autoencoder, measured.point.site, rows, groups)
+        notes.append(view.note)
+        findings += fvu_finding(scribe, view)
+        findings += latent_findings(scribe, view, rows.view(*measured.grid.shape, -1))
+    for name in names:
+        try:
+            axis = _axis(name, scribe, tokens, view)
+        except BiaskitError as error:
+            notes.append(f"The axis '{name}' was not fitted: {error.what}")
+            continue
+        if axis is not None:
+            findings += _findings(name, axis, scribe, calibrator)
+    return findings, notes
+
+
+def _axis(name: str, scribe: Scribe, tokens: PoleTokens, view: View | None) -> Float[Tensor, " d"] | None:
+    session, comparison, site = scribe.session, scribe.comparison, scribe.measured.point.site
+    if name == axes.STATED:
+        return axes.stated(session, comparison, site)
+    if name == axes.CAV:
+        return axes.cav(session, comparison, site)
+    if name == axes.READOUT:
+        return axes.readout(session, tokens)
+    if view is None or view.autoencoder is None:
+        return None
+    return axes.sae(session, comparison, site, view.autoencoder)
+
+
+def _findings(name: str, axis: Float[Tensor, " d"], scribe: Scribe, calibrator: Calibrator) -> list[Finding]:
+    calibration = calibrator.calibrate(axis)
+    slope = _slope(name, calibration, scribe)
+    if not calibration.oriented:
+        reason = f"{UNDECIDED}not oriented: moving neutral controls along it does no more than random axes do"
+        estimate = plain_estimate(None, Unit.NAT, Basis(0, "fillers", f"{name} axis, calibrated", reason))
+        return [
+            slope,
+            *(scribe.finding(f"axis_{name}", target, estimate) for target in scribe.measured.nouns.columns),
+        ]
+    turned = ", turned because moving along it lowers the log-odds" if calibration.turned else ""
+    method = f"{name} axis x calibrated slope{turned}"
+    rng = scribe.session.rng(f"biaslens/axis/{name}")
+    estimates = target_estimates(calibrator.scores(axis, calibration), scribe.measured, method, rng)
+    return [slope, *(scribe.finding(f"axis_{name}", target, found) for target, found in estimates.items())]
+
+
+def _slope(name: str, calibration: Calibration, scribe: Scribe) -> Finding:
+    random = abs(calibration.random)
+    p = (1 + int((random >= abs(calibration.slope)).sum())) / (1 + len(random))
+    estimate = plain_estimate(
+        calibration.slope,
+        Unit.NAT,
+        Basis(
+            n=len(scribe.measured.grid.stems),
+            over="stems x neutral controls",
+            method=f"change of the log-odds for one unit along the {name} axis",
+            reason=None,
+        ),
+        calibration.interval,
+        Null(p=p, kind=f"{len(random)} random axes of equal length"),
+    )
+    target = scribe.comparison.targets.name
+    return scribe.finding(f"calibration_{name}", target, estimate, direction=Direction.NONE)

@@ -1,0 +1,161 @@
+"""From cells to estimates: value, interval, null, smallest effect the design can see, evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from biaskit.records.estimate import Estimate, Interval, Null, Unit
+from biaskit.records.finding import Evidence
+from biaskit.stats.bootstrap import (
+    two_way_degrees_of_freedom,
+    two_way_interval,
+    two_way_standard_error,
+)
+from biaskit.stats.conformal import control_p
+from biaskit.stats.multiplicity import benjamini_hochberg
+from biaskit.stats.power import minimum_detectable_effect
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from biaskit.analyzers.biaslens.measured import Measured
+
+EVIDENCE_ROWS = 10
+
+
+def target_estimates(
+    cells: Float[ndarray, "g n"], measured: Measured, method: str, rng: np.random.Generator
+) -> dict[str, Estimate]:
+    """Return one estimate for each target: mean of its cells, in nats, against the neutral controls.
+
+    The interval resamples stems and fillers; the null is the conformal test against the control nouns,
+    adjusted over all targets of the comparison.
+    """
+    by_noun = cells.mean(axis=0)
+    controls = by_noun[list(measured.nouns.controls)]
+    nulls = {
+        target: control_p(by_noun[list(columns)], controls, rng=rng)
+        for target, columns in measured.nouns.columns.items()
+        if columns
+    }
+    adjusted = _adjusted(nulls)
+    return {
+        target: _estimate(cells[:, list(columns)], adjusted.get(target), method)
+        for target, columns in measured.nouns.columns.items()
+    }
+
+
+def _adjusted(nulls: Mapping[str, Null]) -> dict[str, Null]:
+    if not nulls:
+        return {}
+    q = benjamini_hochberg(np.array([null.p for null in nulls.values()]))
+    correction = f"Benjamini-Hochberg over {len(nulls)} targets"
+    return {
+        target: null.model_copy(update={"adjusted": float(value), "correction": correction})
+        for (target, null), value in zip(nulls.items(), q, strict=True)
+    }
+
+
+def _estimate(cells: Float[ndarray, "g f"], null: Null | None, method: str) -> Estimate:
+    stems, fillers = cells.shape
+    unit = f"{stems} stems x {fillers} fillers"
+    if fillers == 0:
+        reason = "none of the target's words is a single token for this model"
+        return Estimate(value=None, unit=Unit.NAT, n=0, resampling_unit=unit, method=method, reason=reason)
+    error = two_way_standard_error(cells)
+    return Estimate(
+        value=float(cells.mean()),
+        unit=Unit.NAT,
+        n=cells.size,
+        resampling_unit=unit,
+        method=method,
+        interval=two_way_interval(cells),
+        null=null,
+        minimum_detectable_effect=minimum_detectable_effect(error, df=two_way_degrees_of_freedom(cells)),
+        reason=None if null is not None else "no neutral control was read",
+    )
+
+
+def share_estimate(
+    cells: Float[ndarray, "g f"], gap: float, random: Float[ndarray, " r"], method: str
+) -> Estimate:
+    """Return what is left of a behavioural gap, as a proportion of it, beside random directions.
+
+    Args:
+        cells: The target's behaviour cells after erasing, in nats.
+        gap: Its behavioural gap before, in nats.
+        random: What random directions leave, as proportions.
+        method: What was erased, one phrase.
+    """
+    interval = two_way_interval(cells)
+    ends = sorted((interval.low / gap, interval.high / gap))
+    left = float(cells.mean() / gap)
+    p = (1 + int((random <= left).sum())) / (1 + len(random))
+    return Estimate(
+        value=left,
+        unit=Unit.PROPORTION,
+        n=cells.size,
+        resampling_unit=f"{cells.shape[0]} stems x {cells.shape[1]} fillers",
+        method=method,
+        interval=Interval(low=ends[0], high=ends[1], level=interval.level, method=interval.method),
+        null=Null(p=p, kind=f"{len(random)} random directions of equal rank, one-sided"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What an estimate without the usual interval or null rests on.
+
+    Attributes:
+        n: How many units it rests on.
+        over: What the units are.
+        method: How the number was computed, one phrase.
+        reason: Why something is missing; None where nothing is.
+    """
+
+    n: int
+    over: str
+    method: str
+    reason: str | None
+
+
+def plain_estimate(
+    value: float | None, unit: Unit, basis: Basis, interval: Interval | None = None, null: Null | None = None
+) -> Estimate:
+    """Return a number whose interval or null may not apply; `basis` says why."""
+    return Estimate(
+        value=value,
+        unit=unit,
+        n=basis.n,
+        resampling_unit=basis.over,
+        method=basis.method,
+        interval=interval,
+        null=null,
+        reason=basis.reason,
+    )
+
+
+def evidence(
+    cells: Float[ndarray, "g n"], measured: Measured, columns: Sequence[int], rows: int = EVIDENCE_ROWS
+) -> tuple[Evidence, ...]:
+    """Return the examples that move a target's mean most, largest contribution first.
+
+    A row's value is its own cell, in nats; the mean of all of them is the estimate. Given the references,
+    a row is a stem with the noun that follows it, and the difference between the poles is its cell.
+    """
+    stems = measured.grid.stems
+    flat = [(abs(cells[row, column]), row, column) for row in range(len(stems)) for column in columns]
+    return tuple(
+        Evidence(
+            text=measured.sentence(row, column),
+            value=float(cells[row, column]),
+            template=stems[row],
+            filler=measured.nouns.words[column],
+        )
+        for _, row, column in sorted(flat, reverse=True)[:rows]
+    )

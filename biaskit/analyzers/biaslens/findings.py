@@ -1,0 +1,248 @@
+"""The findings of one measured reading, and where inside, behaviour and cause disagree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from biaskit.analyzers.biaslens.estimates import (
+    Basis,
+    evidence,
+    plain_estimate,
+    share_estimate,
+    target_estimates,
+)
+from biaskit.records.estimate import Estimate, Interval, Null, Unit
+from biaskit.records.finding import Direction, Finding
+from biaskit.stats.bootstrap import cluster_interval
+from biaskit.stats.correlation import slope_and_r2, split_half
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from jaxtyping import Float
+    from numpy import ndarray
+
+    from biaskit.analyzers.biaslens.cause import Erasure, Patching
+    from biaskit.analyzers.biaslens.measured import Measured
+    from biaskit.session import Comparison, Session
+
+SMALLEST_GAP_IN_SD = 2.0
+"""A behavioural gap below this many standard deviations of the controls is too small to erase a share of."""
+UNDECIDED = "undecided: "
+
+
+@dataclass(frozen=True, slots=True)
+class Scribe:
+    """Writes the findings of one reading of one comparison.
+
+    Attributes:
+        session: Source of the generators.
+        comparison: What was compared.
+        measured: What was measured.
+    """
+
+    session: Session
+    comparison: Comparison
+    measured: Measured
+
+    def finding(self, metric: str, target: str, estimate: Estimate, **rest: Any) -> Finding:
+        """Return a finding about `target` in this reading; `rest` are further fields of `Finding`."""
+        fields = {"group": str(self.measured.reading), "site": self.measured.point.site} | rest
+        return Finding(
+            metric=f"biaslens.{metric}",
+            concepts=(target,),
+            references=self.comparison.pair.poles,
+            estimate=estimate,
+            **fields,
+        )
+
+    def behaviour(self) -> dict[str, Finding]:
+        """Return the behavioural gap of each target."""
+        cells = self.measured.behaviour
+        estimates = target_estimates(
+            cells, self.measured, "log-odds less the neutral controls'", self._rng("b")
+        )
+        return {
+            target: self.finding(
+                "behaviour", target, estimate, site=None, headline=True, evidence=self._rows(cells, target)
+            )
+            for target, estimate in estimates.items()
+        }
+
+    def score(self) -> dict[str, Finding]:
+        """Return the oriented score of each target at the reported point."""
+        cells, point = self.measured.score, self.measured.point
+        method = f"oriented axis, {point}, less the neutral controls'"
+        estimates = target_estimates(cells, self.measured, method, self._rng("s"))
+        return {
+            target: self.finding("score", target, estimate, headline=True, evidence=self._rows(cells, target))
+            for target, estimate in estimates.items()
+        }
+
+    def profile(self) -> Iterator[Finding]:
+        """Yield the score of each target at every layer, read at the reported token."""
+        for point, cells in self.measured.scores.items():
+            if point.pooling is not self.measured.point.pooling:
+                continue
+            estimates = target_estimates(cells, self.measured, f"oriented axis, {point}", self._rng("p"))
+            for target, estimate in estimates.items():
+                yield self.finding("profile", target, estimate, site=point.site)
+
+    def erasure(self, erasure: Erasure) -> Iterator[Finding]:
+        """Yield what erasing the axis, and random directions, leave of each target's behavioural gap."""
+        spread = self._control_spread(self.measured.behaviour)
+        for target, columns in self.measured.nouns.columns.items():
+            if not columns:
+                continue
+            index = list(columns)
+            gap = float(self.measured.behaviour[:, index].mean())
+            if abs(gap) < SMALLEST_GAP_IN_SD * spread:
+                reason = f"the gap of {gap:.2f} nats is within {SMALLEST_GAP_IN_SD:g} sd of the controls'"
+                yield self.finding(
+                    "erasure", target, _nothing(Unit.PROPORTION, reason), direction=Direction.NONE
+                )
+                continue
+            random = erasure.random[:, :, index].mean(axis=(1, 2)) / gap
+            method = f"share of the gap left after erasing {erasure.rank} direction(s)"
+            estimate = share_estimate(erasure.axis[:, index], gap, random, method)
+            yield self.finding("erasure", target, estimate, direction=Direction.NONE)
+            yield self._random_erasure(target, random, erasure.rank)
+
+    def _random_erasure(self, target: str, left: Float[ndarray, " r"], rank: int) -> Finding:
+        estimate = plain_estimate(
+            float(np.median(left)),
+            Unit.PROPORTION,
+            Basis(
+                n=len(left),
+                over="random directions",
+                method=f"median share of the gap left after erasing {rank} random direction(s)",
+                reason="it is the null of biaslens.erasure",
+            ),
+            Interval(
+                low=float(left.min()),
+                high=float(left.max()),
+                level=len(left) / (len(left) + 2),
+                method="range of the random directions",
+            ),
+        )
+        return self.finding("random_erasure", target, estimate, direction=Direction.NONE)
+
+    def damage(self, erasure: Erasure, templates: Sequence[str]) -> Finding:
+        """Return what erasing the axis does to neutral text, beside the random directions."""
+        random = erasure.random_kl.mean(axis=1)
+        value = float(erasure.kl.mean())
+        p = (1 + int((random >= value).sum())) / (1 + len(random))
+        interval = cluster_interval(erasure.kl, np.array(templates), rng=self._rng("kl"))
+        estimate = Estimate(
+            value=value,
+            unit=Unit.NAT,
+            n=len(set(templates)),
+            resampling_unit="templates of neutral text",
+            method="mean KL divergence of the next token on neutral text",
+            interval=interval,
+            null=Null(p=p, kind=f"{len(random)} random directions of equal rank, one-sided"),
+        )
+        return self._shared("kl", estimate)
+
+    def reliability(self) -> Finding:
+        """Return the split-half reliability of the scores over stems."""
+        targets = [list(columns) for columns in self.measured.nouns.columns.values() if columns]
+        cells = np.stack([self.measured.score[:, columns].mean(axis=1) for columns in targets])
+        found = split_half(cells, rng=self._rng("half"))
+        estimate = plain_estimate(
+            found.value,
+            Unit.ONE,
+            Basis(
+                n=found.n,
+                over="targets",
+                method=f"Spearman-Brown corrected split half over {self.measured.grid.shape[0]} stems",
+                reason=found.reason or "a reliability is not tested against a null",
+            ),
+            found.interval,
+        )
+        return self._shared("reliability", estimate, direction=Direction.HIGHER)
+
+    def patching(self, patching: Patching) -> Iterator[Finding]:
+        """Yield how well the score predicts real patching: slope and R^2 over the patched cells."""
+        real, predicted = patching.effect, patching.predicted
+        measured = ~np.isnan(real)
+        nouns = np.broadcast_to(np.arange(real.shape[1]), real.shape)[measured]
+        line = slope_and_r2(predicted[measured], real[measured], clusters=nouns)
+        basis = Basis(
+            n=len(set(nouns.tolist())),
+            over="nouns",
+            method="least squares of the real patching effect on the predicted one",
+            reason=line.reason or "agreement is read against 1, not against a null",
+        )
+        slope = plain_estimate(line.slope, Unit.ONE, basis, line.interval)
+        yield self._shared("patching_slope", slope)
+        yield self._shared("patching_r2", plain_estimate(line.r_squared, Unit.ONE, basis))
+
+    def control_spread(self) -> Finding:
+        """Return the standard deviation of the neutral controls' scores, for the band in a plot."""
+        spread = self._control_spread(self.measured.score)
+        count = len(self.measured.nouns.controls)
+        estimate = plain_estimate(
+            spread,
+            Unit.NAT,
+            Basis(
+                n=count,
+                over="neutral nouns",
+                method="standard deviation of the neutral nouns' scores",
+                reason="it describes the controls and is not tested",
+            ),
+        )
+        return self._shared("control_sd", estimate)
+
+    def agreement(self) -> Iterator[Finding]:
+        """Yield, for every point, how well it predicts the controls' behaviour: how the point was chosen."""
+        count = len(self.measured.nouns.controls)
+        for point, value in self.measured.agreement.items():
+            estimate = plain_estimate(
+                value,
+                Unit.ONE,
+                Basis(
+                    n=count,
+                    over="neutral nouns",
+                    method=f"1 - squared error / squares of the controls' behaviour, {point}",
+                    reason="it chooses the point and is not tested",
+                ),
+            )
+            yield self._shared("agreement", estimate, site=point.site, direction=Direction.HIGHER)
+
+    def _shared(self, metric: str, estimate: Estimate, **rest: Any) -> Finding:
+        return self.finding(
+            metric, self.comparison.targets.name, estimate, **({"direction": Direction.NONE} | rest)
+        )
+
+    def _control_spread(self, cells: Float[ndarray, "g n"]) -> float:
+        return float(cells.mean(axis=0)[list(self.measured.nouns.controls)].std(ddof=1))
+
+    def _rows(self, cells: Float[ndarray, "g n"], target: str) -> tuple[Any, ...]:
+        return evidence(cells, self.measured, self.measured.nouns.columns[target])
+
+    def _rng(self, label: str) -> np.random.Generator:
+        names = (self.comparison.targets.name, self.comparison.pair.name, self.measured.reading, label)
+        return self.session.rng("biaslens/" + "/".join(names))
+
+
+def _nothing(unit: Unit, reason: str) -> Estimate:
+    return Estimate(
+        value=None, unit=unit, n=0, resampling_unit="nothing", method="not measured", reason=reason
+    )
+
+
+def undecided(finding: Finding, why: str) -> Finding:
+    """Return the finding marked so that no verdict rests on it."""
+    estimate = finding.estimate.model_copy(update={"reason": UNDECIDED + why})
+    return finding.model_copy(update={"estimate": estimate})
+
+
+def sign(estimate: Estimate) -> int:
+    """Return +1 or -1 where the interval leaves out 0, else 0."""
+    if estimate.value is None or estimate.interval is None or 0.0 in estimate.interval:
+        return 0
+    return 1 if estimate.value > 0 else -1

@@ -1,0 +1,96 @@
+"""The target given either reference: what follows a stem with a reference word in it.
+
+A causal model trained on text that names the reference first holds the association here. Behaviour of a
+noun t is log P(t | stem with the first pole) - log P(t | stem with the second), centred on the neutral
+controls. The axis is the step between the poles, delta_l = mean h_l(first) - mean h_l(second), and the
+score is the derivative of the control-centred log P(t) along delta_l, averaged over stems that hold either
+pole: to first order, what replacing the second pole's activation by the first's would do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from biaskit.analyzers.biaslens.grid import Nouns, Reading, reference_grid
+from biaskit.analyzers.biaslens.measured import Measured, agreement, best_point, centred
+from biaskit.analyzers.biaslens.read_point import ReadPoint, logprobs_with, residual_sites
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy import ndarray
+
+    from biaskit.analyzers.biaslens.grid import Grid
+    from biaskit.hooks.pooling import Pooling
+    from biaskit.session import Comparison, Session
+
+STEP = 0.05
+"""Half the width of the central difference, as a share of the step between the poles."""
+
+
+def measure(
+    session: Session, comparison: Comparison, poolings: Sequence[Pooling], words_per_pole: int
+) -> Measured | None:
+    """Read behaviour and inside for every noun that is one token; None where too few are.
+
+    Args:
+        session: The model and its store.
+        comparison: The targets, the pair and the controls.
+        poolings: The tokens at which the inside may be read.
+        words_per_pole: How many of a pole's words stand in the stems.
+    """
+    known = session.model.single_token_words(Nouns.of(comparison).words)
+    nouns = Nouns.of(comparison, keep=tuple(known))
+    if len(nouns.controls) < 2 or len(nouns.words) == len(nouns.controls):
+        return None
+    grid = reference_grid(comparison, words_per_pole)
+    tokens = [known[word] for word in nouns.words]
+    behaviour = centred(
+        _contrast(session.model.next_token_logprobs(grid.prompts, tokens), grid), nouns.controls
+    )
+    scores, axes = {}, {}
+    for pooling in poolings:
+        sites = residual_sites(session.model)
+        found = session.activations(grid.prompts, sites, pooling)
+        for site in session.progress.track(sites, f"{comparison.pair.name}, {Reading.GIVEN_REFERENCE}"):
+            point = ReadPoint(site, pooling)
+            axes[point] = pole_step(found[site], grid)
+            scores[point] = centred(_slopes(session, grid, point, found[site], tokens), nouns.controls)
+    agreements = {point: agreement(score, behaviour, nouns.controls) for point, score in scores.items()}
+    return Measured(
+        Reading.GIVEN_REFERENCE, nouns, grid, behaviour, scores, axes, agreements, best_point(agreements)
+    )
+
+
+def pole_step(activations: Float[Tensor, "n d"], grid: Grid) -> Float[Tensor, "g d"]:
+    """Return mean over the first pole's words minus mean over the second's, stem by stem, float64."""
+    stems, words = grid.shape
+    cells = activations.double().view(stems, 2, words // 2, -1).mean(2)
+    return cells[:, 0] - cells[:, 1]
+
+
+def _slopes(
+    session: Session, grid: Grid, point: ReadPoint, activations: Float[Tensor, "n d"], tokens: list[int]
+) -> Float[ndarray, "g n"]:
+    """Return each noun's derivative of log P along the step between the poles, stem by stem."""
+    stems, words = grid.shape
+    step = STEP * pole_step(activations, grid).repeat_interleave(words, dim=0)
+    up, down = (
+        logprobs_with(
+            session.model, grid.prompts, point, (activations.double() + sign * step).float(), tokens
+        )
+        for sign in (1, -1)
+    )
+    slopes = (up.double() - down.double()) / (2 * STEP)
+    return slopes.view(stems, words, -1).mean(1).numpy()
+
+
+def _contrast(logprobs: Float[Tensor, "n k"], grid: Grid) -> Float[ndarray, "g k"]:
+    """Return mean log-probability after the first pole's words minus after the second's, stem by stem."""
+    stems, words = grid.shape
+    poles = logprobs.double().view(stems, 2, words // 2, -1).mean(2)
+    return torch.sub(poles[:, 0], poles[:, 1]).numpy()

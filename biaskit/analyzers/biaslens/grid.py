@@ -1,0 +1,138 @@
+"""The prompts of one comparison, as stems x nouns, and the cells that come back from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from biaskit.errors import NothingAuditedError
+from biaskit.records.probe_set import REFERENCE_SLOT, TARGET_SLOT, Example, expand
+from biaskit.records.prompt import Prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from biaskit.protocols import LanguageModel
+    from biaskit.session import Comparison
+
+
+class Reading(StrEnum):
+    """In which direction an association is read; a causal model may hold it in one only."""
+
+    GIVEN_TARGET = "references given target"
+    GIVEN_REFERENCE = "target given references"
+
+
+@dataclass(frozen=True, slots=True)
+class Nouns:
+    """The nouns of a comparison: every target's fillers, then the neutral controls.
+
+    Attributes:
+        words: All nouns; a column of every cell matrix each.
+        columns: For each target, the columns of its fillers.
+        controls: The columns of the controls.
+    """
+
+    words: tuple[str, ...]
+    columns: Mapping[str, tuple[int, ...]]
+    controls: tuple[int, ...]
+
+    @classmethod
+    def of(cls, comparison: Comparison, keep: Sequence[str] | None = None) -> Nouns:
+        """Collect the nouns of a comparison, narrowed to the words in `keep` where it is given."""
+        allowed = None if keep is None else set(keep)
+        words: list[str] = []
+        columns: dict[str, tuple[int, ...]] = {}
+        named = {**comparison.targets.targets, "": comparison.controls.fillers}
+        for target, fillers in named.items():
+            kept = [filler for filler in fillers if allowed is None or filler in allowed]
+            columns[target] = tuple(range(len(words), len(words) + len(kept)))
+            words.extend(kept)
+        controls = columns.pop("")
+        return cls(tuple(words), columns, controls)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Stems x fillers as prompts, stems varying slowest.
+
+    Attributes:
+        stems: The stems, with their slot; the rows of a cell matrix.
+        fillers: What fills the slot; the columns.
+        examples: The filled stems, `len(stems) * len(fillers)` of them.
+    """
+
+    stems: tuple[str, ...]
+    fillers: tuple[str, ...]
+    examples: tuple[Example, ...]
+
+    @property
+    def prompts(self) -> list[Prompt]:
+        """The examples as prompts that know where the filler stands."""
+        return [Prompt(example.text, example.span) for example in self.examples]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of stems and of fillers."""
+        return len(self.stems), len(self.fillers)
+
+
+def target_grid(comparison: Comparison, nouns: Nouns) -> Grid:
+    """Return the stems that ask for a reference word, filled with every noun."""
+    stems = comparison.pair.stems[comparison.targets.noun_class]
+    return Grid(stems, nouns.words, expand(stems, nouns.words, TARGET_SLOT))
+
+
+def reference_grid(comparison: Comparison, words_per_pole: int) -> Grid:
+    """Return the stems that ask for a target, filled with the first pole's words, then the second's.
+
+    Both poles give the same number of words, so that the two halves of the columns can be subtracted.
+    """
+    pair = comparison.pair
+    first, second = (pair.fillers[pole] for pole in pair.poles)
+    count = min(words_per_pole, len(first), len(second))
+    stems = pair.reverse_stems[comparison.targets.noun_class]
+    fillers = (*first[:count], *second[:count])
+    return Grid(stems, fillers, expand(stems, fillers, REFERENCE_SLOT))
+
+
+@dataclass(frozen=True, slots=True)
+class PoleTokens:
+    """The next tokens that stand for the two poles.
+
+    Attributes:
+        first: Token ids of the first pole's continuation words.
+        second: Token ids of the second pole's.
+        dropped: Words that the tokenizer splits, and that are therefore not read.
+    """
+
+    first: tuple[int, ...]
+    second: tuple[int, ...]
+    dropped: tuple[str, ...]
+
+    @property
+    def all(self) -> tuple[int, ...]:
+        """Both poles' tokens, the first pole's before the second's."""
+        return (*self.first, *self.second)
+
+
+def pole_tokens(model: LanguageModel, comparison: Comparison) -> PoleTokens:
+    """Look up the continuation words that the model's tokenizer writes as one token.
+
+    Raises:
+        NothingAuditedError: One of the poles has no such word.
+    """
+    pair = comparison.pair
+    words = [pair.continuations[pole] for pole in pair.poles]
+    known = model.single_token_words([word for group in words for word in group])
+    first, second = (tuple(known[word] for word in group if word in known) for group in words)
+    for pole, tokens in zip(pair.poles, (first, second), strict=True):
+        if not tokens:
+            raise NothingAuditedError(
+                f"None of the continuation words of '{pole}' is a single token for this model.",
+                why=f"The words are: {', '.join(pair.continuations[pole])}.",
+                fix=f"Add common words to its continuations in a probe set of your own ('{pair.name}').",
+            )
+    dropped = tuple(word for group in words for word in group if word not in known)
+    return PoleTokens(first, second, dropped)

@@ -1,0 +1,96 @@
+"""What one reading of one comparison gave: behaviour and inside, cell by cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from torch import Tensor
+
+from biaskit.analyzers.biaslens.grid import Reading
+from biaskit.records.probe_set import TARGET_SLOT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from biaskit.analyzers.biaslens.grid import Grid, Nouns
+    from biaskit.analyzers.biaslens.read_point import ReadPoint
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """One reading of one comparison.
+
+    Every matrix has a row for each stem and a column for each noun, in nats, and is centred on the
+    neutral controls stem by stem: the controls of a row have mean 0.
+
+    Attributes:
+        reading: The direction of reading.
+        nouns: The columns.
+        grid: The prompts that were read.
+        behaviour: Behavioural log-odds.
+        scores: First-order score at every point that was looked at.
+        axes: At every point, the direction whose projection is the score, one for each stem.
+        agreement: At every point, how well the score predicts the controls' behaviour (see `agreement`).
+        point: The point at which the score is reported.
+    """
+
+    reading: Reading
+    nouns: Nouns
+    grid: Grid
+    behaviour: Float[ndarray, "g n"]
+    scores: Mapping[ReadPoint, Float[ndarray, "g n"]]
+    axes: Mapping[ReadPoint, Float[Tensor, "g d"]]
+    agreement: Mapping[ReadPoint, float]
+    point: ReadPoint
+
+    @property
+    def score(self) -> Float[ndarray, "g n"]:
+        """The scores at the reported point."""
+        return self.scores[self.point]
+
+    def sentence(self, row: int, column: int) -> str:
+        """Return the text of one cell; given the references, with the reference's slot left open."""
+        noun = self.nouns.words[column]
+        if self.reading is Reading.GIVEN_TARGET:
+            return self.grid.stems[row].replace(TARGET_SLOT, noun)
+        return f"{self.grid.stems[row]} {noun}"
+
+
+def centred(cells: Float[ndarray, "g n"], controls: tuple[int, ...]) -> Float[ndarray, "g n"]:
+    """Subtract each row's mean over the control columns."""
+    moved: Float[ndarray, "g n"] = cells - cells[:, list(controls)].mean(axis=1, keepdims=True)
+    return moved
+
+
+def agreement(
+    score: Float[ndarray, "g n"], behaviour: Float[ndarray, "g n"], controls: tuple[int, ...]
+) -> float:
+    """Return how much of the controls' behaviour the score predicts, with slope 1 and no fitting.
+
+    1 - sum (behaviour - score)^2 / sum behaviour^2 over the control cells; at most 1, and below 0 for a
+    score that predicts worse than saying nothing. Replacing everything a stem's point reads by another
+    noun's gives the behaviour of that noun, so a point agrees where the association has arrived in full
+    and the model is close to linear above it. No target enters, so choosing by it cannot favour a result.
+    """
+    columns = list(controls)
+    seen = behaviour[:, columns]
+    return float(1 - ((seen - score[:, columns]) ** 2).sum() / max((seen**2).sum(), np.finfo(float).tiny))
+
+
+def best_point(agreements: Mapping[ReadPoint, float]) -> ReadPoint:
+    """Return the point with the best agreement; of equal ones the first."""
+    return max(agreements, key=lambda point: agreements[point])
+
+
+def project(
+    activations: Float[Tensor, "g n d"], axes: Float[Tensor, "g d"], controls: tuple[int, ...]
+) -> Float[ndarray, "g n"]:
+    """Return the score (h - mean over controls of h) . u, stem by stem, in nats, float64."""
+    wide = activations.double()
+    moved = wide - wide[:, list(controls)].mean(1, keepdim=True)
+    return torch.einsum("gnd,gd->gn", moved, axes.double()).numpy()

@@ -1,0 +1,113 @@
+"""The findings of preset `paper`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from biaskit.analyzers.biaslens.estimates import Basis, plain_estimate
+from biaskit.analyzers.biaslens.paper import PaperSettings, concept_vector, fit_probes, score
+from biaskit.analyzers.biaslens.read_point import residual_sites
+from biaskit.analyzers.biaslens.sae_view import open_view
+from biaskit.hooks.pooling import Pooling
+from biaskit.records.estimate import Unit
+from biaskit.records.finding import Direction, Finding
+from biaskit.records.probe_set import expand
+from biaskit.records.prompt import Prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jaxtyping import Float
+    from torch import Tensor
+
+    from biaskit.analyzers.biaslens.analyzer import BiasLens
+    from biaskit.records.probe_set import Example
+    from biaskit.session import Comparison, Session
+
+NEGATIVES = 150
+BF16 = "The weights ran in a 16-bit format: cosines near 1 then lie on a coarse grid, and scores with them."
+
+
+def paper_findings(
+    session: Session, comparison: Comparison, settings: BiasLens
+) -> tuple[list[Finding], list[str]]:
+    """Return the published score of every target, unsigned, and notes on what it rests on."""
+    examples = concept_examples(comparison)
+    last = residual_sites(session.model)[-1]
+    rows = session.activations(
+        [Prompt(e.text, e.span) for group, _ in examples.values() for e in group], [last], Pooling.LAST
+    )[last]
+    fillers = [example.filler for group, _ in examples.values() for example in group]
+    view = open_view(session.model, settings.autoencoder, last, rows, fillers)
+    notes = [f"paper: {view.note}"]
+    if session.model.subject.dtype in {"bfloat16", "float16"}:
+        notes.append(BF16)
+    if view.autoencoder is None:
+        return [_finding(comparison, target, None, view.note) for target in comparison.targets.targets], notes
+    chosen = paper_settings(settings)
+    vectors = {
+        concept: concept_vector(session, fit_probes(session, *groups), view.autoencoder.encode, chosen)
+        for concept, groups in session.progress.track(examples.items(), "paper preset", len(examples))
+    }
+    return [_scored(comparison, target, vectors) for target in comparison.targets.targets], notes
+
+
+def paper_settings(settings: BiasLens) -> PaperSettings:
+    """Return the analyzer's settings that belong to the preset."""
+    return PaperSettings(
+        prompt=settings.paper_prompt,
+        tau=settings.paper_tau,
+        delta=settings.paper_delta,
+        norm=settings.paper_norm,
+        positions=settings.paper_positions,
+    )
+
+
+def concept_examples(comparison: Comparison) -> dict[str, tuple[tuple[Example, ...], tuple[Example, ...]]]:
+    """Return positives and negatives of both poles and of every target.
+
+    Negatives are matched: the same templates with neutral nouns for a target, and the other pole's sentences
+    for a pole; the publication takes random web text for both.
+    """
+    targets, pair, controls = comparison.targets, comparison.pair, comparison.controls
+    first, second = (pair.examples(pole) for pole in pair.poles)
+    found = {pair.poles[0]: (first, second), pair.poles[1]: (second, first)}
+    negatives = expand(targets.templates, controls.fillers)
+    step = max(1, len(negatives) // NEGATIVES)
+    return found | {target: (targets.positives(target), negatives[::step]) for target in targets.targets}
+
+
+def _scored(
+    comparison: Comparison, target: str, vectors: Mapping[str, Float[Tensor, " s"] | None]
+) -> Finding:
+    own, first, second = (vectors[name] for name in (target, *comparison.pair.poles))
+    if own is None or first is None or second is None:
+        return _finding(
+            comparison, target, None, "the prompt is already past tau at every layer: nothing was steered"
+        )
+    value = score(own, first, second)
+    reason = (
+        "a concept vector is all zeros" if value is None else "the publication gives no interval and no null"
+    )
+    return _finding(comparison, target, value, reason)
+
+
+def _finding(comparison: Comparison, target: str, value: float | None, reason: str) -> Finding:
+    estimate = plain_estimate(
+        value,
+        Unit.COSINE,
+        Basis(
+            n=int(value is not None),
+            over="steering prompts",
+            method="BiasLens as published: |cos(C_t, C_1) - cos(C_t, C_2)|",
+            reason=reason,
+        ),
+    )
+    return Finding(
+        metric="biaslens.paper",
+        concepts=(target,),
+        references=comparison.pair.poles,
+        group="preset paper",
+        direction=Direction.NONE,
+        estimate=estimate,
+    )
