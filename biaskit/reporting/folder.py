@@ -29,8 +29,12 @@ def write(report: Report, folder: Path) -> None:
     Files: `report.json`, `report.html`, and one `evidence/<metric>.jsonl` a metric, each line one
     example with what it is about and how much it moves the number, in the estimate's unit.
     """
-    for name, lines in evidence(report).items():
+    rows = evidence(report)
+    for name, lines in rows.items():
         write_file(folder / "evidence" / f"{name}.jsonl", lines)
+    for stale in folder.glob("evidence/*.jsonl"):
+        if stale.stem not in rows:
+            stale.unlink()
     write_file(folder / "report.html", page.render(report))
     write_file(folder / REPORT, to_json(report))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
 
     from biaskit.records.report import Report
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~@:])")
+_MARKUP = re.compile(r"([\\`*_\[\]#|~])")
+_BREAK = "\N{ZERO WIDTH SPACE}"
 
 
 def render(report: Report) -> str:
@@ -38,7 +40,8 @@ def render(report: Report) -> str:
 
 def escape(text: str) -> str:
     """Make a text inert in Markdown: no markup, no link, no mention, no HTML, one line."""
-    return _SPECIAL.sub(lambda found: f"&#{ord(found[1])};", words.plain(text))
+    escaped = _MARKUP.sub(r"\\\1", html.escape(words.plain(text), quote=False))
+    return escaped.replace("@", f"@{_BREAK}").replace("://", f":{_BREAK}//")
 
 
 def _panel(panel: view.Panel) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,12 @@ from biaskit.reporting import view, words
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rich.console import RenderableType
+    from rich.console import ConsoleOptions, RenderableType, RenderResult
 
     from biaskit.records.estimate import Estimate
     from biaskit.records.report import Report
 
-_MOST_UNDECIDED = 5
+_MOST_UNDECIDED, _WIDE = 5, 98
 _STYLES = {
     Outcome.PASS: "green",
     Outcome.FAIL: "bold red",
@@ -43,7 +44,7 @@ def render(report: Report, folder: Path | None = None) -> RenderableType:
     parts += [
         Text.assemble(("! ", "bold red"), (words.plain(conflict), "red")) for conflict in report.conflicts
     ]
-    parts += [Padding(_panel(panel), (1, 0, 0, 0)) for panel in view.panels(report)]
+    parts += [Padding(_Panel(panel), (1, 0, 0, 0)) for panel in view.panels(report)]
     parts += [_unpaired(report)] if view.unpaired(report) else []
     parts += [Text(f"not measured: {words.plain(line)}", style="dim") for line in report.not_measured]
     parts += [Text(line, style="dim") for line in _undecided(report)]
@@ -85,7 +86,19 @@ def _title(report: Report) -> Text:
     )
 
 
-def _panel(panel: view.Panel) -> Table:
+@dataclass(frozen=True, slots=True)
+class _Panel:
+    """A comparison as a table; on a narrow terminal the interval of the behaviour is left out."""
+
+    panel: view.Panel
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Choose the form that fits."""
+        del console
+        yield _panel(self.panel, wide=options.max_width >= _WIDE)
+
+
+def _panel(panel: view.Panel, *, wide: bool) -> Table:
     title = Text.assemble((words.pair(panel.references), "bold"), f"   {words.plain(panel.group or '')}")
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="", pad_edge=False)
     table.add_column("target", overflow="fold", min_width=8)
@@ -93,14 +106,14 @@ def _panel(panel: view.Panel) -> Table:
     table.add_column(f"inside [{words.unit_name(panel.unit)}]", no_wrap=True)
     table.add_column("chance", no_wrap=True, style="dim")
     table.add_column("behaviour", no_wrap=True)
-    table.add_column("left after\nerasing", justify="right", no_wrap=True)
+    table.add_column("left after\nerasing" if wide else "left\nafter\nerasing", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for row in panel.rows:
-        table.add_row(*_cells(row, panel.main))
+        table.add_row(*_cells(row, panel.main, wide=wide))
     return table
 
 
-def _cells(row: view.Row, main: str) -> tuple[Text, ...]:
+def _cells(row: view.Row, main: str, *, wide: bool) -> tuple[Text, ...]:
     score, behaviour, erasure = (row.estimate(part) for part in (main, "behaviour", "erasure"))
     outcome = row.outcome
     return (
@@ -108,18 +121,19 @@ def _cells(row: view.Row, main: str) -> tuple[Text, ...]:
         Text(row.layer),
         Text(_short(score)),
         Text(words.chance(score) if score else ""),
-        Text(_short(behaviour)),
+        Text(_short(behaviour, wide=wide)),
         Text(words.number(erasure.value, erasure.unit) if erasure else ""),
         Text(_MARKS[outcome] if outcome else "", style=_STYLES[outcome] if outcome else ""),
     )
 
 
-def _short(estimate: Estimate | None) -> str:
+def _short(estimate: Estimate | None, *, wide: bool = True) -> str:
     if estimate is None:
         return ""
     if estimate.value is None:
         return "not measured"
-    return f"{words.number(estimate.value, estimate.unit):>5} {words.interval(estimate)}"
+    number = f"{words.number(estimate.value, estimate.unit):>5}"
+    return f"{number} {words.interval(estimate)}" if wide else number
 
 
 def _unpaired(report: Report) -> Table:

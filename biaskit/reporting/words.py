@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from biaskit.records.estimate import Unit
@@ -154,9 +155,10 @@ def duration(seconds: float) -> str:
 
 def plain(text: str) -> str:
     """Make hostile text inert: control, escape and direction-changing characters become visible marks."""
-    return "".join(_visible(character) for character in text)
+    return text if text.isprintable() else "".join(map(_visible, text))
 
 
+@lru_cache(maxsize=1024)
 def _visible(character: str) -> str:
     if character in "\n\t":
         return " "

@@ -116,7 +116,10 @@ def bare(**more):
     [
         (bare(reason="the word is unknown to the model"), "Not measured: the word is unknown to the model."),
         (bare(value=9.0, reason="one template only"), "+9 has no interval: one template only."),
-        (finding(0.6, 0.9, reason="undecided: inside and behaviour disagree"), "Inside and behaviour disagree."),
+        (
+            finding(0.6, 0.9, reason="undecided: inside and behaviour disagree"),
+            "Inside and behaviour disagree.",
+        ),
     ],
 )
 def test_what_cannot_be_judged_says_why(one, said):
@@ -126,7 +129,8 @@ def test_what_cannot_be_judged_says_why(one, said):
 
 def test_a_sentence_holds_value_interval_and_limit():
     (verdict,) = judge([finding(-0.9, -0.6, p=0.01, adjusted=0.02)], [gate()], (), TODAY)
-    assert verdict.reason == "−0.75 [−0.9, −0.6] nat lies beyond the limit, within ±0.5 (corrected p = 0.02)."
+    said = "-0.75 [-0.9, -0.6] nat lies beyond the limit, within ±0.5 (corrected p = 0.02)."
+    assert verdict.reason == said.replace("-", "\N{MINUS SIGN}")
 
 
 def test_a_gate_that_matches_nothing_is_undecided():
@@ -161,7 +165,9 @@ def test_an_unknown_key_is_answered_with_near_ones():
 
 
 @pytest.mark.parametrize(
-    ("until", "expected"), [(date(2026, 11, 23), WAIVED), (date(2026, 11, 22), FAIL)], ids=["last day", "over"]
+    ("until", "expected"),
+    [(date(2026, 11, 23), WAIVED), (date(2026, 11, 22), FAIL)],
+    ids=["last day", "over"],
 )
 def test_a_waiver_holds_to_its_last_day(until, expected):
     waiver = Waiver(gate="gap", until=until, reason="known", approved_by="the owner")

@@ -1,0 +1,54 @@
+"""The table that `biaskit audit` prints."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from biaskit.reporting import terminal
+from tests.reporting.hostile import hostile_report
+
+
+def test_the_table(report, snapshot, tmp_path):
+    assert terminal.as_text(report, None, 110) == snapshot
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_no_line_is_wider_than_the_terminal(report, width):
+    lines = terminal.as_text(report, None, width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert any("+1.32 [+1.16, +1.48]" in line and "FAIL" in line for line in lines)
+
+
+def test_hostile_text_does_nothing_to_the_terminal():
+    text = terminal.as_text(hostile_report())
+    assert not set(text) & {"\x1b", "\x07", "\N{RIGHT-TO-LEFT OVERRIDE}"}
+    assert "<script>" in text
+
+
+def test_markup_in_a_name_is_not_obeyed(make_report):
+    report = make_report()
+    named = report.model_copy(update={"subject": report.subject.model_copy(update={"name": "[red]x[/red]"})})
+    assert "[red]x[/red]" in terminal.as_text(named)
+
+
+def coloured(report, monkeypatch, **environment):
+    for name in ("NO_COLOR", "FORCE_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    stream = StringIO()
+    Console(file=stream, force_terminal=True, width=110).print(terminal.render(report))
+    return "\x1b[31m" in stream.getvalue() or "\x1b[1;31m" in stream.getvalue()
+
+
+def test_colours_on_a_terminal_only_if_wanted(report, monkeypatch):
+    assert coloured(report, monkeypatch, TERM="xterm-256color")
+    assert not coloured(report, monkeypatch, TERM="xterm-256color", NO_COLOR="1")
+
+
+def test_many_undecided_verdicts_are_cut_short(make_report):
+    report = make_report()
+    undecided = [verdict for verdict in report.verdicts if verdict.outcome == "undecided"]
+    many = report.model_copy(update={"verdicts": tuple(undecided * 10)})
+    assert "undecided: 15 more; the report says why" in terminal.as_text(many)
