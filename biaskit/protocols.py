@@ -84,7 +84,7 @@ class LanguageModel(ModelAdapter, Protocol):
         edits: Mapping[Site, Edit] | None = None,
         edit_at: Pooling = Pooling.LAST,
     ) -> Float[Tensor, "n k"]:
-        """Log-probabilities (nats) of `tokens` (all tokens if None) after each prompt, while `edits` are in force.
+        """Log-probabilities (nats) of `tokens` (all if None) after each prompt, while `edits` are in force.
 
         `edit_at` (LAST or SPAN) is the position that the edits are told (`Rows.position`); the
         probabilities are read at the last token in either case.
@@ -93,10 +93,10 @@ class LanguageModel(ModelAdapter, Protocol):
     def unembed(
         self, residual: Float[Tensor, "n d"], tokens: Sequence[int] | None = None
     ) -> Float[Tensor, "n k"]:
-        """Log-probabilities (nats) that the head reads off the last block's output: final norm, head, log-softmax."""
+        """Log-probabilities (nats) that final norm, head and log-softmax read off the last block's output."""
 
     def unembedding(self, tokens: Sequence[int]) -> Float[Tensor, "k d"]:
-        """Rows of the output embedding, scaled by the final norm's weight: the logit per unit of normalised residual."""
+        """Rows of the output embedding times the final norm's weight: logit per unit of normalised residual."""
 
     def continuation_logprobs(
         self,

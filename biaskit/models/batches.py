@@ -127,7 +127,7 @@ class Batcher:
         try:
             return (step(rows),)
         except (RuntimeError, MemoryError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             return None
 
@@ -146,7 +146,8 @@ class Batcher:
             torch.cuda.empty_cache()
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, on whatever device."""
     text = str(error).lower()
     return (
         isinstance(error, torch.OutOfMemoryError | MemoryError)

@@ -7,8 +7,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -23,7 +22,7 @@ from biaskit.hooks.pooling import Pooling, pooler
 from biaskit.hooks.unwrap import Side
 from biaskit.models.batches import Batch, Batcher, Padding, collate
 from biaskit.models.layouts import Layout
-from biaskit.models.network import Network, at_rest
+from biaskit.models.network import Network, at_rest, forward_only
 from biaskit.models.reading import Reader, Reading
 from biaskit.models.readout import norm_scale, unembedding_rows
 from biaskit.records.audit_spec import Subject
@@ -31,6 +30,9 @@ from biaskit.records.probe_set import Modality
 from biaskit.records.prompt import Prompt
 from biaskit.records.report import SubjectRecord
 from biaskit.records.site import Site, SiteKind
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 K = TypeVar("K", bound=Hashable)
 
@@ -147,7 +149,7 @@ class LanguageAdapter:
                 self._network.run(batch)
             return seen
 
-        with torch.inference_mode(), at_rest(self.module):
+        with forward_only(self.module):
             found = self._gathered(readings, step)
         return {site: _checked(found[site], site) for site in sites}
 
@@ -181,7 +183,7 @@ class LanguageAdapter:
                 logits = self._network.logits(batch, batch.ends[:, None])[:, 0]
             return {"logprobs": _logprobs(logits).cpu()[:, chosen]}
 
-        with torch.inference_mode(), at_rest(self.module):
+        with forward_only(self.module):
             return self._gathered(readings, step)["logprobs"]
 
     def unembed(
@@ -209,7 +211,7 @@ class LanguageAdapter:
                 logits = self._network.logits(batch, batch.ends[:, None])[:, 0]
             return {"logprobs": _logprobs(logits).cpu()[:, chosen]}
 
-        with torch.inference_mode(), at_rest(self.module):
+        with forward_only(self.module):
             return self._gathered(readings, step)["logprobs"]
 
     def unembedding(self, tokens: Sequence[int]) -> Float[Tensor, "k d"]:
@@ -307,7 +309,7 @@ class LanguageAdapter:
             wanted = targets.expand(len(rows), -1)[..., None]
             return {"logprobs": logprobs.gather(2, wanted)[..., 0].sum(dim=1)}
 
-        with torch.inference_mode(), at_rest(self.module):
+        with forward_only(self.module):
             return self._gathered(readings, step)["logprobs"]
 
     def _places(self, sites: Sequence[Site]) -> tuple[dict[Site, nn.Module], dict[Site, Side]]:

@@ -125,6 +125,16 @@ def at_rest(module: nn.Module, *, frozen: bool = False) -> Iterator[None]:
             weight.requires_grad_(True)  # noqa: FBT003  torch takes it by position only
 
 
+@contextmanager
+def forward_only(module: nn.Module) -> Iterator[None]:
+    """Run a model in evaluation mode and without gradients."""
+    # accelerate puts weights in place while a spread-out model runs; made in inference mode, no gradient
+    # could pass through them ever after.
+    spread = hasattr(module, "hf_device_map")
+    with at_rest(module), torch.no_grad() if spread else torch.inference_mode():
+        yield
+
+
 def take(values: Float[Tensor, "b t c"], at: Int[Tensor, "b k"]) -> Float[Tensor, "b k c"]:
     """Return the values at tokens `at` of each sequence."""
     index = at.to(values.device)[:, :, None].expand(-1, -1, values.shape[-1])

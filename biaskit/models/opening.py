@@ -16,6 +16,7 @@ from transformers.utils import logging as transformers_logging
 
 from biaskit.errors import ModelLoadError, RequestError
 from biaskit.models.assembling import Loaded, assemble, is_encoder
+from biaskit.models.batches import is_out_of_memory
 from biaskit.models.language import LanguageAdapter
 from biaskit.models.sources import Source
 from biaskit.records.audit_spec import Subject
@@ -77,7 +78,7 @@ def _loaded(source: Source, folder: Path, settings: Subject, device: str) -> Loa
         )
         tokenizer = AutoTokenizer.from_pretrained(folder, **local)
         module = _weights(opener, folder, options)
-    module = module if device == "balanced" else module.to(device)
+        module = module if device == "balanced" else module.to(device)
     return Loaded(module, tokenizer, source, folder=folder, notes=tuple(notes))
 
 
@@ -128,9 +129,14 @@ def _attention(opener: Any, config: Any, settings: Subject, notes: list[str]) ->
 def _explained(name: str) -> Iterator[None]:
     try:
         yield
-    except (ModelLoadError, torch.OutOfMemoryError, KeyboardInterrupt):
+    except ModelLoadError:
         raise
     except Exception as error:
+        if is_out_of_memory(error):
+            raise ModelLoadError(
+                f"'{name}' does not fit into memory.",
+                fix="Use dtype bfloat16, device 'balanced' or 'cpu', or a smaller model.",
+            ) from error
         first = next(iter(str(error).strip().splitlines()), "")
         raise ModelLoadError(
             f"'{name}' cannot be opened.",

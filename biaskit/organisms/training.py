@@ -103,7 +103,7 @@ def train_model(
     for _, (ids, rows) in zip(progress.track(range(recipe.steps), "training"), batches, strict=False):
         optimizer.zero_grad()
         logits = model(input_ids=ids).logits[:, :-1].flatten(0, 1)
-        _loss(logits, ids[:, 1:].flatten(), table, rows[:, 1:].flatten(), recipe.choice_weight).backward()  # type: ignore[no-untyped-call]  torch leaves it untyped
+        _loss(logits, ids[:, 1:].flatten(), table, rows[:, 1:].flatten(), recipe.choice_weight).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()

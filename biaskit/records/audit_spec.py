@@ -30,7 +30,7 @@ class Subject(Record):
     dtype: Literal["float32", "bfloat16", "float16", "auto"] = "float32"
     """Number format the weights are run in; everything after capture is float32 or float64."""
     device: str = "auto"
-    """`cpu`, `cuda`, `cuda:1`, `mps`, `auto` (the best there is) or `balanced` (spread over all by accelerate)."""
+    """`cpu`, `cuda`, `cuda:1`, `mps`, `auto` (the best there is) or `balanced` (over all, by accelerate)."""
     attention: Literal["sdpa", "eager"] = "sdpa"
     """Attention implementation."""
     batch_size: int = Field(default=64, ge=1)

@@ -15,6 +15,7 @@ missing and says so, where a zero would read as "no bias".
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
