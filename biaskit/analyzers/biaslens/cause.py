@@ -7,7 +7,7 @@ beside the damage done to neutral text.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -121,13 +121,17 @@ def cells_of(logprobs: Float[Tensor, "n k"], grid: Grid, first: int | None) -> F
 def _damage(
     session: Session, measured: Measured, erasers: Sequence[Eraser], neutral: Sequence[Prompt]
 ) -> Float[ndarray, "e p"]:
-    """Return KL(before || after) of the next-token distribution for each eraser and neutral prompt, nats."""
+    """Return KL(before || after) of the next-token distribution for each eraser and neutral prompt, nats.
+
+    What is erased is the spread along the directions: the neutral text keeps its own mean.
+    """
     point = measured.point
-    found = session.activations(neutral, [point.site], point.pooling)[point.site]
+    found = session.activations(neutral, [point.site], point.pooling)[point.site].double()
+    erasers = [replace(eraser, mean=found.mean(0)) for eraser in erasers]
     before = session.model.next_token_logprobs(neutral).double()
     rows = []
     for eraser in erasers:
-        after = logprobs_with(session.model, neutral, point, eraser(found.double()).float(), None).double()
+        after = logprobs_with(session.model, neutral, point, eraser(found).float(), None).double()
         rows.append((before.exp() * (before - after)).sum(1).clamp(min=0).numpy())
     return np.stack(rows)
 
