@@ -13,7 +13,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from biaskit.errors import RunError
-from biaskit.hooks.edits import Rows
+from biaskit.hooks.edits import Edit, Rows
 from biaskit.models.reading import Reading
 
 T = TypeVar("T")
@@ -49,6 +49,23 @@ class Batch:
             return self.rows
         rows = self.rows
         return Rows(rows.index.to(device), rows.position.to(device), rows.mask.to(device))
+
+    def pooling(self, pool: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        """Let `pool` see n x t x d where a module works on flattened tokens, as opt's MLP does."""
+        shape = self.ids.shape
+        return lambda activation: pool(activation.view(*shape, -1) if activation.ndim == 2 else activation)
+
+    def editing(self, change: Edit) -> Callable[[Tensor], Tensor]:
+        """Return `change` bound to these rows, for the shape and device of whatever module it meets."""
+        shape = self.ids.shape
+
+        def changed(activation: Tensor) -> Tensor:
+            rows = self.rows_on(activation.device)
+            if activation.ndim == 3:
+                return change(activation, rows)
+            return change(activation.view(*shape, -1), rows).reshape(activation.shape)
+
+        return changed
 
 
 @dataclass(frozen=True, slots=True)

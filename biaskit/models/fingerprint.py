@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from biaskit.errors import RequestError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -40,12 +42,21 @@ def of_folder(folder: Path) -> str:
 
 
 def of_module(module: nn.Module, config: str, tokenizer: Any) -> str:
-    """Digest the state of a model that is already in memory, its config and its tokenizer: SHA-256 in hex."""
+    """Digest the state of a model that is already in memory, its config and its tokenizer: SHA-256 in hex.
+
+    Raises:
+        RequestError: Weights were moved out of memory and cannot be read.
+    """
     digest = hashlib.sha256(config.encode())
     digest.update(_tokenizer_text(tokenizer).encode())
     for name, weight in sorted(module.state_dict().items()):
         if not isinstance(weight, torch.Tensor):
             continue
+        if weight.is_meta:
+            raise RequestError(
+                "Some weights of this model lie outside memory, so they cannot be told from another model's.",
+                fix="Open the model by its name with device 'balanced' instead of handing it over.",
+            )
         data = weight.detach().cpu().contiguous()
         digest.update(f"{name}\0{data.dtype}\0{tuple(data.shape)}\n".encode())
         digest.update(data.reshape(-1).view(torch.uint8).numpy().data)

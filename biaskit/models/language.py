@@ -141,7 +141,7 @@ class LanguageAdapter:
 
         def step(rows: list[int]) -> dict[Site, Tensor]:
             batch = self._batch(readings, rows, at)
-            pool = self._shaped(batch, pooler(batch.rows, batch.words, pooling))
+            pool = batch.pooling(pooler(batch.rows, batch.words, pooling))
             with (
                 self._edited(below, batch),
                 capture(self.module, places, read=sides, pool=pool, stop=True) as seen,
@@ -285,7 +285,7 @@ class LanguageAdapter:
             with capture(self.module, places, read=sides, gradient=True) as seen:
                 odds = _log_odds(self._network.logits(batch, batch.ends[:, None])[:, 0], tokens)
                 grads = torch.autograd.grad(odds.sum(), [seen[site] for site in places])
-            read = self._shaped(batch, pooler(batch.rows, None, Pooling.LAST))
+            read = batch.pooling(pooler(batch.rows, None, Pooling.LAST))
             return {"odds": odds.detach()} | {
                 key: read(grad) for key, grad in zip(places, grads, strict=True)
             }
@@ -346,27 +346,9 @@ class LanguageAdapter:
         points = [(self._layout.find(site), change) for site, change in edits.items()]
         with ExitStack() as stack:
             for point, change in points:
-                bound = self._reshaped(batch, change)
+                bound = batch.editing(change)
                 stack.enter_context(edit(self.module, {point.module: bound}, read=point.side))
             yield
-
-    @staticmethod
-    def _shaped(batch: Batch, pool: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-        """Let `pool` see n x t x d where a module (opt's MLP) works on flattened tokens."""
-        shape = batch.ids.shape
-        return lambda activation: pool(activation.view(*shape, -1) if activation.ndim == 2 else activation)
-
-    @staticmethod
-    def _reshaped(batch: Batch, change: Edit) -> Callable[[Tensor], Tensor]:
-        shape = batch.ids.shape
-
-        def changed(activation: Tensor) -> Tensor:
-            rows = batch.rows_on(activation.device)
-            if activation.ndim == 3:
-                return change(activation, rows)
-            return change(activation.view(*shape, -1), rows).reshape(activation.shape)
-
-        return changed
 
 
 def _logprobs(logits: Float[Tensor, "*n v"]) -> Float[Tensor, "*n v"]:

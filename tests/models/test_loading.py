@@ -416,3 +416,28 @@ def test_loading_writes_nothing(tiny, capfd):
     capfd.readouterr()
     models.load(folder, subject=on_cpu())
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_balanced_model_opens_through_accelerate(tiny, opened, monkeypatch):
+    asked, weights = [], opening._weights
+
+    def spy(opener, folder, options):
+        asked.append(options["device_map"])
+        return weights(opener, folder, options)
+
+    monkeypatch.setattr(opening, "choose_device", lambda name: name)
+    monkeypatch.setattr(opening, "_weights", spy)
+    adapter = models.load(str(tiny("gpt2")), subject=Subject(model="-", device="balanced"))
+    assert asked == ["balanced"]
+    torch.testing.assert_close(
+        adapter.next_token_logprobs(PROMPTS), opened("gpt2").next_token_logprobs(PROMPTS)
+    )
+
+
+def test_a_model_that_does_not_fit_is_refused_with_what_to_do(tiny, monkeypatch):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(opening, "_weights", full)
+    with pytest.raises(ModelLoadError, match=r"does not fit into memory(.|\n)*bfloat16"):
+        models.load(str(tiny("gpt2")), subject=on_cpu())

@@ -115,3 +115,33 @@ def test_a_hooked_transformer(tiny, opened, padding):
         wrapped.unembedding([3, 4]), opened("gpt2").unembedding([3, 4]), atol=1e-5, rtol=1e-5
     )
     assert wrapped.continuation_logprobs(PROMPTS, ["he", "kind people"]).isfinite().all()
+
+
+def test_a_processed_bridge_says_so(tiny, opened):
+    bridge_module = pytest.importorskip("transformer_lens.model_bridge")
+    bridge = bridge_module.TransformerBridge.boot_transformers(str(tiny("gpt2")), device="cpu")
+    bridge.enable_compatibility_mode()
+    wrapped, reference = models.load(bridge), opened("gpt2")
+    assert any("processed the weights" in note for note in wrapped.notes)
+    torch.testing.assert_close(
+        wrapped.next_token_logprobs(PROMPTS),
+        opened("gpt2").next_token_logprobs(PROMPTS),
+        atol=1e-5,
+        rtol=1e-5,
+    )
+    site = SITES[-1]
+    plain = opened("gpt2").activations(PROMPTS, [site])[site]
+    centred = plain - plain.mean(1, keepdim=True)
+    torch.testing.assert_close(wrapped.activations(PROMPTS, [site])[site], centred, atol=1e-5, rtol=1e-5)
+
+
+def test_a_model_that_is_spread_out_by_accelerate(tiny, opened, tmp_path):
+    layers = {"transformer.h.0": "disk", "transformer.h.1": "cpu"}
+    rest = dict.fromkeys(("transformer.wte", "transformer.wpe", "transformer.ln_f", "lm_head"), "cpu")
+    module = AutoModelForCausalLM.from_pretrained(
+        tiny("gpt2"), device_map={**layers, **rest, "transformer.drop": "cpu"}, offload_folder=tmp_path
+    )
+    wrapped = models.load(module, tokenizer=AutoTokenizer.from_pretrained(tiny("gpt2")))
+    agree(wrapped, opened("gpt2"))
+    with pytest.raises(RequestError, match="outside memory"):
+        _ = wrapped.subject
