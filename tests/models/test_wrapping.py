@@ -125,12 +125,12 @@ def test_a_processed_bridge_says_so(tiny, opened):
     assert any("processed the weights" in note for note in wrapped.notes)
     torch.testing.assert_close(
         wrapped.next_token_logprobs(PROMPTS),
-        opened("gpt2").next_token_logprobs(PROMPTS),
+        reference.next_token_logprobs(PROMPTS),
         atol=1e-5,
         rtol=1e-5,
     )
     site = SITES[-1]
-    plain = opened("gpt2").activations(PROMPTS, [site])[site]
+    plain = reference.activations(PROMPTS, [site])[site]
     centred = plain - plain.mean(1, keepdim=True)
     torch.testing.assert_close(wrapped.activations(PROMPTS, [site])[site], centred, atol=1e-5, rtol=1e-5)
 
