@@ -26,7 +26,7 @@ _MOST_EVIDENCE, _ROWS_EACH, _MOST_NUMBERS = 2400, 10, 1200
 _SHARE = plots.Scale(0.0, 1.0)
 _BAND = 1.96
 _MOST_PASSED = 8
-_MAIN = frozenset({"score", "paper", "behaviour", "erasure"})
+_SHOWN = frozenset({*view.MAIN, "behaviour", "patching", "erasure"})
 
 MARKS = {Outcome.PASS: "✓", Outcome.FAIL: "✕", Outcome.UNDECIDED: "?", Outcome.WAIVED: "⦸"}
 
@@ -39,7 +39,8 @@ class Forest:
         panel: The comparison.
         anchor: Where the page jumps to.
         scale: The axis of the numbers inside.
-        outside: The common axis of inside and behaviour.
+        outside: The common axis of inside, behaviour and patching.
+        triad: The metrics' last parts and names that stand side by side on that axis.
         band: Ends of the control band, or None.
         limits: Limits of the gates that judge the panel's main number.
         charts: One layer profile a target.
@@ -51,6 +52,7 @@ class Forest:
     anchor: str
     scale: plots.Scale
     outside: plots.Scale
+    triad: tuple[tuple[str, str], ...]
     band: tuple[float, float] | None
     limits: tuple[float, ...]
     charts: tuple[Chart, ...]
@@ -136,19 +138,20 @@ def _verdicts(report: Report) -> tuple[list[Verdict], list[Verdict]]:
 
 def _forest(report: Report, panel: view.Panel, count: int) -> Forest:
     main = [row.estimate(panel.main) for row in panel.rows]
-    behaviour = [row.estimate("behaviour") for row in panel.rows]
+    others = [row.estimate(part) for row in panel.rows for part in ("behaviour", "patching")]
     limits = tuple(_limits(report, panel))
     spread = panel.control_sd
     band = (-_BAND * spread, _BAND * spread) if spread is not None else None
     inside = [value for estimate in main for value in plots.extent(estimate)]
-    around = [value for estimate in behaviour for value in plots.extent(estimate)]
-    parts = list(dict.fromkeys(part for row in panel.rows for part in row.findings if part not in _MAIN))
+    around = [value for estimate in others for value in plots.extent(estimate)]
+    parts = list(dict.fromkeys(part for row in panel.rows for part in row.findings if part not in _SHOWN))
     axes = tuple(part for part in parts if part.startswith("axis_"))
     return Forest(
         panel=panel,
         anchor=f"comparison-{count}",
         scale=plots.symmetric((*inside, *limits, *(band or ()))),
         outside=plots.symmetric((*inside, *around)),
+        triad=tuple(_triad(panel)),
         band=band,
         limits=limits,
         charts=tuple(_charts(panel)),
@@ -197,14 +200,24 @@ def _examples(report: Report) -> Iterator[Examples]:
         yield Examples(finding, rows, plots.symmetric(row.value for row in rows))
 
 
-def agreement(row: view.Row, main: str) -> str:
-    """Say whether inside and behaviour lean the same way, by their intervals."""
-    signs = [_sign(row.estimate(part)) for part in (main, "behaviour")]
-    if None in signs:
+def _triad(panel: view.Panel) -> Iterator[tuple[str, str]]:
+    """Yield what stands side by side: inside, behaviour, and patching where it was done."""
+    named = ((panel.main, "inside"), ("behaviour", "behaviour"), ("patching", "patched in"))
+    for part, name in named:
+        if any(part in row.findings for row in panel.rows):
+            yield part, name
+
+
+def agreement(row: view.Row, parts: Sequence[tuple[str, str]]) -> str:
+    """Say whether the numbers side by side lean the same way, by their intervals."""
+    signs = {_sign(row.estimate(part)) for part, _ in parts} - {None}
+    if len(parts) == 1 or not signs:
         return ""
-    if 0 in signs:
-        return "too close to zero to compare" if signs != [0, 0] else "both near zero"
-    return "same sign" if signs[0] == signs[1] else "opposite signs"
+    if {1, -1} <= signs:
+        return "opposite signs"
+    if signs == {0}:
+        return "all near zero"
+    return "not all clear of zero" if 0 in signs else "same sign"
 
 
 def _sign(estimate: Estimate | None) -> int | None:

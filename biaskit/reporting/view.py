@@ -16,9 +16,13 @@ if TYPE_CHECKING:
     from biaskit.records.estimate import Estimate
     from biaskit.records.finding import Finding
     from biaskit.records.report import Report, Verdict
+    from biaskit.records.site import Site
 
 ORDER = (Outcome.FAIL, Outcome.UNDECIDED, Outcome.WAIVED, Outcome.PASS)
 """Outcomes, gravest first."""
+
+MAIN = ("score", "paper")
+"""Last parts of the metrics that open a row, most wanted first."""
 
 _SEEN = 0.05
 
@@ -53,10 +57,14 @@ class Row:
         return min((verdict.outcome for verdict in counted), key=ORDER.index, default=None)
 
     @property
+    def site(self) -> Site | None:
+        """Where the main number was read."""
+        return next((self.findings[part].site for part in MAIN if part in self.findings), None)
+
+    @property
     def layer(self) -> str:
-        """The layer the score was read at."""
-        finding = self.findings.get("score") or self.findings.get("paper")
-        return str(finding.site.layer) if finding and finding.site else ""
+        """The layer the main number was read at."""
+        return str(self.site.layer) if self.site else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +76,14 @@ class Panel:
         references: The poles, positive first.
         group: The reading, or None.
         rows: The targets, in the order they were found.
+        shared: Numbers about all the targets of a set together.
     """
 
     analyzer: str
     references: tuple[str, str] | None
     group: str | None
     rows: tuple[Row, ...]
+    shared: tuple[Finding, ...] = ()
 
     @property
     def unit(self) -> Unit:
@@ -85,45 +95,76 @@ class Panel:
         """The part of the metric's name under which the main number stands."""
         known = {part for row in self.rows for part in row.findings}
         headline = {part for row in self.rows for part, finding in row.findings.items() if finding.headline}
-        ranked = ("score", "paper", *sorted(headline), *sorted(known))
-        return next(part for part in ranked if part in known)
+        return next(part for part in (*MAIN, *sorted(headline), *sorted(known)) if part in known)
 
     @property
     def control_sd(self) -> float | None:
-        """The spread of neutral words, where it was measured."""
-        known = (row.estimate("control_sd") for row in self.rows)
-        return next((one.value for one in known if one and one.value is not None), None)
+        """The spread of neutral words where it was measured; the widest of several sets."""
+        findings = (*self.shared, *(finding for row in self.rows for finding in row.findings.values()))
+        known = [finding.estimate.value for finding in findings if _part(finding) == "control_sd"]
+        return max((value for value in known if value is not None), default=None)
 
 
 def panels(report: Report) -> tuple[Panel, ...]:
-    """Group the findings that have a reference pair by analyzer, pair and reading."""
+    """Group the findings that have a reference pair by analyzer, pair and reading.
+
+    A view of a reading, such as `references given target / latent 3`, belongs to the reading's panel.
+    """
     found: dict[tuple[str, tuple[str, str], str | None], dict[str, list[Finding]]] = {}
     for analysis in report.analyses:
         for finding in analysis.findings:
             if finding.references and finding.concepts:
-                key = (analysis.analyzer, finding.references, finding.group)
+                reading = finding.group.partition(" / ")[0] if finding.group else None
+                key = (analysis.analyzer, finding.references, reading)
                 found.setdefault(key, {}).setdefault(finding.concepts[0], []).append(finding)
-    return tuple(
-        Panel(analyzer, pair, group, tuple(_row(report, target, rest) for target, rest in rows.items()))
-        for (analyzer, pair, group), rows in found.items()
-    )
+    return tuple(_panel(report, key, about) for key, about in found.items())
 
 
-def _row(report: Report, target: str, findings: list[Finding]) -> Row:
-    parts = [(finding.metric.rpartition(".")[2], finding) for finding in findings]
-    profile = [finding for part, finding in parts if part == "profile" and finding.site]
-    first = findings[0]
+def _panel(
+    report: Report, key: tuple[str, tuple[str, str], str | None], about: dict[str, list[Finding]]
+) -> Panel:
+    """Tell the targets from the sets: a target has a main number of its own."""
+    own = [name for name, findings in about.items() if any(_is_main(finding) for finding in findings)]
+    targets = own or list(about)
+    shared = [finding for name, findings in about.items() if name not in targets for finding in findings]
+    rows = tuple(_row(report, name, key[2], about[name]) for name in targets)
+    return Panel(*key, rows, tuple(_nearest(shared, rows[0].site).values()))
+
+
+def _row(report: Report, target: str, reading: str | None, findings: list[Finding]) -> Row:
+    main = next((one for part in MAIN for one in findings if _part(one) == part), findings[0])
+    profile = [finding for finding in findings if _part(finding) == "profile" and finding.site]
+    others = [finding for finding in findings if _part(finding) not in {"profile", "latent"}]
     return Row(
         target=target,
-        findings={part: finding for part, finding in parts if part not in {"profile", "latent"}},
+        findings=_nearest(others, main.site),
         profile=tuple(sorted(profile, key=lambda finding: finding.site.layer if finding.site else 0)),
-        latents=tuple(finding for part, finding in parts if part == "latent"),
+        latents=tuple(finding for finding in findings if _part(finding) == "latent"),
         verdicts=tuple(
-            verdict
-            for verdict in report.verdicts
-            if (verdict.concept, verdict.references, verdict.group) == (target, first.references, first.group)
+            one
+            for one in report.verdicts
+            if (one.concept, one.references) == (target, main.references)
+            and (one.group or "").partition(" / ")[0] == (reading or "")
         ),
     )
+
+
+def _nearest(findings: Iterable[Finding], site: Site | None) -> dict[str, Finding]:
+    """Keep one finding a metric: of those at several sites, the one at the row's own site."""
+    kept: dict[str, Finding] = {}
+    for finding in findings:
+        known = kept.get(_part(finding))
+        if known is None or (known.site != site and finding.site == site):
+            kept[_part(finding)] = finding
+    return kept
+
+
+def _part(finding: Finding) -> str:
+    return finding.metric.rpartition(".")[2]
+
+
+def _is_main(finding: Finding) -> bool:
+    return finding.headline or _part(finding) in MAIN
 
 
 def unpaired(report: Report) -> tuple[Finding, ...]:

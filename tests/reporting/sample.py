@@ -108,27 +108,49 @@ def causes(target, about, value):
             estimate(None, 0, percent, reason=gone) if small else estimate(0.13, 0.09, percent, null=random20)
         ),
         "random_erasure": estimate(None, 0, percent, reason=gone) if small else estimate(0.96, 0.05, percent),
-        "patching_slope": estimate(1.04, 0.11, Unit.ONE),
-        "patching_r2": estimate(0.93, 0.0, Unit.ONE),
-        "kl": estimate(0.004, 0.002, Unit.NAT),
-        "reliability": estimate(0.91, 0.04, Unit.ONE),
         "axis_stated": estimate(value * 0.7, 0.2),
         "axis_cav": estimate(value * 0.6, 0.25),
-        "axis_readout": estimate(None, 0, reason="not oriented: no further from zero than 20 random axes"),
+        "axis_readout": estimate(None, 0, reason="undecided: not oriented: no further than 20 random axes"),
         "axis_sae": estimate(value * 0.8, 0.22),
-        "fvu": estimate(0.08, 0.01, percent),
-        "control_sd": estimate(0.11, 0.0),
     }
+    if about["group"] == FORWARD:
+        rows["patching"] = estimate(value * 1.03, 0.14)
     for name, number in rows.items():
         yield Finding(metric=f"biaslens.{name}", site=site, **about, estimate=number, **quiet)
     yield Finding(
         metric="biaslens.latent",
         site=site,
-        **{**about, "concepts": (target, "latent 417")},
+        **{**about, "group": f"{about['group']} / latent 417"},
         estimate=estimate(value * 0.4, 0.1),
         evidence=evidence(target + "?", value)[:3],
         **quiet,
     )
+
+
+def checks(references, group):
+    """What is said about all targets of the set together."""
+    rows = {
+        "patching_slope": estimate(1.04, 0.11, Unit.ONE),
+        "patching_r2": estimate(0.93, 0.0, Unit.ONE),
+        "kl": estimate(0.004, 0.002, Unit.NAT),
+        "reliability": estimate(0.91, 0.04, Unit.ONE),
+        "fvu": estimate(0.08, 0.01, Unit.PROPORTION),
+        "control_sd": estimate(0.11, 0.0),
+    }
+    about = {"concepts": ("review-aspects",), "references": references, "group": group}
+    chosen = Site(kind=SiteKind.RESID_POST, layer=CHOSEN)
+    for name, number in rows.items():
+        yield Finding(
+            metric=f"biaslens.{name}", site=chosen, direction=Direction.NONE, estimate=number, **about
+        )
+    for layer, share in enumerate(SHAPE):
+        yield Finding(
+            metric="biaslens.agreement",
+            site=Site(kind=SiteKind.RESID_POST, layer=layer),
+            direction=Direction.HIGHER,
+            estimate=estimate(share * 0.95, 0.0, Unit.ONE),
+            **about,
+        )
 
 
 def subject_record():
@@ -219,8 +241,10 @@ def build_report(**changes):
         finding
         for references, size in PAIRS.items()
         for group in (FORWARD, REVERSE)
-        for target in SCORES
-        for finding in family(target, references, group, size)
+        for finding in (
+            *(one for target in SCORES for one in family(target, references, group, size)),
+            *checks(references, group),
+        )
     )
     analysis = Analysis(
         analyzer="biaslens",

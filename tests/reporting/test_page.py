@@ -219,13 +219,15 @@ def test_a_large_report_stays_small(make_report):
 def test_agreement_rests_on_the_intervals(report):
     panels = {(panel.references, panel.group): panel for panel in view.panels(report)}
     rows = panels[("rich", "poor"), "references given target"].rows
-    said = {row.target: page.agreement(row, "score") for row in rows}
+    triad = (("score", "inside"), ("behaviour", "behaviour"), ("patching", "patched in"))
+    said = {row.target: page.agreement(row, triad) for row in rows}
+    assert page.agreement(rows[0], triad[:1]) == ""
     assert said == {
         "food": "same sign",
         "service": "same sign",
         "price": "opposite signs",
-        "ambience": "both near zero",
-        "music": "both near zero",
+        "ambience": "all near zero",
+        "music": "all near zero",
     }
 
 

@@ -1,5 +1,7 @@
 """What every rendering shows."""
 
+from collections import Counter
+
 import pytest
 
 from biaskit.records.report import Outcome, Status
@@ -29,12 +31,33 @@ def test_a_row_holds_all_that_was_found_about_it(report):
 
 
 def test_every_finding_stands_somewhere(report):
-    held = sum(
-        len(row.findings) + len(row.profile) + len(row.latents)
+    held = [
+        finding.metric
+        for panel in view.panels(report)
+        for row in panel.rows
+        for finding in (*row.findings.values(), *row.profile, *row.latents)
+    ]
+    held += [finding.metric for panel in view.panels(report) for finding in panel.shared]
+    expected = Counter(finding.metric for finding in report.findings())
+    # Of the agreement at every layer, a page shows the one at the layer of the score.
+    assert expected.pop("biaslens.agreement") == 4 * Counter(held)["biaslens.agreement"]
+    assert {metric: held.count(metric) for metric in expected} == expected
+
+
+def test_numbers_about_a_whole_set_are_no_target(report):
+    panel = view.panels(report)[0]
+    assert {finding.concepts[0] for finding in panel.shared} == {"review-aspects"}
+    (agreement,) = (finding for finding in panel.shared if finding.metric == "biaslens.agreement")
+    assert agreement.site == panel.rows[0].site
+    assert panel.control_sd == 0.11
+
+
+def test_a_view_of_a_reading_belongs_to_its_panel(report):
+    assert all(
+        row.latents[0].group == f"{panel.group} / latent 417"
         for panel in view.panels(report)
         for row in panel.rows
     )
-    assert held + len(view.unpaired(report)) == len(report.findings())
 
 
 def test_the_headline_counts_what_counts(report, make_report):
