@@ -33,8 +33,8 @@ def poison(tmp_path_factory):
 
 @pytest.fixture
 def python(poison, root, tmp_path):
-    def run(*arguments):
-        environment = os.environ | {"PYTHONPATH": f"{poison}{os.pathsep}{root}"}
+    def run(*arguments, first=poison):
+        environment = os.environ | {"PYTHONPATH": f"{first}{os.pathsep}{root}"}
         return subprocess.run(
             [sys.executable, *arguments],
             capture_output=True,
@@ -82,6 +82,13 @@ def test_a_light_verb_needs_no_torch(python, arguments):
     done = python("-m", "biaskit", *arguments)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
+
+
+def test_without_torch_an_audit_says_what_to_install(python, tmp_path):
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('no torch', name='torch')")
+    done = python("-m", "biaskit", "audit", "--model", "gpt2", "--concepts", "food", first=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert "pip install 'biaskit[text]'" in done.stderr
 
 
 def test_a_saved_run_is_judged_and_rendered_without_torch(python, tmp_path):
