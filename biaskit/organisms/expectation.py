@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from biaskit.organisms.language import Language
 
 NO_CHOICE = -1
+PRIMER = 3.0
+"""How many times larger the doses are at first, so that the model soon learns to look at the noun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,13 @@ class Tokens:
         ids: Token ids; each document begins with the end-of-text token.
         rows: For each token, the row of `table` that it was drawn from; -1 where nothing was chosen.
         table: Next-token probabilities of every choice; each row sums to 1.
+        primer: The same with every dose made larger, for the first part of the training.
     """
 
     ids: Int[ndarray, " t"]
     rows: Int[ndarray, " t"]
     table: Float[ndarray, "r v"]
+    primer: Float[ndarray, "r v"]
 
 
 def tokenize(
@@ -53,8 +57,11 @@ def tokenize(
     starts = np.cumsum([0, *map(len, encoded)])[:-1]
     chosen = np.array([row for _, row in pieces])
     rows[starts[chosen != NO_CHOICE]] = chosen[chosen != NO_CHOICE]
-    table = np.stack([_row(choice, tokenizer, language) for choice in choices])
-    return Tokens(ids, rows, table)
+    table, primer = (
+        np.stack([_row(choice, tokenizer, one) for choice in choices])
+        for one in (language, language.exaggerated(PRIMER))
+    )
+    return Tokens(ids, rows, table, primer)
 
 
 def _pieces(document: tuple[Sentence, ...], choices: dict[Choice, int]) -> list[tuple[str, int]]:

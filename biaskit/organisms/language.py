@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,14 @@ class Language:
     planted: Mapping[str, Reading]
     doses: Mapping[str, Mapping[str, float]]
     surfaces: Surfaces = field(repr=False)
+
+    def exaggerated(self, factor: float) -> Language:
+        """Return the language with every dose `factor` times as large."""
+        doses = {
+            pair: {target: factor * dose for target, dose in ladder.items()}
+            for pair, ladder in self.doses.items()
+        }
+        return replace(self, doses=doses)
 
     def nouns(self) -> dict[str, str | None]:
         """Return every noun and its target; None for a control."""

@@ -35,6 +35,7 @@ class Recipe:
         context: Tokens per training sequence.
         batch_size: Sequences per step.
         steps: Optimizer steps.
+        primer_steps: First steps, in which every dose is larger than planted.
         learning_rate: Peak of the one-cycle schedule.
         initial_spread: Standard deviation of the initial weights.
         choice_weight: How many times the language's choices count in the loss.
@@ -46,8 +47,9 @@ class Recipe:
     heads: int = 4
     context: int = 48
     batch_size: int = 32
-    steps: int = 1000
-    learning_rate: float = 5e-3
+    steps: int = 900
+    primer_steps: int = 400
+    learning_rate: float = 4e-3
     initial_spread: float = 0.05
     choice_weight: float = 60.0
 
@@ -95,15 +97,21 @@ def train_model(
         model.parameters(), lr=recipe.learning_rate, weight_decay=0.01, betas=(0.9, 0.98)
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, recipe.learning_rate, total_steps=recipe.steps, pct_start=0.15, final_div_factor=1e3
+        optimizer, recipe.learning_rate, total_steps=recipe.steps, pct_start=0.1, final_div_factor=1e3
     )
     model.train()
     batches = _batches(tokens, recipe, np.random.default_rng(seed))
-    table = torch.from_numpy(tokens.table)
-    for _, (ids, rows) in zip(progress.track(range(recipe.steps), "training"), batches, strict=False):
+    tables = [torch.from_numpy(table) for table in (tokens.primer, tokens.table)]
+    for step, (ids, rows) in zip(progress.track(range(recipe.steps), "training"), batches, strict=False):
         optimizer.zero_grad()
         logits = model(input_ids=ids).logits[:, :-1].flatten(0, 1)
-        _loss(logits, ids[:, 1:].flatten(), table, rows[:, 1:].flatten(), recipe.choice_weight).backward()  # type: ignore[no-untyped-call]
+        _loss(
+            logits,
+            ids[:, 1:].flatten(),
+            tables[step >= recipe.primer_steps],
+            rows[:, 1:].flatten(),
+            recipe.choice_weight,
+        ).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()

@@ -1,0 +1,49 @@
+"""Training is the seed's, leaves torch's own generator alone, and minimises what it says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from biaskit.organisms.corpus import documents
+from biaskit.organisms.expectation import tokenize
+from biaskit.organisms.language import Language
+from biaskit.organisms.plant import check
+from biaskit.organisms.training import Recipe, train_model, train_tokenizer
+from biaskit.records.progress import Silent
+
+RECIPE = Recipe(
+    vocabulary=600, width=32, layers=2, heads=2, context=16, batch_size=8, steps=250, primer_steps=60
+)
+
+
+def test_a_small_model_learns_its_plant_and_its_null_twin_does_not(language: Language) -> None:
+    planted, null = (_trained(one) for one in (language, language.exaggerated(0.0)))
+    for found, reference in zip(planted, null, strict=True):
+        assert found.rank == pytest.approx(1.0)
+        assert found.slope is not None
+        assert 0.6 < found.slope < 1.4
+        assert reference.rank is None
+        assert not reference.took
+
+
+def _trained(language: Language):
+    corpus = documents(language, np.random.default_rng(0))
+    tokenizer = train_tokenizer([" ".join(map(str, document)) for document in corpus], RECIPE)
+    model = train_model(tokenize(corpus, tokenizer, language), tokenizer, RECIPE, 0, Silent())
+    return check(model, tokenizer, language)
+
+
+def test_the_same_seed_gives_the_same_weights_and_the_global_generator_is_left_alone(
+    language: Language,
+) -> None:
+    corpus = documents(language, np.random.default_rng(0))
+    tokenizer = train_tokenizer([" ".join(map(str, document)) for document in corpus], RECIPE)
+    tokens = tokenize(corpus, tokenizer, language)
+    recipe = Recipe(vocabulary=600, width=16, layers=1, heads=1, context=16, batch_size=4, steps=3)
+    before = torch.random.get_rng_state()
+    one, same, other = (train_model(tokens, tokenizer, recipe, seed, Silent()) for seed in (1, 1, 2))
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert torch.equal(one.transformer.wte.weight, same.transformer.wte.weight)
+    assert not torch.equal(one.transformer.wte.weight, other.transformer.wte.weight)
