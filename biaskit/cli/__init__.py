@@ -26,6 +26,8 @@ VERBS = {
     "validate": "Check probe sets and audits.",
 }
 
+# A submodule called `list` would shadow the built-in one here.
+_FILES = {"list": "listing"}
 _INTERRUPTED, _CRASHED = 130, 3
 
 
@@ -41,8 +43,8 @@ class Verbs(click.Group):
         """Import the file of the verb."""
         if cmd_name not in VERBS:
             return super().get_command(ctx, cmd_name)
-        module = import_module(f"biaskit.cli.{cmd_name}")
-        command: click.Command = getattr(module, "list_" if cmd_name == "list" else cmd_name)
+        name = _FILES.get(cmd_name, cmd_name)
+        command: click.Command = getattr(import_module(f"biaskit.cli.{name}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_BETWEEN_LINES_S = 10.0
+_BETWEEN_LINES_S, _WORTH_A_LINE_S = 10.0, 1.0
 
 
 class Bars:
@@ -41,7 +41,7 @@ class Bars:
 
 
 class Lines:
-    """A line when a piece of work starts, every ten seconds, and when it is done."""
+    """A line every ten seconds of a piece of work, and one when it is done if it took more than a second."""
 
     def __init__(self, console: Console) -> None:
         """Write to `console`."""
@@ -58,7 +58,9 @@ class Lines:
             if time.monotonic() - said > _BETWEEN_LINES_S:
                 said = time.monotonic()
                 self._say(f"{label}: {done}{f' of {known}' if known else ''}")
-        self._say(f"{label}: {done} done in {time.monotonic() - started:.1f} s")
+        took = time.monotonic() - started
+        if took > _WORTH_A_LINE_S:
+            self._say(f"{label}: {done} done in {took:.1f} s")
 
     def _say(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
+import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -22,17 +24,24 @@ _NARROWEST_FILE = 100
 def console(*, stderr: bool = False) -> Console:
     """Return a console; what is not a terminal gets no colours, and lines wide enough for a table."""
     made = Console(stderr=stderr, highlight=False)
-    return made if made.is_terminal else Console(stderr=stderr, highlight=False, width=_NARROWEST_FILE)
+    if made.is_terminal or "COLUMNS" in os.environ:
+        return made
+    return Console(stderr=stderr, highlight=False, width=_NARROWEST_FILE)
 
 
 def show(report: Report, folder: Path | None, *, quiet: bool = False, verbose: bool = False) -> None:
     """Write a report's table, or its last line alone, with the analyzers' notes if asked."""
     out = console()
-    out.print(terminal.last_line(report, folder) if quiet else terminal.render(report, folder))
+    if quiet:
+        out.print(terminal.last_line(report, folder), soft_wrap=True)
+    elif out.is_terminal:
+        out.print(terminal.render(report, folder))
+    else:
+        click.echo(terminal.as_text(report, folder, out.width))
     if verbose:
         for analysis in report.analyses:
             for note in (*analysis.notes, *analysis.limitations):
-                out.print(Text(f"{analysis.analyzer}: {words.plain(note)}", style="dim"))
+                line(f"{analysis.analyzer}: {note}", "dim")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -21,7 +21,7 @@ def render(report: Report) -> str:
     """Return conflicts, the verdict line, one table a comparison, gates, and what was not measured."""
     subject = report.subject
     blocks = [
-        f"# biaskit: {escape(subject.name)}",
+        f"# biaskit: {escape(view.title(report))}",
         *(f"> **Conflict.** {escape(conflict)}" for conflict in report.conflicts),
         f"**{escape(view.headline(report))}**",
         escape(

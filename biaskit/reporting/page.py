@@ -112,6 +112,7 @@ def _content(report: Report) -> dict[str, Any]:
     unpaired = view.unpaired(report)
     return {
         "report": report,
+        "title": view.title(report),
         "tone": view.tone(report),
         "headline": view.headline(report),
         "forests": tuple(_forest(report, panel, count) for count, panel in enumerate(panels, 1)),
@@ -259,7 +260,12 @@ def _environment() -> Environment:
         "chance": words.chance,
     }
     made.filters |= {"whole": words.whole, "pair": words.pair, "unit_name": words.unit_name}
-    made.filters |= {"metric": words.metric, "duration": words.duration, "agreement": agreement}
+    made.filters |= {
+        "metric": words.metric,
+        "value_of": words.estimate,
+        "duration": words.duration,
+        "agreement": agreement,
+    }
     made.filters |= {"is_seen": is_seen}
     made.globals |= {
         "Unit": Unit,

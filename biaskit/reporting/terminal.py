@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console, Group
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -18,12 +19,12 @@ from biaskit.reporting import view, words
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rich.console import ConsoleOptions, RenderableType, RenderResult
+    from rich.console import ConsoleOptions, JustifyMethod, RenderableType, RenderResult
 
     from biaskit.records.estimate import Estimate
     from biaskit.records.report import Report
 
-_MOST_UNDECIDED, _WIDE = 5, 98
+_MOST_UNDECIDED, _UNBOUNDED = 5, 1000
 _STYLES = {
     Outcome.PASS: "green",
     Outcome.FAIL: "bold red",
@@ -73,7 +74,7 @@ def as_text(report: Report, folder: Path | None = None, width: int = 100) -> str
 def _title(report: Report) -> Text:
     subject = report.subject
     facts = (
-        words.plain(subject.source) if subject.source != subject.name else "",
+        words.plain(subject.source) if subject.source != view.title(report) else "",
         f"{words.plain(subject.architecture)}, {subject.layers} layers",
         f"sha256 {subject.fingerprint[:8]}",
         f"seed {report.spec.seed}",
@@ -81,7 +82,7 @@ def _title(report: Report) -> Text:
     rest = "   ".join(fact for fact in facts if fact)
     return Text.assemble(
         f"biaskit {words.plain(report.tool_version)}   ",
-        (words.plain(subject.name), "bold"),
+        (words.plain(view.title(report)), "bold"),
         (f"   {rest}", "dim"),
     )
 
@@ -94,23 +95,38 @@ class _Panel:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Choose the form that fits."""
-        del console
-        yield _panel(self.panel, wide=options.max_width >= _WIDE)
+        wide = _panel(self.panel, wide=True)
+        fits = (
+            Measurement.get(console, options.update(max_width=_UNBOUNDED), wide).maximum <= options.max_width
+        )
+        yield wide if fits else _panel(self.panel, wide=False)
 
 
 def _panel(panel: view.Panel, *, wide: bool) -> Table:
     title = Text.assemble((words.pair(panel.references), "bold"), f"   {words.plain(panel.group or '')}")
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="", pad_edge=False)
-    table.add_column("target", overflow="fold", min_width=8)
-    table.add_column("layer", justify="right")
-    table.add_column(f"inside [{words.unit_name(panel.unit)}]", no_wrap=True)
-    table.add_column("chance", no_wrap=True, style="dim")
-    table.add_column("behaviour", no_wrap=True)
-    table.add_column("left after\nerasing" if wide else "left\nafter\nerasing", justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    for row in panel.rows:
-        table.add_row(*_cells(row, panel.main, wide=wide))
+    rows = [_cells(row, panel.main, wide=wide) for row in panel.rows]
+    heads = _heads(panel, wide=wide)
+    kept = [place for place in range(len(heads)) if any(row[place].plain for row in rows)]
+    for place in kept:
+        head, justify = heads[place]
+        table.add_column(head, justify=justify, no_wrap=place > 0, overflow="fold", min_width=place or 8)
+    for row in rows:
+        table.add_row(*(row[place] for place in kept))
     return table
+
+
+def _heads(panel: view.Panel, *, wide: bool) -> tuple[tuple[str, JustifyMethod], ...]:
+    """Return the columns; those that stay empty are left out of the table."""
+    return (
+        ("target", "left"),
+        ("layer", "right"),
+        (f"inside [{words.unit_name(panel.unit)}]".replace(" []", ""), "left"),
+        ("chance", "left"),
+        ("behaviour", "left"),
+        ("left after\nerasing" if wide else "left\nafter\nerasing", "right"),
+        ("verdict", "left"),
+    )
 
 
 def _cells(row: view.Row, main: str, *, wide: bool) -> tuple[Text, ...]:
@@ -120,7 +136,7 @@ def _cells(row: view.Row, main: str, *, wide: bool) -> tuple[Text, ...]:
         Text(words.plain(row.target), style="bold"),
         Text(row.layer),
         Text(_short(score)),
-        Text(words.chance(score) if score else ""),
+        Text(words.chance(score) if score else "", style="dim"),
         Text(_short(behaviour, wide=wide)),
         Text(words.number(erasure.value, erasure.unit) if erasure else ""),
         Text(_MARKS[outcome] if outcome else "", style=_STYLES[outcome] if outcome else ""),
@@ -132,7 +148,7 @@ def _short(estimate: Estimate | None, *, wide: bool = True) -> str:
         return ""
     if estimate.value is None:
         return "not measured"
-    number = f"{words.number(estimate.value, estimate.unit):>5}"
+    number = f"{words.estimate(estimate):>5}"
     return f"{number} {words.interval(estimate)}" if wide else number
 
 
@@ -161,4 +177,4 @@ def last_line(report: Report, folder: Path | None) -> Text:
         parts.append((f"  ·  {words.STATUS_WORDS[report.run.status]}", "yellow"))
     if folder is not None:
         parts.append((f"  ·  report: {folder / 'report.html'}", ""))
-    return Text.assemble(*parts)
+    return Text.assemble(*parts, no_wrap=True, overflow="ignore")

@@ -178,6 +178,12 @@ def counts(verdicts: Iterable[Verdict]) -> str:
     return ", ".join(f"{seen[one]} {words.OUTCOME_WORDS[one]}" for one in ORDER if seen[one])
 
 
+def title(report: Report) -> str:
+    """Return the model's name; of a path, only what it was opened as."""
+    name = report.subject.name
+    return report.subject.source if name.startswith((".", "/", "~")) or "\\" in name else name
+
+
 def tone(report: Report) -> str:
     """Return the gravest thing the report says: an outcome, or `none` where no gate was declared."""
     counted = [verdict.outcome for verdict in report.verdicts if not verdict.advisory]
@@ -194,6 +200,8 @@ def headline(report: Report) -> str:
     if counted:
         extra = f" (advisory: {counts(advisory)})" if advisory else ""
         return f"{counts(counted)}{extra}"
+    if advisory:
+        return f"Nothing that counts: {counts(advisory)}, advisory"
     scores = [
         finding
         for finding in report.findings()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from biaskit.records.estimate import Estimate
     from biaskit.records.finding import Finding
 
+_SMALL = 0.05
 MINUS, MISSING = "\N{MINUS SIGN}", "\N{EN DASH}"
 
 OUTCOME_WORDS = {
@@ -81,20 +82,37 @@ GLOSSARY = (
 )
 
 
-def number(value: float | None, unit: Unit) -> str:
-    """Write a number without its unit's name: two decimals, percent for a proportion, a real minus sign.
+def number(value: float | None, unit: Unit, decimals: int | None = None) -> str:
+    """Write a number without its unit's name: percent for a proportion, a real minus sign.
 
-    Units that count something signed show their plus sign too.
+    Units that count something signed show their plus sign too. Two decimals, three for cosines and for
+    what is small, unless `decimals` says otherwise. What rounds to zero keeps its sign: an interval that
+    ends just below zero must not look as if it held zero.
     """
     if value is None:
         return MISSING
     if unit is Unit.PROPORTION:
-        return f"{100 * value:.0f} %".replace("-", MINUS)
+        return f"{100 * value:z.0f} %".replace("-", MINUS)
     if unit is Unit.COUNT:
         return f"{value:,.0f}".replace("-", MINUS)
-    decimals = 3 if unit is Unit.COSINE or 0 < abs(value) < 0.01 else 2
-    text = f"{value:{'' if unit is Unit.ONE else '+'}.{decimals}f}"
-    return text.lstrip("+-") if float(text) == 0 else text.replace("-", MINUS)
+    places = _decimals(unit, value) if decimals is None else decimals
+    sign = "" if unit is Unit.ONE or value == 0 else "+"
+    return f"{value:{sign}.{places}f}".replace("-", MINUS)
+
+
+def _decimals(unit: Unit, *values: float) -> int:
+    return 3 if unit is Unit.COSINE or 0 < max(map(abs, values)) < _SMALL else 2
+
+
+def estimate(shown: Estimate) -> str:
+    """Write the value alone, with as many decimals as its interval."""
+    return number(shown.value, shown.unit, _places(shown))
+
+
+def _places(shown: Estimate) -> int:
+    """Return the decimals that value and interval share."""
+    known = [abs(end) for end in (shown.interval.low, shown.interval.high)] if shown.interval else []
+    return _decimals(shown.unit, *known, abs(shown.value or 0.0))
 
 
 def tick(value: float, unit: Unit) -> str:
@@ -109,28 +127,28 @@ def unit_name(unit: Unit) -> str:
     return "" if unit in {Unit.ONE, Unit.PROPORTION, Unit.COUNT} else str(unit)
 
 
-def interval(estimate: Estimate) -> str:
+def interval(shown: Estimate) -> str:
     """Write the interval as `[low, high]`, or nothing where there is none."""
-    if estimate.value is None or estimate.interval is None:
+    if shown.value is None or shown.interval is None:
         return ""
-    ends = (estimate.interval.low, estimate.interval.high)
-    return f"[{', '.join(number(end, estimate.unit) for end in ends)}]"
+    ends = (shown.interval.low, shown.interval.high)
+    return f"[{', '.join(number(end, shown.unit, _places(shown)) for end in ends)}]"
 
 
-def chance(estimate: Estimate) -> str:
+def chance(shown: Estimate) -> str:
     """Write the p-value, corrected if it is, as `q 0.012` or `p < 0.001`; nothing where there is none."""
-    null = estimate.null
-    if estimate.value is None or null is None:
+    null = shown.null
+    if shown.value is None or null is None:
         return ""
     letter, p = ("p", null.p) if null.adjusted is None else ("q", null.adjusted)
     return f"{letter} < 0.001" if p < 0.001 else f"{letter} {p:.2g}" if p < 0.1 else f"{letter} {p:.2f}"
 
 
-def whole(estimate: Estimate) -> str:
+def whole(shown: Estimate) -> str:
     """Write value, interval and unit in one phrase."""
-    if estimate.value is None:
-        return f"not measured: {plain(estimate.reason or 'no reason given')}"
-    parts = (number(estimate.value, estimate.unit), interval(estimate), unit_name(estimate.unit))
+    if shown.value is None:
+        return f"not measured: {plain(shown.reason or 'no reason given')}"
+    parts = (estimate(shown), interval(shown), unit_name(shown.unit))
     return " ".join(part for part in parts if part)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import biaskit
 from biaskit import analyzers, gates, models
-from biaskit.errors import RequestError
+from biaskit.errors import NothingAuditedError, RequestError
 from biaskit.hooks.store import ActivationStore
 from biaskit.records.report import ProbeSetRecord, RunRecord, Status
 from biaskit.runner.environment import Meter, environment, peak_memory_mib
@@ -47,6 +47,7 @@ def execute(request: Request) -> Run:
     """Carry out a resolved request.
 
     Raises:
+        NothingAuditedError: The one analyzer found nothing to read.
         RequestError: A setting, the model or what an analyzer needs is at fault and nothing was found yet.
         KeyboardInterrupt: Ctrl-C came before the model was open.
     """
@@ -86,7 +87,7 @@ def _analyze(chosen: Sequence[Analyzer], session: Session) -> _Work:
             missing.append(f"{analyzer.name} and what comes after it: interrupted.")
             return _Work(tuple(done), Status.INTERRUPTED, error, tuple(missing))
         except Exception as error:  # one analyzer's crash must not lose what the others found
-            if isinstance(error, RequestError) and len(chosen) == 1:
+            if isinstance(error, RequestError | NothingAuditedError) and len(chosen) == 1:
                 raise
             failure = failure or error
             missing.append(f"{analyzer.name}: stopped by {_named(error)}")
@@ -150,7 +151,8 @@ def _not_measured(analyses: Iterable[Analysis]) -> tuple[str, ...]:
     for analysis in analyses:
         for finding in analysis.findings:
             if finding.estimate.value is None:
-                missing.setdefault((finding.metric, finding.estimate.reason or ""), []).append(finding)
+                reason = (finding.estimate.reason or "").removeprefix(gates.UNDECIDED).strip()
+                missing.setdefault((finding.metric, reason), []).append(finding)
     return tuple(f"{metric} of {_targets(found)}: {reason}" for (metric, reason), found in missing.items())
 
 

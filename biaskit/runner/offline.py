@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _VARIABLES = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
 _EVENTS = {"socket.connect", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname"}
-_STANDARD = frozenset(sys.stdlib_module_names) - {"__main__"}
+# Nobody to blame: the standard library, and what may be wrapped around any function.
+_BLAMELESS = frozenset({*sys.stdlib_module_names, "jaxtyping", "beartype"}) - {"__main__"}
 
 
 class _Guard:
@@ -91,7 +92,7 @@ def _culprit(frame: FrameType | None) -> str:
     """Return the package nearest to the socket that is not the standard library."""
     while frame is not None:
         package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-        if package and package not in _STANDARD and frame.f_code.co_filename != __file__:
+        if package and package not in _BLAMELESS and frame.f_code.co_filename != __file__:
             return package
         frame = frame.f_back
     return "Python"

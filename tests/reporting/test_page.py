@@ -139,7 +139,7 @@ def test_the_gravest_comes_first(parsed, report):
 def test_every_headline_number_stands_on_the_page(parsed, report):
     numbers = [finding.estimate for finding in report.findings() if finding.headline]
     assert numbers
-    assert all(f"{words.number(one.value, one.unit)} {words.interval(one)}" in parsed.text for one in numbers)
+    assert all(f"{words.estimate(one)} {words.interval(one)}" in parsed.text for one in numbers)
 
 
 def test_each_plot_says_in_words_what_it_shows(parsed):

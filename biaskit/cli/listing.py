@@ -27,7 +27,7 @@ Listing = tuple[Sequence[str], Sequence[tuple[str, ...]]]
 )
 @options.probes
 @options.debug
-def list_(what: str, probes: Path | None) -> None:
+def listing(what: str, probes: Path | None) -> None:
     """List what can be named, with what it holds and where it comes from."""
     columns, rows = _LISTINGS[what]((probes,) if probes else ())
     table(columns, rows)

@@ -1,0 +1,193 @@
+"""The verbs around the audit."""
+
+import json
+
+import jsonschema
+import pytest
+
+from biaskit import cli, organisms
+from biaskit.reporting import folder
+from tests.reporting.hostile import hostile_report
+from tests.reporting.sample import build_report
+
+
+@pytest.fixture
+def saved(tmp_path):
+    folder.write(build_report(), tmp_path / "run")
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize("verb", sorted(cli.VERBS))
+def test_every_verb_has_help(biaskit, verb):
+    done = biaskit(verb, "--help")
+    assert done.code == 0
+    assert "Usage: biaskit" in done.out
+
+
+def test_the_help_page_names_every_verb(biaskit):
+    out = biaskit("--help").out
+    assert all(f"\n  {verb} " in out for verb in cli.VERBS)
+
+
+@pytest.mark.parametrize(
+    ("flags", "code"), [((), 1), (("--fail-on", "never"), 0), (("--fail-on", "undecided"), 1)]
+)
+def test_gate_judges_a_saved_run(biaskit, saved, flags, code):
+    before = (saved / "report.json").read_bytes()
+    done = biaskit("gate", saved, *flags)
+    assert done.code == code
+    assert "sentiment-gap" in done.out
+    assert (saved / "report.json").read_bytes() == before
+
+
+def test_gate_takes_the_limits_of_another_audit(biaskit, saved, tmp_path):
+    spec = 'format = 1\nname = "lax"\n[[gates]]\nid = "lax"\nmetric = "biaslens.score"\nat_most = 9.0\n'
+    (tmp_path / "lax.toml").write_text(spec)
+    done = biaskit("gate", saved, "-c", tmp_path / "lax.toml", "-q")
+    assert done.code == 0
+    assert "20 passed" in done.out
+
+
+@pytest.mark.parametrize("ending", ["html", "json", "md", "txt"])
+def test_report_writes_by_ending(biaskit, saved, tmp_path, ending):
+    assert biaskit("report", saved, "-o", tmp_path / f"x.{ending}").code == 0
+    assert "food" in (tmp_path / f"x.{ending}").read_text()
+
+
+def test_report_shows_a_run(biaskit, saved):
+    assert "+1.32 [+1.16, +1.48]" in biaskit("report", saved).out
+    assert "+1.32 [+1.16, +1.48]" in biaskit("show", saved).out
+
+
+def test_report_refuses_an_unknown_form(biaskit, saved):
+    done = biaskit("report", saved, "-o", "x.htm")
+    assert (done.code, ".html" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize("verb", ["gate", "report"])
+def test_what_is_no_run_is_refused(biaskit, tmp_path, verb):
+    assert biaskit(verb, tmp_path).code == 2
+    assert biaskit(verb, tmp_path / "nowhere").code == 2
+
+
+@pytest.mark.parametrize("verb", ["gate", "report"])
+def test_hostile_text_reaches_no_terminal(biaskit, tmp_path, verb):
+    folder.write(hostile_report(), tmp_path / "run")
+    done = biaskit(verb, tmp_path / "run")
+    assert not set(done.out + done.err) & {"\x1b", "\x07", "\N{RIGHT-TO-LEFT OVERRIDE}"}
+
+
+@pytest.mark.parametrize("kind", ["report", "spec", "probe-set"])
+def test_schemas_are_schemas(biaskit, kind):
+    jsonschema.Draft202012Validator.check_schema(json.loads(biaskit("schema", kind).out))
+
+
+def test_a_saved_run_fits_the_printed_schema(biaskit, saved):
+    schema = json.loads(biaskit("schema", "report").out)
+    jsonschema.validate(json.loads((saved / "report.json").read_text()), schema)
+
+
+@pytest.mark.parametrize(
+    ("what", "holds"),
+    [
+        ("concepts", "food"),
+        ("references", "sentiment"),
+        ("controls", "neutral-nouns"),
+        ("audits", "quick"),
+        ("analyzers", "biaslens"),
+        ("organisms", "organism:reviews"),
+    ],
+)
+def test_list(biaskit, what, holds):
+    done = biaskit("list", what)
+    assert done.code == 0
+    assert holds in done.out
+
+
+def test_list_shows_a_broken_plug_in_and_goes_on(biaskit, plugins):
+    plugins[:] = [type(plugins[0])("odd", "no_such_package:Thing", "biaskit.analyzers"), plugins[0]]
+    out = biaskit("list", "analyzers").out
+    assert "broken" in out
+    assert "no_such_package" in out
+    assert "steady" in out
+
+
+def test_list_goes_on_past_a_broken_file(biaskit, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "odd.toml").write_text("kind = ")
+    done = biaskit("list", "concepts", "--probes", tmp_path / "mine")
+    assert "food" in done.out
+    assert "odd.toml" in done.err
+
+
+@pytest.mark.parametrize(
+    ("name", "holds"),
+    [
+        ("food", "soup"),
+        ("sentiment", "poles"),
+        ("neutral-nouns", "nouns"),
+        ("quick", "biaslens"),
+        ("biaslens", "axis_controls"),
+        ("winobias-occupations/nurse", "nurse"),
+    ],
+)
+def test_show(biaskit, name, holds):
+    done = biaskit("show", name)
+    assert done.code == 0, done.err
+    assert holds in done.out
+
+
+def test_show_answers_a_typo(biaskit):
+    done = biaskit("show", "biaslense")
+    assert (done.code, "biaslens" in done.err) == (2, True)
+
+
+def test_validate_accepts_what_ships(biaskit):
+    done = biaskit("validate", "food", "sentiment", "neutral-nouns", "quick")
+    assert (done.code, "4 of 4" in done.out) == (0, True)
+
+
+def test_validate_tells_each_fault_and_goes_on(biaskit, tmp_path):
+    (tmp_path / "a.toml").write_text("kind = ")
+    (tmp_path / "b.toml").write_text('format = 1\nname = "b"\nconcepts = ["foood"]\n')
+    (tmp_path / "c.toml").write_bytes(b"\xff\xfe")
+    (tmp_path / "d.toml").write_text('format = 1\nname = "d"\nconcepts = ["food"]\n')
+    done = biaskit("validate", tmp_path)
+    assert done.code == 2
+    assert "1 of 4" in done.out
+    assert all(name in done.err for name in ("a.toml", "foood", "c.toml"))
+
+
+def test_validate_of_nothing(biaskit, tmp_path):
+    assert biaskit("validate", tmp_path).code == 5
+
+
+def test_organism_build_hands_its_flags_on(biaskit, monkeypatch, tmp_path):
+    seen = {}
+    monkeypatch.setattr(organisms, "build", lambda name, **rest: seen.update(rest, name=name), raising=False)
+    done = biaskit("organism", "build", "reviews", "--seed", "3", "--null", "--out", tmp_path / "twin", "-q")
+    assert done.code == 0
+    seen.pop("progress")
+    assert seen == {"name": "reviews", "seed": 3, "null": True, "out": tmp_path / "twin"}
+    assert "organism:reviews" in biaskit("organism", "list").out
+
+
+def test_doctor_tells_versions_and_places(biaskit):
+    done = biaskit("doctor")
+    assert "torch" in done.out
+    assert "activations" in done.out
+    assert "biaslens" in done.out
+    assert done.code in {0, 1}
+
+
+def test_an_error_that_is_not_ours_shows_no_traceback(biaskit, monkeypatch, saved):
+    def burst(*_):
+        raise ValueError("a bug\x1b[31m")
+
+    monkeypatch.setattr("biaskit.reporting.render", burst)
+    done = biaskit("report", saved, "-o", "x.html")
+    assert done.code == 3
+    assert "Traceback" not in done.err
+    assert "ValueError: a bug<1B>[31m" in done.err
+    with pytest.raises(ValueError, match="a bug"):
+        biaskit("report", saved, "-o", "x.html", "--debug")
