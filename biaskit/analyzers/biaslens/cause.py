@@ -17,7 +17,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from biaskit.analyzers.biaslens.grid import Reading
-from biaskit.analyzers.biaslens.measured import centred
+from biaskit.analyzers.biaslens.measured import between_poles, centred
 from biaskit.analyzers.biaslens.read_point import log_odds, logprobs_with
 from biaskit.concepts.erasure import Eraser, mean_projection, random_erasers
 
@@ -111,11 +111,9 @@ def cells_of(logprobs: Float[Tensor, "n k"], grid: Grid, first: int | None) -> F
     Given a target: the log-odds of the two groups of tokens. Given the references: the mean over the
     first pole's words minus the mean over the second's, for each token.
     """
-    stems, words = grid.shape
     if first is not None:
-        return log_odds(logprobs, first).view(stems, words).numpy()
-    poles = logprobs.double().view(stems, 2, words // 2, -1).mean(2)
-    return (poles[:, 0] - poles[:, 1]).numpy()
+        return log_odds(logprobs, first).view(grid.shape).numpy()
+    return between_poles(logprobs, grid).numpy()
 
 
 def _damage(

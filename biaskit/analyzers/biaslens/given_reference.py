@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from biaskit.analyzers.biaslens.grid import Nouns, Reading, reference_grid
-from biaskit.analyzers.biaslens.measured import Measured, agreement, best_point, centred
+from biaskit.analyzers.biaslens.measured import Measured, agreement, best_point, between_poles, centred
 from biaskit.analyzers.biaslens.read_point import ReadPoint, logprobs_with, residual_sites
 
 if TYPE_CHECKING:
@@ -49,16 +48,15 @@ def measure(
         return None
     grid = reference_grid(comparison, words_per_pole)
     tokens = [known[word] for word in nouns.words]
-    behaviour = centred(
-        _contrast(session.model.next_token_logprobs(grid.prompts, tokens), grid), nouns.controls
-    )
+    logprobs = session.model.next_token_logprobs(grid.prompts, tokens)
+    behaviour = centred(between_poles(logprobs, grid).numpy(), nouns.controls)
     scores, axes = {}, {}
     for pooling in poolings:
         sites = residual_sites(session.model)
         found = session.activations(grid.prompts, sites, pooling)
         for site in session.progress.track(sites, f"{comparison.pair.name}, {Reading.GIVEN_REFERENCE}"):
             point = ReadPoint(site, pooling)
-            axes[point] = pole_step(found[site], grid)
+            axes[point] = between_poles(found[site], grid)
             scores[point] = centred(_slopes(session, grid, point, found[site], tokens), nouns.controls)
     agreements = {point: agreement(score, behaviour, nouns.controls) for point, score in scores.items()}
     return Measured(
@@ -66,19 +64,12 @@ def measure(
     )
 
 
-def pole_step(activations: Float[Tensor, "n d"], grid: Grid) -> Float[Tensor, "g d"]:
-    """Return mean over the first pole's words minus mean over the second's, stem by stem, float64."""
-    stems, words = grid.shape
-    cells = activations.double().view(stems, 2, words // 2, -1).mean(2)
-    return cells[:, 0] - cells[:, 1]
-
-
 def _slopes(
     session: Session, grid: Grid, point: ReadPoint, activations: Float[Tensor, "n d"], tokens: list[int]
 ) -> Float[ndarray, "g n"]:
     """Return each noun's derivative of log P along the step between the poles, stem by stem."""
     stems, words = grid.shape
-    step = STEP * pole_step(activations, grid).repeat_interleave(words, dim=0)
+    step = STEP * between_poles(activations, grid).repeat_interleave(words, dim=0)
     up, down = (
         logprobs_with(
             session.model, grid.prompts, point, (activations.double() + sign * step).float(), tokens
@@ -87,10 +78,3 @@ def _slopes(
     )
     slopes = (up.double() - down.double()) / (2 * STEP)
     return slopes.view(stems, words, -1).mean(1).numpy()
-
-
-def _contrast(logprobs: Float[Tensor, "n k"], grid: Grid) -> Float[ndarray, "g k"]:
-    """Return mean log-probability after the first pole's words minus after the second's, stem by stem."""
-    stems, words = grid.shape
-    poles = logprobs.double().view(stems, 2, words // 2, -1).mean(2)
-    return torch.sub(poles[:, 0], poles[:, 1]).numpy()

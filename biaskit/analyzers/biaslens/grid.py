@@ -61,11 +61,13 @@ class Grid:
         stems: The stems, with their slot; the rows of a cell matrix.
         fillers: What fills the slot; the columns.
         examples: The filled stems, `len(stems) * len(fillers)` of them.
+        sign: Where the fillers are two poles' words, +1 if the first pole's stand first, else -1.
     """
 
     stems: tuple[str, ...]
     fillers: tuple[str, ...]
     examples: tuple[Example, ...]
+    sign: int = 1
 
     @property
     def prompts(self) -> list[Prompt]:
@@ -85,16 +87,19 @@ def target_grid(comparison: Comparison, nouns: Nouns) -> Grid:
 
 
 def reference_grid(comparison: Comparison, words_per_pole: int) -> Grid:
-    """Return the stems that ask for a target, filled with the first pole's words, then the second's.
+    """Return the stems that ask for a target, filled with one pole's words, then the other's.
 
-    Both poles give the same number of words, so that the two halves of the columns can be subtracted.
+    Both poles give the same number of words, so that the two halves of the columns can be subtracted. The
+    halves stand in the order of the poles' names, whichever pole comes first in the pair: the model then
+    gets the same batches for both orders, and swapping the poles turns the signs and nothing else.
     """
     pair = comparison.pair
-    first, second = (pair.fillers[pole] for pole in pair.poles)
-    count = min(words_per_pole, len(first), len(second))
+    one, other = (pair.fillers[pole] for pole in sorted(pair.poles))
+    count = min(words_per_pole, len(one), len(other))
     stems = pair.reverse_stems[comparison.targets.noun_class]
-    fillers = (*first[:count], *second[:count])
-    return Grid(stems, fillers, expand(stems, fillers, REFERENCE_SLOT))
+    fillers = (*one[:count], *other[:count])
+    sign = 1 if pair.poles[0] < pair.poles[1] else -1
+    return Grid(stems, fillers, expand(stems, fillers, REFERENCE_SLOT), sign)
 
 
 @dataclass(frozen=True, slots=True)

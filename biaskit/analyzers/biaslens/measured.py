@@ -87,6 +87,13 @@ def best_point(agreements: Mapping[ReadPoint, float]) -> ReadPoint:
     return max(agreements, key=lambda point: agreements[point])
 
 
+def between_poles(values: Float[Tensor, "n k"], grid: Grid) -> Float[Tensor, "g k"]:
+    """Return the mean over the first pole's words minus that over the second's, stem by stem, float64."""
+    stems, words = grid.shape
+    halves = values.double().view(stems, 2, words // 2, -1).mean(2)
+    return grid.sign * (halves[:, 0] - halves[:, 1])
+
+
 def project(
     activations: Float[Tensor, "g n d"], axes: Float[Tensor, "g d"], controls: tuple[int, ...]
 ) -> Float[ndarray, "g n"]:
