@@ -2,11 +2,14 @@
 
 import ast
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 import torch
 
+import biaskit
+from biaskit import analyzers
 from biaskit.hooks.store import ActivationStore
 from biaskit.records.probe_set import ControlSet, ReferencePair, TargetSet
 from biaskit.session import Comparison, Session
@@ -100,3 +103,21 @@ def test_it_is_as_short_as_the_guide_says():
     text = Path(mean_difference_analyzer.__file__).read_text()
     assert text.count("\n") <= 60
     assert ast.get_docstring(ast.parse(text))
+
+
+def test_it_runs_on_the_demo_by_its_entry_point(monkeypatch):
+    offered = EntryPoint(
+        "mean-difference", "examples.mean_difference_analyzer:MeanDifference", analyzers.GROUP
+    )
+    monkeypatch.setattr(analyzers, "entry_points", lambda group: (offered,))
+    run = biaskit.audit(
+        "demo",
+        concepts="food",
+        analyzers=["mean-difference"],
+        settings={"mean-difference.site": "resid_post.2"},
+        cache=None,
+        offline=True,
+    )
+    (finding,) = run.findings("mean_difference.position")
+    assert str(finding.site) == "resid_post.2"
+    assert finding.estimate.interval.low < finding.estimate.value < finding.estimate.interval.high
