@@ -67,6 +67,9 @@ def _estimate(cells: Float[ndarray, "g f"], null: Null | None, method: str) -> E
     if fillers == 0:
         reason = "none of the target's words is a single token for this model"
         return Estimate(value=None, unit=Unit.NAT, n=0, resampling_unit=unit, method=method, reason=reason)
+    if cells.size == 1:
+        basis = Basis(1, unit, method, "one stem with one word cannot be resampled")
+        return plain_estimate(float(cells[0, 0]), Unit.NAT, basis, null=null)
     error = two_way_standard_error(cells)
     return Estimate(
         value=float(cells.mean()),
@@ -82,28 +85,41 @@ def _estimate(cells: Float[ndarray, "g f"], null: Null | None, method: str) -> E
 
 
 def share_estimate(
-    cells: Float[ndarray, "g f"], gap: float, random: Float[ndarray, " r"], method: str
+    after: Float[ndarray, "g f"], before: Float[ndarray, "g f"], random: Float[ndarray, " r"], method: str
 ) -> Estimate:
     """Return what is left of a behavioural gap, as a proportion of it, beside random directions.
 
+    The interval is that of a ratio of means, linearised: both means vary with the stems and the fillers.
+    The null counts the random directions that leave as little, whichever sign is left.
+
     Args:
-        cells: The target's behaviour cells after erasing, in nats.
-        gap: Its behavioural gap before, in nats.
+        after: The target's behaviour cells after erasing, in nats.
+        before: The same cells before, in nats; their mean is not 0.
         random: What random directions leave, as proportions.
         method: What was erased, one phrase.
     """
-    interval = two_way_interval(cells)
-    ends = sorted((interval.low / gap, interval.high / gap))
-    left = float(cells.mean() / gap)
-    p = (1 + int((random <= left).sum())) / (1 + len(random))
+    gap = float(before.mean())
+    left = float(after.mean() / gap)
+    p = (1 + int((abs(random) <= abs(left)).sum())) / (1 + len(random))
     return Estimate(
         value=left,
         unit=Unit.PROPORTION,
-        n=cells.size,
-        resampling_unit=f"{cells.shape[0]} stems x {cells.shape[1]} fillers",
+        n=after.size,
+        resampling_unit=f"{after.shape[0]} stems x {after.shape[1]} fillers",
         method=method,
-        interval=Interval(low=ends[0], high=ends[1], level=interval.level, method=interval.method),
+        interval=None if after.size == 1 else _ratio_interval((after - left * before) / gap, left),
         null=Null(p=p, kind=f"{len(random)} random directions of equal rank, one-sided"),
+        reason="one stem with one word cannot be resampled" if after.size == 1 else None,
+    )
+
+
+def _ratio_interval(influence: Float[ndarray, "g f"], ratio: float) -> Interval:
+    found = two_way_interval(influence)
+    return Interval(
+        low=ratio + found.low,
+        high=ratio + found.high,
+        level=found.level,
+        method=f"linearised ratio, {found.method}",
     )
 
 

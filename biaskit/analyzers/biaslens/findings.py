@@ -98,8 +98,9 @@ class Scribe:
             if not columns:
                 continue
             index = list(columns)
-            gap = float(self.measured.behaviour[:, index].mean())
-            if abs(gap) < SMALLEST_GAP_IN_SD * spread:
+            before = self.measured.behaviour[:, index]
+            gap = float(before.mean())
+            if spread is None or abs(gap) <= SMALLEST_GAP_IN_SD * spread:
                 reason = f"the gap of {gap:.2f} nats is within {SMALLEST_GAP_IN_SD:g} sd of the controls'"
                 yield self.finding(
                     "erasure", target, _nothing(Unit.PROPORTION, reason), direction=Direction.NONE
@@ -107,7 +108,7 @@ class Scribe:
                 continue
             random = erasure.random[:, :, index].mean(axis=(1, 2)) / gap
             method = f"share of the gap left after erasing {erasure.rank} direction(s)"
-            estimate = share_estimate(erasure.axis[:, index], gap, random, method)
+            estimate = share_estimate(erasure.axis[:, index], before, random, method)
             yield self.finding("erasure", target, estimate, direction=Direction.NONE)
             yield self._random_erasure(target, random, erasure.rank)
 
@@ -121,12 +122,7 @@ class Scribe:
                 method=f"median share of the gap left after erasing {rank} random direction(s)",
                 reason="it is the null of biaslens.erasure",
             ),
-            Interval(
-                low=float(left.min()),
-                high=float(left.max()),
-                level=len(left) / (len(left) + 2),
-                method="range of the random directions",
-            ),
+            _range(left),
         )
         return self.finding("random_erasure", target, estimate, direction=Direction.NONE)
 
@@ -135,15 +131,16 @@ class Scribe:
         random = erasure.random_kl.mean(axis=1)
         value = float(erasure.kl.mean())
         p = (1 + int((random >= value).sum())) / (1 + len(random))
-        interval = cluster_interval(erasure.kl, np.array(templates), rng=self._rng("kl"))
+        single = len(set(templates)) == 1
         estimate = Estimate(
             value=value,
             unit=Unit.NAT,
             n=len(set(templates)),
             resampling_unit="templates of neutral text",
             method="mean KL divergence of the next token on neutral text",
-            interval=interval,
+            interval=None if single else cluster_interval(erasure.kl, np.array(templates)),
             null=Null(p=p, kind=f"{len(random)} random directions of equal rank, one-sided"),
+            reason="one template cannot be resampled" if single else None,
         )
         return self._shared("kl", estimate)
 
@@ -192,7 +189,11 @@ class Scribe:
                 n=count,
                 over="neutral nouns",
                 method="standard deviation of the neutral nouns' scores",
-                reason="it describes the controls and is not tested",
+                reason=(
+                    "one neutral noun has no spread"
+                    if spread is None
+                    else "it describes the controls and is not tested"
+                ),
             ),
         )
         return self._shared("control_sd", estimate)
@@ -218,8 +219,9 @@ class Scribe:
             metric, self.comparison.targets.name, estimate, **({"direction": Direction.NONE} | rest)
         )
 
-    def _control_spread(self, cells: Float[ndarray, "g n"]) -> float:
-        return float(cells.mean(axis=0)[list(self.measured.nouns.controls)].std(ddof=1))
+    def _control_spread(self, cells: Float[ndarray, "g n"]) -> float | None:
+        controls = cells.mean(axis=0)[list(self.measured.nouns.controls)]
+        return float(controls.std(ddof=1)) if len(controls) > 1 else None
 
     def _rows(self, cells: Float[ndarray, "g n"], target: str) -> tuple[Any, ...]:
         return evidence(cells, self.measured, self.measured.nouns.columns[target])
@@ -227,6 +229,19 @@ class Scribe:
     def _rng(self, label: str) -> np.random.Generator:
         names = (self.comparison.targets.name, self.comparison.pair.name, self.measured.reading, label)
         return self.session.rng("biaslens/" + "/".join(names))
+
+
+def _range(values: Float[ndarray, " r"]) -> Interval | None:
+    """Return from the smallest to the largest; one more value would lie there with chance (r - 1) / (r + 1)."""
+    count = len(values)
+    if count < 2:
+        return None
+    return Interval(
+        low=float(values.min()),
+        high=float(values.max()),
+        level=(count - 1) / (count + 1),
+        method="range of the random directions",
+    )
 
 
 def _nothing(unit: Unit, reason: str) -> Estimate:

@@ -23,6 +23,9 @@ def conflicts(
 ) -> dict[str, str]:
     """Return, for each target whose numbers contradict each other, one sentence that says how.
 
+    A score that does not predict the controls' behaviour speaks for nothing, even where it is near 0: at a
+    point that the behaviour does not depend on, every score is 0.
+
     Args:
         scores: The inside score of each target.
         behaviour: The behavioural gap of each target.
@@ -36,7 +39,7 @@ def conflicts(
             signs["cause"] = sign(cause[target].estimate)
         if {1, -1} <= set(signs.values()):
             found[target] = _sentence(target, score, signs)
-        elif signs["inside"] and agreement < LEAST_AGREEMENT:
+        elif score.estimate.value is not None and agreement < LEAST_AGREEMENT:
             found[target] = (
                 f"{target}, {score.group}: the inside score predicts {agreement:.0%} of the neutral "
                 "controls' behaviour, too little to speak for it."

@@ -16,6 +16,7 @@ from biaskit.errors import UnknownNameError
 from biaskit.hooks.edits import Rows
 from biaskit.hooks.pooling import Pooling
 from biaskit.hooks.store import ActivationStore
+from biaskit.protocols import LogOddsGradients
 from biaskit.records.probe_set import ControlSet, Modality, NounClass, ReferencePair, TargetSet
 from biaskit.records.prompt import Prompt
 from biaskit.records.report import SubjectRecord
@@ -94,7 +95,9 @@ class Toy:
         logprobs = self._logits(base[:, 1]).log_softmax(1)
         first, second = (logprobs[:, list(group)].logsumexp(1) for group in tokens)
         (grad,) = torch.autograd.grad((first - second).sum(), base)
-        return (first - second).detach(), {site: grad[:, self._position(pooling)] for site in sites}
+        at = self._position(pooling)
+        gradients, activations = ({site: rows[:, at] for site in sites} for rows in (grad, base.detach()))
+        return LogOddsGradients((first - second).detach(), gradients, activations)
 
     def _logits(self, h):
         logits = self.constants + h @ self.rows.T
