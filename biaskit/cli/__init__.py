@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from biaskit import __version__
 from biaskit.errors import BiaskitError
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Verbs(click.Group):
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(package_name="biaskit", message="biaskit %(version)s")
+@click.version_option(__version__, message="biaskit %(version)s")
 def biaskit() -> None:
     """Audit models for bias from the inside: activations, behaviour and cause.
 

@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import shlex
 import sys
-import tempfile
-import traceback
-from pathlib import Path
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 from platformdirs import user_cache_path
 
-from biaskit import gates
-from biaskit.cli import options, tell
-from biaskit.cli.progress import reporter
-from biaskit.cli.shown import console, show
+from biaskit.cli import options
 from biaskit.errors import RequestError
-from biaskit.reporting.folder import REPORT, folder_name
-from biaskit.runner.audit import perform
 from biaskit.runner.request import Options, parse_value, request
 
 if TYPE_CHECKING:
-    from biaskit.runner.run import Run
+    from collections.abc import Callable
+    from pathlib import Path
 
-RUNS = Path("biaskit-runs")
+REPORT = "report.json"
 
 
 @click.command()
@@ -61,21 +55,10 @@ RUNS = Path("biaskit-runs")
 def audit(**flags: Any) -> int:
     """Audit a model and write a run folder."""
     _free(flags["out_dir"], force=flags["force"])
-    with reporter(quiet=flags["quiet"]) as progress:
-        asked = request(
-            flags["model"],
-            flags["concepts"],
-            flags["references"],
-            flags["config"],
-            _options(flags) | Options(progress=progress),
-        )
-        run = perform(asked)
-    _save(run, flags["out_dir"])
-    show(run, run.folder, quiet=flags["quiet"], verbose=flags["verbose"])
-    if isinstance(run.failure, Exception):
-        tell(run.failure)
-        _trace(run.failure)
-    return gates.exit_code(run, gates.FailOn(flags["fail_on"]))
+    asked = request(flags["model"], flags["concepts"], flags["references"], flags["config"], _options(flags))
+    # What follows loads torch; a mistake in a name has been answered by now.
+    carry_out: Callable[..., int] = import_module("biaskit.cli.carry_out").carry_out
+    return carry_out(asked, flags)
 
 
 def _options(flags: dict[str, Any]) -> Options:
@@ -96,20 +79,3 @@ def _free(folder: Path | None, *, force: bool) -> None:
         raise RequestError(
             f"There is a run in '{folder}' already.", fix="Give another --out-dir, or --force to replace it."
         )
-
-
-def _save(run: Run, folder: Path | None) -> None:
-    """Write the run folder; where that fails, write it to a temporary place rather than lose it."""
-    target = folder or RUNS / folder_name(run)
-    try:
-        run.save(target)
-    except OSError as error:
-        rescued = run.save(Path(tempfile.mkdtemp(prefix="biaskit-run-")))
-        console(stderr=True).print(
-            f"The run could not be written to {target} ({error}); it is in {rescued}.", markup=False
-        )
-
-
-def _trace(failure: Exception) -> None:
-    if "--debug" in sys.argv:
-        traceback.print_exception(failure)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Unpack
 
+from biaskit.errors import MissingExtraError
 from biaskit.runner.request import Options, Request, request
 
 if TYPE_CHECKING:
@@ -43,6 +44,14 @@ def audit(
 
 
 def perform(resolved: Request) -> Run:
-    """Carry out a request in which every name has been found; torch is loaded here."""
-    run: Run = import_module("biaskit.runner.execute").execute(resolved)
+    """Carry out a request in which every name has been found; torch is loaded here.
+
+    Raises:
+        MissingExtraError: A package is not installed that the run needs.
+    """
+    try:
+        execute = import_module("biaskit.runner.execute").execute
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "torch", "text") from error
+    run: Run = execute(resolved)
     return run

@@ -1,0 +1,48 @@
+"""The second half of `biaskit audit`: run what was asked, write it, show it, and choose the exit code."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import traceback
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from biaskit import gates
+from biaskit.cli import say, tell
+from biaskit.cli.progress import reporter
+from biaskit.cli.shown import show
+from biaskit.reporting.folder import folder_name
+from biaskit.runner.audit import perform
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from biaskit.runner.request import Request
+    from biaskit.runner.run import Run
+
+RUNS = Path("biaskit-runs")
+
+
+def carry_out(asked: Request, flags: Mapping[str, Any]) -> int:
+    """Carry out a resolved request and return the exit code."""
+    with reporter(quiet=flags["quiet"]) as progress:
+        run = perform(replace(asked, progress=progress))
+    _save(run, flags["out_dir"])
+    show(run, run.folder, quiet=flags["quiet"], verbose=flags["verbose"])
+    if isinstance(run.failure, Exception):
+        tell(run.failure)
+        if "--debug" in sys.argv:
+            traceback.print_exception(run.failure)
+    return gates.exit_code(run, gates.FailOn(flags["fail_on"]))
+
+
+def _save(run: Run, folder: Path | None) -> None:
+    """Write the run folder; where that fails, write it to a temporary place rather than lose it."""
+    target = folder or RUNS / folder_name(run)
+    try:
+        run.save(target)
+    except OSError as error:
+        rescued = run.save(Path(tempfile.mkdtemp(prefix="biaskit-run-")))
+        say(f"The run could not be written to {target} ({error}); it is in {rescued}.")
