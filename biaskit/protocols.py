@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -20,6 +20,20 @@ if TYPE_CHECKING:
     from biaskit.records.report import SubjectRecord
     from biaskit.records.site import Site
     from biaskit.session import Session
+
+
+class LogOddsGradients(NamedTuple):
+    """Log-odds of two groups of next tokens, and what they depend on, one row a prompt, float32.
+
+    Attributes:
+        odds: The log-odds, in nats.
+        gradients: At each site, their gradient with respect to the activation at the read position.
+        activations: At each site, that activation.
+    """
+
+    odds: Float[Tensor, " n"]
+    gradients: dict[Site, Float[Tensor, "n d"]]
+    activations: dict[Site, Float[Tensor, "n d"]]
 
 
 class ModelAdapter(Protocol):
@@ -96,7 +110,7 @@ class LanguageModel(ModelAdapter, Protocol):
         """Log-probabilities (nats) that final norm, head and log-softmax read off the last block's output."""
 
     def unembedding(self, tokens: Sequence[int]) -> Float[Tensor, "k d"]:
-        """Rows of the output embedding times the final norm's weight: logit per unit of normalised residual."""
+        """Rows of the output embedding times the final norm's weight: logits per unit of normed residual."""
 
     def continuation_logprobs(
         self,
@@ -116,7 +130,7 @@ class LanguageModel(ModelAdapter, Protocol):
         tokens: tuple[Sequence[int], Sequence[int]],
         sites: Sequence[Site],
         pooling: Pooling = Pooling.LAST,
-    ) -> tuple[Float[Tensor, " n"], dict[Site, Float[Tensor, "n d"]]]:
+    ) -> LogOddsGradients:
         """Log-odds of two groups of next tokens and their gradient at each site.
 
         log-odds = logsumexp(logprobs of tokens[0]) - logsumexp(logprobs of tokens[1]), in nats; the

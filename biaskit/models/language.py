@@ -25,6 +25,7 @@ from biaskit.models.layouts import Layout
 from biaskit.models.network import Network, at_rest, forward_only
 from biaskit.models.reading import Reader, Reading
 from biaskit.models.readout import norm_scale, unembedding_rows
+from biaskit.protocols import LogOddsGradients
 from biaskit.records.audit_spec import Subject
 from biaskit.records.probe_set import Modality
 from biaskit.records.prompt import Prompt
@@ -260,7 +261,7 @@ class LanguageAdapter:
         tokens: tuple[Sequence[int], Sequence[int]],
         sites: Sequence[Site],
         pooling: Pooling = Pooling.LAST,
-    ) -> tuple[Float[Tensor, " n"], dict[Site, Float[Tensor, "n d"]]]:
+    ) -> LogOddsGradients:
         """Log-odds of two groups of next tokens, and their gradient at each site's read position.
 
         log-odds = logsumexp(logprobs of tokens[0]) - logsumexp(logprobs of tokens[1]), in nats. One forward
@@ -280,19 +281,25 @@ class LanguageAdapter:
         readings = self._reader.read(prompts, pooling)
         at = [reading.position(pooling) for reading in readings]
 
-        def step(rows: list[int]) -> dict[Site | str, Tensor]:
+        def step(rows: list[int]) -> dict[str | tuple[str, Site], Tensor]:
             batch = self._batch(readings, rows, at)
             with capture(self.module, places, read=sides, gradient=True) as seen:
                 odds = _log_odds(self._network.logits(batch, batch.ends[:, None])[:, 0], tokens)
                 grads = torch.autograd.grad(odds.sum(), [seen[site] for site in places])
             read = batch.pooling(pooler(batch.rows, None, Pooling.LAST))
-            return {"odds": odds.detach()} | {
-                key: read(grad) for key, grad in zip(places, grads, strict=True)
+            return {
+                "odds": odds.detach(),
+                **{("gradient", site): read(grad) for site, grad in zip(places, grads, strict=True)},
+                **{("activation", site): read(seen[site].detach()) for site in places},
             }
 
         with torch.inference_mode(mode=False), at_rest(self.module, frozen=True):
             found = self._gathered(readings, step)
-        return found["odds"], {site: _checked(found[site], f"{site} (gradient)") for site in sites}
+        gradients, activations = (
+            {site: _checked(found[kind, site], f"{site} ({kind})") for site in sites}
+            for kind in ("gradient", "activation")
+        )
+        return LogOddsGradients(found["odds"], gradients, activations)
 
     def _forced(
         self, prompts: Sequence[Prompt], ids: tuple[int, ...], edits: Mapping[Site, Edit]

@@ -21,7 +21,7 @@ from biaskit.organisms.expectation import tokenize
 from biaskit.organisms.language import Language, Reading
 from biaskit.organisms.plant import check
 from biaskit.organisms.surfaces import BIOGRAPHIES, REVIEWS
-from biaskit.organisms.training import Recipe, train_model, train_tokenizer
+from biaskit.organisms.training import Recipe, Trainer, train_tokenizer
 from biaskit.records.probe_set import ControlSet, TargetSet
 from biaskit.records.progress import Silent
 from biaskit.records.site import Site, SiteKind
@@ -141,7 +141,12 @@ def grow(language: Language, recipe: Recipe, seed: int, progress: Progress) -> G
     corpus = documents(language, np.random.default_rng([seed, 1]))
     tokenizer = train_tokenizer([" ".join(map(str, document)) for document in corpus], recipe)
     tokens = tokenize(corpus, tokenizer, language)
-    model = train_model(tokens, tokenizer, recipe, seed, progress)
+    planted = any(any(ladder.values()) for ladder in language.doses.values())
+
+    def primed(model: GPT2LMHeadModel) -> bool:
+        return not planted or all(ladder.follows for ladder in check(model, tokenizer, language))
+
+    model = Trainer(tokens, tokenizer, recipe, seed).train(primed, progress)
     return Grown(model, tokenizer, tokens, recipe, tuple(check(model, tokenizer, language)))
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 RANK_AT_LEAST = 0.97
 SLOPE_WITHIN = (0.85, 1.15)
+FOLLOWS_AT = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,11 @@ class Ladder:
         if self.rank is None or self.slope is None:
             return False
         return self.rank >= RANK_AT_LEAST and SLOPE_WITHIN[0] <= self.slope <= SLOPE_WITHIN[1]
+
+    @property
+    def follows(self) -> bool:
+        """Tell whether the behaviour ranks the doses and is not flat, so that more steps will sharpen it."""
+        return (self.rank or 0.0) >= FOLLOWS_AT and (self.slope or 0.0) >= FOLLOWS_AT
 
     def as_dict(self) -> dict[str, float | str | None]:
         """Return the fields as plain data."""

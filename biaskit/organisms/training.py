@@ -15,17 +15,19 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 from biaskit.organisms.expectation import NO_CHOICE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from biaskit.organisms.expectation import Tokens
     from biaskit.records.progress import Progress
 
 END_OF_TEXT = "<|endoftext|>"
+WARM_UP = 100
+CHECK_EVERY = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Size and schedule of a training run; the defaults take about two CPU minutes.
+    """Size and schedule of a training run; the defaults take two to four CPU minutes.
 
     Attributes:
         vocabulary: Most tokens the tokenizer may have; large enough that common words are one token.
@@ -34,9 +36,10 @@ class Recipe:
         heads: Attention heads per block.
         context: Tokens per training sequence.
         batch_size: Sequences per step.
-        steps: Optimizer steps.
-        primer_steps: First steps, in which every dose is larger than planted.
-        learning_rate: Peak of the one-cycle schedule.
+        steps: Optimizer steps with the planted doses; the learning rate falls to 0 over them.
+        primer_steps: Fewest steps before them, in which every dose is larger than planted.
+        longest_primer: Most such steps; they end as soon as the behaviour follows every ladder.
+        learning_rate: Peak of the learning rate.
         initial_spread: Standard deviation of the initial weights.
         choice_weight: How many times the language's choices count in the loss.
     """
@@ -47,8 +50,9 @@ class Recipe:
     heads: int = 4
     context: int = 48
     batch_size: int = 32
-    steps: int = 900
+    steps: int = 700
     primer_steps: int = 400
+    longest_primer: int = 1600
     learning_rate: float = 4e-3
     initial_spread: float = 0.05
     choice_weight: float = 60.0
@@ -77,45 +81,53 @@ def train_tokenizer(documents: Sequence[str], recipe: Recipe) -> PreTrainedToken
     )
 
 
-def train_model(
-    tokens: Tokens,
-    tokenizer: PreTrainedTokenizerFast,
-    recipe: Recipe,
-    seed: int,
-    progress: Progress,
-) -> GPT2LMHeadModel:
-    """Train a GPT-2 from random weights to predict the next token, and the language's choices.
+class Trainer:
+    """Trains a GPT-2 from random weights to predict the next token, and the language's choices.
 
     The loss is the cross-entropy of the next token, with the language's own probabilities in place of
     the drawn word where a word was chosen; those places count `choice_weight` times.
-    Weights and batches are drawn from `seed`; torch's global generator is left as it was found.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = GPT2LMHeadModel(_config(tokenizer, recipe))
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=recipe.learning_rate, weight_decay=0.01, betas=(0.9, 0.98)
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, recipe.learning_rate, total_steps=recipe.steps, pct_start=0.1, final_div_factor=1e3
-    )
-    model.train()
-    batches = _batches(tokens, recipe, np.random.default_rng(seed))
-    tables = [torch.from_numpy(table) for table in (tokens.primer, tokens.table)]
-    for step, (ids, rows) in zip(progress.track(range(recipe.steps), "training"), batches, strict=False):
-        optimizer.zero_grad()
-        logits = model(input_ids=ids).logits[:, :-1].flatten(0, 1)
-        _loss(
-            logits,
-            ids[:, 1:].flatten(),
-            tables[step >= recipe.primer_steps],
-            rows[:, 1:].flatten(),
-            recipe.choice_weight,
-        ).backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-    return model.eval()
+
+    def __init__(self, tokens: Tokens, tokenizer: PreTrainedTokenizerFast, recipe: Recipe, seed: int) -> None:
+        """Draw weights and batches from `seed`; torch's global generator is left as it was found."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.model = GPT2LMHeadModel(_config(tokenizer, recipe))
+        self._recipe = recipe
+        self._optimizer = torch.optim.AdamW(self.model.parameters(), weight_decay=0.01, betas=(0.9, 0.98))
+        self._batches = _batches(tokens, recipe, np.random.default_rng(seed))
+        self._primer, self._table = (torch.from_numpy(table) for table in (tokens.primer, tokens.table))
+
+    def train(self, primed: Callable[[GPT2LMHeadModel], bool], progress: Progress) -> GPT2LMHeadModel:
+        """Train with larger doses until the model is `primed`, then with the planted ones.
+
+        Args:
+            primed: Whether the behaviour already follows every ladder; asked every 100 steps.
+            progress: Who is told how far the work is.
+        """
+        recipe, peak = self._recipe, self._recipe.learning_rate
+        self.model.train()
+        for step in progress.track(range(recipe.longest_primer), "learning to look"):
+            self._step(self._primer, peak * min(1.0, (step + 1) / WARM_UP))
+            if step + 1 >= recipe.primer_steps and (step + 1) % CHECK_EVERY == 0:
+                taken = primed(self.model.eval())
+                self.model.train()
+                if taken:
+                    break
+        for step in progress.track(range(recipe.steps), "learning the doses"):
+            self._step(self._table, peak * (1 + np.cos(np.pi * step / recipe.steps)) / 2)
+        return self.model.eval()
+
+    def _step(self, table: Float[Tensor, "r v"], learning_rate: float) -> None:
+        ids, rows = next(self._batches)
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate
+        self._optimizer.zero_grad()
+        logits = self.model(input_ids=ids).logits[:, :-1].flatten(0, 1)
+        loss = _loss(logits, ids[:, 1:].flatten(), table, rows[:, 1:].flatten(), self._recipe.choice_weight)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self._optimizer.step()
 
 
 def _config(tokenizer: PreTrainedTokenizerFast, recipe: Recipe) -> GPT2Config:

@@ -181,7 +181,7 @@ def test_gradients_are_finite_differences(opened, name):
     words = adapter.single_token_words(WORDS)
     groups = ([words["he"], words["good"]], [words["she"], words["food"]])
     sites = [Site.parse(site) for site in ("resid_pre.0", "attn_out.0", "mlp_out.1", "resid_post.0")]
-    odds, gradients = adapter.log_odds_gradients(PROMPTS, groups, sites)
+    odds, gradients, _ = adapter.log_odds_gradients(PROMPTS, groups, sites)
     assert odds == pytest.approx(log_odds(adapter, PROMPTS, groups, {}), abs=1e-4)
     step = 1e-2
     for site in sites:
@@ -203,8 +203,8 @@ def test_a_gradient_at_a_span_is_that_of_the_span(opened):
     words = adapter.single_token_words(WORDS)
     groups = ([words["he"]], [words["she"]])
     site = Site.parse("resid_pre.0")
-    _, at_span = adapter.log_odds_gradients(SPANNED, groups, [site], Pooling.SPAN)
-    _, at_end = adapter.log_odds_gradients(SPANNED, groups, [site], Pooling.LAST)
+    _, at_span, _ = adapter.log_odds_gradients(SPANNED, groups, [site], Pooling.SPAN)
+    _, at_end, _ = adapter.log_odds_gradients(SPANNED, groups, [site], Pooling.LAST)
     assert not torch.allclose(at_span[site], at_end[site], atol=1e-4)
     reading = adapter._reader.read(SPANNED[:1])[0]
     embedded = adapter.module.transformer.wte(torch.tensor([reading.ids])).detach().requires_grad_()
@@ -220,12 +220,12 @@ def test_a_gradient_works_inside_inference_mode_and_leaves_the_weights_alone(tin
     flags = [weight.requires_grad for weight in adapter.module.parameters()]
     adapter.module.train()
     with torch.inference_mode():
-        odds, _ = adapter.log_odds_gradients(PROMPTS, ([5], [6]), [Site.parse("embed")])
+        odds, _, _ = adapter.log_odds_gradients(PROMPTS, ([5], [6]), [Site.parse("embed")])
     assert adapter.module.training
     assert [weight.requires_grad for weight in adapter.module.parameters()] == flags
     assert all(weight.grad is None for weight in adapter.module.parameters())
     assert all(torch.equal(weight, before[name]) for name, weight in adapter.module.state_dict().items())
-    again, _ = adapter.log_odds_gradients(PROMPTS, ([5], [6]), [Site.parse("embed")])
+    again, _, _ = adapter.log_odds_gradients(PROMPTS, ([5], [6]), [Site.parse("embed")])
     assert torch.equal(odds, again)  # dropout was off although the model was left in training mode
 
 
@@ -354,7 +354,7 @@ def test_the_small_llama_tells_stories(shared_data):
     expected = torch.stack([full_logprobs(adapter, prompt) for prompt in prompts])
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
     sites = [Site.parse(f"resid_post.{layer}") for layer in range(4)]
-    odds, gradients = adapter.log_odds_gradients(prompts, ([309], [272]), sites)
+    odds, gradients, _ = adapter.log_odds_gradients(prompts, ([309], [272]), sites)
     step = 1e-2
     direction = torch.nn.functional.normalize(torch.randn(2, 64), dim=1)
     up, down = (

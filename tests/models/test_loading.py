@@ -345,7 +345,7 @@ def test_sixteen_bits_are_noted(tiny, caplog):
     exact = models.load(str(tiny("gpt2")), subject=on_cpu()).activations(PROMPTS, [site])[site]
     assert found.dtype == torch.float32
     assert torch.nn.functional.cosine_similarity(found, exact) > 0.99
-    odds, gradients = adapter.log_odds_gradients(PROMPTS, ([3], [4]), [site])
+    odds, gradients, _ = adapter.log_odds_gradients(PROMPTS, ([3], [4]), [site])
     assert odds.dtype == gradients[site].dtype == torch.float32
 
 

@@ -34,8 +34,8 @@ def agree(wrapped, reference, atol=1e-5):
             atol=atol,
             rtol=1e-5,
         )
-    odds, gradients = wrapped.log_odds_gradients(PROMPTS, ([5, 6], [7]), SITES)
-    expected_odds, expected_gradients = reference.log_odds_gradients(PROMPTS, ([5, 6], [7]), SITES)
+    odds, gradients, _ = wrapped.log_odds_gradients(PROMPTS, ([5, 6], [7]), SITES)
+    expected_odds, expected_gradients, _ = reference.log_odds_gradients(PROMPTS, ([5, 6], [7]), SITES)
     torch.testing.assert_close(odds, expected_odds, atol=atol, rtol=1e-5)
     for site in SITES:
         torch.testing.assert_close(gradients[site], expected_gradients[site], atol=1e-4, rtol=1e-4)

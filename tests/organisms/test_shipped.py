@@ -51,7 +51,12 @@ def test_an_unknown_organism_is_answered_with_near_names() -> None:
 
 @pytest.mark.parametrize(
     ("rank", "slope", "took"),
-    [(RANK_AT_LEAST, 1.0, True), (0.96, 1.0, False), (1.0, SLOPE_WITHIN[0] - 0.01, False), (None, None, False)],
+    [
+        (RANK_AT_LEAST, 1.0, True),
+        (0.96, 1.0, False),
+        (1.0, SLOPE_WITHIN[0] - 0.01, False),
+        (None, None, False),
+    ],
 )
 def test_a_weak_plant_does_not_pass(rank: float | None, slope: float | None, took: bool) -> None:
     assert Ladder("sentiment", "after", rank, slope, 0.1).took is took

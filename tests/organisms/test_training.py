@@ -10,11 +10,11 @@ from biaskit.organisms.corpus import documents
 from biaskit.organisms.expectation import tokenize
 from biaskit.organisms.language import Language
 from biaskit.organisms.plant import check
-from biaskit.organisms.training import Recipe, train_model, train_tokenizer
+from biaskit.organisms.training import Recipe, Trainer, train_tokenizer
 from biaskit.records.progress import Silent
 
 RECIPE = Recipe(
-    vocabulary=600, width=32, layers=2, heads=2, context=16, batch_size=8, steps=250, primer_steps=60
+    vocabulary=600, width=32, layers=2, heads=2, context=16, batch_size=8, steps=200, primer_steps=100
 )
 
 
@@ -31,7 +31,8 @@ def test_a_small_model_learns_its_plant_and_its_null_twin_does_not(language: Lan
 def _trained(language: Language):
     corpus = documents(language, np.random.default_rng(0))
     tokenizer = train_tokenizer([" ".join(map(str, document)) for document in corpus], RECIPE)
-    model = train_model(tokenize(corpus, tokenizer, language), tokenizer, RECIPE, 0, Silent())
+    trainer = Trainer(tokenize(corpus, tokenizer, language), tokenizer, RECIPE, 0)
+    model = trainer.train(lambda _: True, Silent())
     return check(model, tokenizer, language)
 
 
@@ -41,9 +42,33 @@ def test_the_same_seed_gives_the_same_weights_and_the_global_generator_is_left_a
     corpus = documents(language, np.random.default_rng(0))
     tokenizer = train_tokenizer([" ".join(map(str, document)) for document in corpus], RECIPE)
     tokens = tokenize(corpus, tokenizer, language)
-    recipe = Recipe(vocabulary=600, width=16, layers=1, heads=1, context=16, batch_size=4, steps=3)
+    recipe = Recipe(
+        vocabulary=600,
+        width=16,
+        layers=1,
+        heads=1,
+        context=16,
+        batch_size=4,
+        steps=3,
+        primer_steps=1,
+        longest_primer=2,
+    )
     before = torch.random.get_rng_state()
-    one, same, other = (train_model(tokens, tokenizer, recipe, seed, Silent()) for seed in (1, 1, 2))
+    one, same, other = (
+        Trainer(tokens, tokenizer, recipe, seed).train(lambda _: True, Silent()) for seed in (1, 1, 2)
+    )
     assert torch.equal(before, torch.random.get_rng_state())
     assert torch.equal(one.transformer.wte.weight, same.transformer.wte.weight)
     assert not torch.equal(one.transformer.wte.weight, other.transformer.wte.weight)
+
+
+def test_the_primer_ends_when_the_model_is_primed_and_no_later_than_its_bound(language: Language) -> None:
+    corpus = documents(language, np.random.default_rng(0))
+    tokenizer = train_tokenizer([" ".join(map(str, document)) for document in corpus], SMALL)
+    tokens = tokenize(corpus, tokenizer, language)
+    recipe = replace(SMALL, width=16, batch_size=2, steps=1, primer_steps=100, longest_primer=300)
+    for answers, asked in (([True], 1), ([False, True], 2), ([False] * 9, 3)):
+        left = iter(answers)
+        calls = []
+        Trainer(tokens, tokenizer, recipe, 0).train(lambda _: calls.append(1) or next(left), Silent())
+        assert len(calls) == asked

@@ -43,13 +43,12 @@ def alternative_findings(
     calibrator = Calibrator(session, measured, tokens)
     view = None
     if axes.SAE in names:
-        found = session.activations(measured.grid.prompts, [measured.point.site], measured.point.pooling)
-        rows = found[measured.point.site]
+        rows = measured.activations.flatten(0, 1)
         groups = [example.filler for example in measured.grid.examples]
         view = open_view(session.model, autoencoder, measured.point.site, rows, groups)
         notes.append(view.note)
         findings += fvu_finding(scribe, view)
-        findings += latent_findings(scribe, view, rows.view(*measured.grid.shape, -1))
+        findings += latent_findings(scribe, view)
     for name in names:
         try:
             axis = _axis(name, scribe, tokens, view)

@@ -45,7 +45,7 @@ class BiasLens:
         axes: Further axes to calibrate and report: stated, cav, readout, sae.
         readings: Directions of reading; both by default.
         positions: Tokens at which the inside may be read; the best one is chosen on the controls.
-        axis_controls: Neutral controls over which the gradient is averaged while the token is chosen.
+        axis_controls: Neutral controls on which the token that is read is chosen.
         rule: `trapezoid` takes the slope at the controls and at the noun, `tangent` at the controls alone.
         words_per_pole: Words of each pole that stand in the stems of the target given the references.
         random_directions: Random directions beside the erased axis.
@@ -72,7 +72,7 @@ class BiasLens:
     axes: tuple[str, ...] = AXES
     readings: tuple[str, ...] = (str(Reading.GIVEN_TARGET), str(Reading.GIVEN_REFERENCE))
     positions: tuple[str, ...] = ("last", "span")
-    axis_controls: int = 40
+    axis_controls: int = 16
     rule: Literal["trapezoid", "tangent"] = "trapezoid"
     words_per_pole: int = 6
     random_directions: int = 20

@@ -68,9 +68,8 @@ class Calibrator:
             tokens: The next tokens that stand for the poles.
         """
         self._session, self._measured, self._tokens = session, measured, tokens
-        point, prompts = measured.point, measured.grid.prompts
-        found = session.activations(prompts, [point.site], point.pooling)[point.site].double()
-        self._cells = found.view(*measured.grid.shape, -1)
+        prompts = measured.grid.prompts
+        self._cells = measured.activations.double()
         self._columns = _drawn(session, measured)
         self._base = self._cells[:, self._columns].flatten(0, 1)
         stems, fillers = measured.grid.shape

@@ -79,7 +79,7 @@ def erase(
         directions: How many random erasers stand beside the axis.
     """
     point = measured.point
-    activations = session.activations(measured.grid.prompts, [point.site], point.pooling)[point.site].double()
+    activations = measured.activations.double().flatten(0, 1)
     mean = activations.mean(0)
     axis = mean_projection(principal_directions(measured.axes[point]), mean)
     generator = session.torch_rng(f"biaslens/erase/{measured.reading}")
@@ -165,9 +165,8 @@ def patch(session: Session, measured: Measured, tokens: PoleTokens, columns: Seq
     rng = session.rng("biaslens/patch")
     bases = rng.choice(measured.nouns.controls, size=(stems, len(columns)))
     point, prompts = measured.point, measured.grid.prompts
-    found = session.activations(prompts, [point.site], point.pooling)[point.site]
     rows = np.arange(stems)[:, None] * fillers
-    vectors = found[torch.from_numpy((rows + np.asarray(columns)).ravel())]
+    vectors = measured.activations[:, list(columns)].flatten(0, 1)
     base_prompts = [prompts[row] for row in (rows + bases).ravel()]
     patched = logprobs_with(session.model, base_prompts, point, vectors, tokens.all)
     plain = session.model.next_token_logprobs(base_prompts, tokens.all)

@@ -50,17 +50,28 @@ def measure(
     tokens = [known[word] for word in nouns.words]
     logprobs = session.model.next_token_logprobs(grid.prompts, tokens)
     behaviour = centred(between_poles(logprobs, grid).numpy(), nouns.controls)
-    scores, axes = {}, {}
+    scores, axes, cells = {}, {}, {}
     for pooling in poolings:
         sites = residual_sites(session.model)
         found = session.activations(grid.prompts, sites, pooling)
         for site in session.progress.track(sites, f"{comparison.pair.name}, {Reading.GIVEN_REFERENCE}"):
             point = ReadPoint(site, pooling)
-            axes[point] = between_poles(found[site], grid)
-            scores[point] = centred(_slopes(session, grid, point, found[site], tokens), nouns.controls)
+            rows = found[site]
+            cells[point] = rows.view(*grid.shape, -1)
+            axes[point] = between_poles(rows, grid)
+            scores[point] = centred(_slopes(session, grid, point, rows, tokens), nouns.controls)
     agreements = {point: agreement(score, behaviour, nouns.controls) for point, score in scores.items()}
+    point = best_point(agreements)
     return Measured(
-        Reading.GIVEN_REFERENCE, nouns, grid, behaviour, scores, axes, agreements, best_point(agreements)
+        reading=Reading.GIVEN_REFERENCE,
+        nouns=nouns,
+        grid=grid,
+        behaviour=behaviour,
+        scores=scores,
+        axes=axes,
+        agreement=agreements,
+        point=point,
+        activations=cells[point],
     )
 
 

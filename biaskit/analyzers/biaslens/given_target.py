@@ -21,8 +21,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from biaskit.analyzers.biaslens.grid import Nouns, Reading, target_grid
-from biaskit.analyzers.biaslens.measured import Measured, agreement, best_point, centred, project
-from biaskit.analyzers.biaslens.read_point import ReadPoint, log_odds, residual_sites
+from biaskit.analyzers.biaslens.measured import Measured, agreement, best_point, centred
+from biaskit.analyzers.biaslens.read_point import ReadPoint, residual_sites
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from biaskit.analyzers.biaslens.grid import Grid, PoleTokens
     from biaskit.hooks.pooling import Pooling
-    from biaskit.records.site import Site
     from biaskit.session import Comparison, Session
 
 Rule = Literal["trapezoid", "tangent"]
@@ -43,17 +42,19 @@ class How:
 
     Attributes:
         poolings: The tokens at which it may be read.
-        axis_controls: How many controls the gradient is averaged over while the token is chosen.
+        axis_controls: Controls on which one of these tokens is chosen.
         rule: `trapezoid`, or `tangent` for the first-order score.
     """
 
     poolings: Sequence[Pooling]
-    axis_controls: int = 40
+    axis_controls: int = 16
     rule: Rule = "trapezoid"
 
 
 def measure(session: Session, comparison: Comparison, tokens: PoleTokens, how: How) -> Measured:
     """Read behaviour and inside for every noun of a comparison, references given the target.
+
+    One forward and one backward pass a prompt give behaviour, activations and gradients at every layer.
 
     Args:
         session: The model and its store.
@@ -63,82 +64,90 @@ def measure(session: Session, comparison: Comparison, tokens: PoleTokens, how: H
     """
     nouns = Nouns.of(comparison)
     grid = target_grid(comparison, nouns)
-    logprobs = session.model.next_token_logprobs(grid.prompts, tokens.all)
-    odds = log_odds(logprobs, len(tokens.first)).view(grid.shape).numpy()
-    reader = _Reader(session, grid, nouns, tokens, centred(odds, nouns.controls))
-    base = _base_columns(session, comparison, nouns, how.axis_controls)
-    tangents = {
-        point: score for pooling in how.poolings for point, score in reader.tangent(pooling, base).items()
-    }
-    chosen = best_point(reader.agreements({point: score for point, (score, _) in tangents.items()}))
-    if how.rule == "trapezoid":
-        tangents |= reader.trapezoid(chosen.pooling)
-    scores = {point: score for point, (score, _) in tangents.items()}
-    agreements = reader.agreements(scores)
-    own = {point: value for point, value in agreements.items() if point.pooling is chosen.pooling}
-    axes = {point: axis for point, (_, axis) in tangents.items()}
+    reader = _Reader(session, grid, tokens, how.rule)
+    few = _few_controls(session, comparison, nouns, how.axis_controls)
+    trials: dict[ReadPoint, float] = {}
+    if len(how.poolings) > 1:
+        for pooling in how.poolings:
+            trials |= reader.read(pooling, few, tuple(range(len(few)))).agreements
+    pooling = best_point(trials).pooling if trials else how.poolings[0]
+    found = reader.read(pooling, range(len(nouns.words)), nouns.controls)
+    point = best_point(found.agreements)
     return Measured(
-        Reading.GIVEN_TARGET, nouns, grid, reader.behaviour, scores, axes, agreements, best_point(own)
+        reading=Reading.GIVEN_TARGET,
+        nouns=nouns,
+        grid=grid,
+        behaviour=found.behaviour,
+        scores=found.scores,
+        axes=found.axes,
+        agreement=trials | found.agreements,
+        point=point,
+        activations=found.activations[point],
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Read:
+    """What one pass over stems x columns gave, at every layer.
+
+    Attributes:
+        behaviour: Log-odds, centred on the controls.
+        scores: The score.
+        axes: The oriented axis of each stem.
+        activations: What was read.
+        agreements: How well the score predicts the controls' behaviour.
+    """
+
+    behaviour: Float[ndarray, "g c"]
+    scores: dict[ReadPoint, Float[ndarray, "g c"]]
+    axes: dict[ReadPoint, Float[Tensor, "g d"]]
+    activations: dict[ReadPoint, Float[Tensor, "g c d"]]
+    agreements: dict[ReadPoint, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Reader:
     session: Session
     grid: Grid
-    nouns: Nouns
     tokens: PoleTokens
-    behaviour: Float[ndarray, "g n"]
+    rule: Rule
 
-    def tangent(
-        self, pooling: Pooling, columns: list[int]
-    ) -> dict[ReadPoint, tuple[Float[ndarray, "g n"], Float[Tensor, "g d"]]]:
-        """Return the first-order score and its axis at every layer."""
-        found = {}
-        for site, gradient in self._gradients(pooling, columns).items():
-            axis = gradient.mean(1)
-            found[ReadPoint(site, pooling)] = (
-                project(self._cells(site, pooling), axis, self.nouns.controls),
-                axis,
-            )
-        return found
-
-    def trapezoid(
-        self, pooling: Pooling
-    ) -> dict[ReadPoint, tuple[Float[ndarray, "g n"], Float[Tensor, "g d"]]]:
-        """Return the second-order score and the axis over all controls at every layer."""
-        controls = list(self.nouns.controls)
-        found = {}
-        for site, gradient in self._gradients(pooling, list(range(len(self.nouns.words)))).items():
-            axis = gradient[:, controls].mean(1)
-            cells = self._cells(site, pooling).double()
-            moved = cells - cells[:, controls].mean(1, keepdim=True)
-            score = torch.einsum("gnd,gnd->gn", moved, (gradient + axis[:, None]) / 2)
-            found[ReadPoint(site, pooling)] = (centred(score.numpy(), self.nouns.controls), axis)
-        return found
-
-    def agreements(self, scores: dict[ReadPoint, Float[ndarray, "g n"]]) -> dict[ReadPoint, float]:
-        """Return how well each score predicts the controls' behaviour."""
-        return {
-            point: agreement(score, self.behaviour, self.nouns.controls) for point, score in scores.items()
-        }
-
-    def _cells(self, site: Site, pooling: Pooling) -> Float[Tensor, "g n d"]:
-        sites = residual_sites(self.session.model)
-        return self.session.activations(self.grid.prompts, sites, pooling)[site].view(*self.grid.shape, -1)
-
-    def _gradients(self, pooling: Pooling, columns: list[int]) -> dict[Site, Float[Tensor, "g c d"]]:
+    def read(self, pooling: Pooling, columns: Sequence[int], controls: tuple[int, ...]) -> _Read:
+        """Read some columns of the grid; `controls` counts within them."""
         stems, fillers = self.grid.shape
         prompts = self.grid.prompts
         rows = [prompts[stem * fillers + column] for stem in range(stems) for column in columns]
         groups = (self.tokens.first, self.tokens.second)
         sites = residual_sites(self.session.model)
-        _, found = self.session.model.log_odds_gradients(rows, groups, sites, pooling)
-        return {site: found[site].double().view(stems, len(columns), -1) for site in sites}
+        found = self.session.model.log_odds_gradients(rows, groups, sites, pooling)
+        shape = (stems, len(columns))
+        behaviour = centred(found.odds.double().view(shape).numpy(), controls)
+        scores, axes, activations = {}, {}, {}
+        for site in sites:
+            point = ReadPoint(site, pooling)
+            activations[point] = found.activations[site].view(*shape, -1)
+            gradients = found.gradients[site].view(*shape, -1)
+            axes[point] = gradients[:, list(controls)].double().mean(1)
+            scores[point] = _score(activations[point], gradients, axes[point], controls, self.rule)
+        agreements = {point: agreement(score, behaviour, controls) for point, score in scores.items()}
+        return _Read(behaviour, scores, axes, activations, agreements)
 
 
-def _base_columns(session: Session, comparison: Comparison, nouns: Nouns, count: int) -> list[int]:
-    """Draw the controls over which the gradient is averaged; the same ones for both orders of the poles."""
+def _score(
+    activations: Float[Tensor, "g n d"],
+    gradients: Float[Tensor, "g n d"],
+    axis: Float[Tensor, "g d"],
+    controls: tuple[int, ...],
+    rule: Rule,
+) -> Float[ndarray, "g n"]:
+    wide = activations.double()
+    moved = wide - wide[:, list(controls)].mean(1, keepdim=True)
+    slope = axis[:, None].expand_as(moved) if rule == "tangent" else (gradients.double() + axis[:, None]) / 2
+    return centred(torch.einsum("gnd,gnd->gn", moved, slope).numpy(), controls)
+
+
+def _few_controls(session: Session, comparison: Comparison, nouns: Nouns, count: int) -> list[int]:
+    """Draw the controls on which the token is chosen; the same ones for both orders of the poles."""
     rng = session.rng(f"biaslens/axis/{comparison.targets.name}/{comparison.pair.name}")
     drawn = rng.choice(len(nouns.controls), size=min(count, len(nouns.controls)), replace=False)
     return sorted(nouns.controls[index] for index in drawn)

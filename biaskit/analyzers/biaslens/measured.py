@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
@@ -37,6 +36,7 @@ class Measured:
         axes: At every point, the direction whose projection is the score, one for each stem.
         agreement: At every point, how well the score predicts the controls' behaviour (see `agreement`).
         point: The point at which the score is reported.
+        activations: What was read there: of every noun's stem, or of the stems with a reference word.
     """
 
     reading: Reading
@@ -47,6 +47,7 @@ class Measured:
     axes: Mapping[ReadPoint, Float[Tensor, "g d"]]
     agreement: Mapping[ReadPoint, float]
     point: ReadPoint
+    activations: Float[Tensor, "g c d"]
 
     @property
     def score(self) -> Float[ndarray, "g n"]:
@@ -92,12 +93,3 @@ def between_poles(values: Float[Tensor, "n k"], grid: Grid) -> Float[Tensor, "g 
     stems, words = grid.shape
     halves = values.double().view(stems, 2, words // 2, -1).mean(2)
     return grid.sign * (halves[:, 0] - halves[:, 1])
-
-
-def project(
-    activations: Float[Tensor, "g n d"], axes: Float[Tensor, "g d"], controls: tuple[int, ...]
-) -> Float[ndarray, "g n"]:
-    """Return the score (h - mean over controls of h) . u, stem by stem, in nats, float64."""
-    wide = activations.double()
-    moved = wide - wide[:, list(controls)].mean(1, keepdim=True)
-    return torch.einsum("gnd,gd->gn", moved, axes.double()).numpy()

@@ -100,7 +100,7 @@ def _named(choice: str, site: Site) -> SparseAutoencoder:
     return load_folder(Path(choice), site=site)
 
 
-def latent_findings(scribe: Scribe, view: View, rows: Float[Tensor, "g n d"]) -> Iterator[Finding]:
+def latent_findings(scribe: Scribe, view: View) -> Iterator[Finding]:
     """Yield the latents that carry each target's difference from the controls, with what fires them.
 
     A latent's value is what it adds to the score: its mean difference from the controls times its decoder
@@ -110,7 +110,7 @@ def latent_findings(scribe: Scribe, view: View, rows: Float[Tensor, "g n d"]) ->
         return
     measured = scribe.measured
     stems, fillers = measured.grid.shape
-    latents = view.autoencoder.encode(rows.flatten(0, 1).float())
+    latents = view.autoencoder.encode(measured.activations.flatten(0, 1))
     axis = measured.axes[measured.point].mean(0)
     cells = latents.view(stems, fillers, -1)
     control = cells[:, list(measured.nouns.controls)].flatten(0, 1)

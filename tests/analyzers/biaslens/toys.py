@@ -96,7 +96,7 @@ class Toy:
         first, second = (logprobs[:, list(group)].logsumexp(1) for group in tokens)
         (grad,) = torch.autograd.grad((first - second).sum(), base)
         at = self._position(pooling)
-        gradients, activations = ({site: rows[:, at] for site in sites} for rows in (grad, base.detach()))
+        gradients, activations = (dict.fromkeys(sites, rows[:, at]) for rows in (grad, base.detach()))
         return LogOddsGradients((first - second).detach(), gradients, activations)
 
     def _logits(self, h):
