@@ -35,7 +35,7 @@ def show(report: Report, folder: Path | None, *, quiet: bool = False, verbose: b
     if quiet:
         out.print(terminal.last_line(report, folder), soft_wrap=True)
     elif out.is_terminal:
-        out.print(terminal.render(report, folder))
+        out.print(terminal.render(report, folder), crop=False)
     else:
         click.echo(terminal.as_text(report, folder, out.width))
     if verbose:

@@ -67,7 +67,7 @@ def as_text(report: Report, folder: Path | None = None, width: int = 100) -> str
     """Return the table as plain text without colours."""
     stream = StringIO()
     console = Console(file=stream, width=width, no_color=True, force_terminal=False, highlight=False)
-    console.print(render(report, folder))
+    console.print(render(report, folder), crop=False)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
 
 

@@ -1,6 +1,7 @@
 """The table that `biaskit audit` prints."""
 
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -18,6 +19,11 @@ def test_no_line_is_wider_than_the_terminal(report, width):
     lines = terminal.as_text(report, None, width).splitlines()
     assert max(map(len, lines)) <= width
     assert any("+1.32 [+1.16, +1.48]" in line and "FAIL" in line for line in lines)
+
+
+def test_the_path_of_the_report_is_never_cut(report):
+    folder = Path("a" * 60) / ("b" * 60)
+    assert str(folder / "report.html") in terminal.as_text(report, folder, 80)
 
 
 def test_hostile_text_does_nothing_to_the_terminal():
