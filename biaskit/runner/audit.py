@@ -9,11 +9,13 @@ from biaskit.errors import MissingExtraError
 from biaskit.runner.request import Options, Request, request
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from biaskit.records.audit_spec import AuditSpec
     from biaskit.runner.run import Run
+
+_WRITTEN = (str, int, float, tuple, list, dict)
 
 
 def audit(
@@ -40,7 +42,16 @@ def audit(
     Raises:
         RequestError: The request cannot be carried out as it stands; nothing ran.
     """
+    asked = {"concepts": concepts, "references": references, "spec": spec, **options}
+    options.setdefault("command", _call(model, asked))
     return perform(request(model, concepts, references, spec, options))
+
+
+def _call(model: object, asked: Mapping[str, object]) -> str:
+    """Return the call as Python code, as far as its arguments can be written down."""
+    named = model if model is None or isinstance(model, str) else type(model).__name__
+    shown = [f"{key}={value!r}" for key, value in asked.items() if isinstance(value, _WRITTEN) and value]
+    return f"biaskit.audit({', '.join([repr(named), *shown])})"
 
 
 def perform(resolved: Request) -> Run:

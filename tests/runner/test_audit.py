@@ -124,6 +124,13 @@ def test_a_run_shows_itself(tmp_path):
     assert set(run._repr_mimebundle_(exclude={"text/html"})) == {"text/plain", "text/markdown"}
 
 
+def test_a_call_is_written_down():
+    run = biaskit.audit("some/model", ["food"], analyzers="steady", settings={"shift": 1.0}, seed=3)
+    assert run.run.command == (
+        "biaskit.audit('some/model', concepts=['food'], analyzers='steady', settings={'shift': 1.0}, seed=3)"
+    )
+
+
 def test_a_run_becomes_a_data_frame():
     run = audit()
     frame = run.to_frame()
