@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from transformers import AutoTokenizer, GPT2LMHeadModel
 
 from biaskit import organisms
 from biaskit.errors import InstrumentError, UnknownNameError
-from biaskit.organisms.build import GENRES, make_language
+from biaskit.organisms.build import GENRES, Grown, make_language
 from biaskit.organisms.plant import RANK_AT_LEAST, SLOPE_WITHIN, Ladder, check
 
 MEGABYTES = 3.0
@@ -27,8 +28,6 @@ def test_a_shipped_organism_is_a_model_folder_with_its_doses(name: str) -> None:
 
 @pytest.mark.parametrize("name", organisms.names())
 def test_the_plant_took_and_is_what_the_folder_says(name: str) -> None:
-    from transformers import AutoTokenizer, GPT2LMHeadModel
-
     folder = organisms.folder(name)
     plant = json.loads((folder / "plant.json").read_text(encoding="utf-8"))
     model = GPT2LMHeadModel.from_pretrained(folder).eval()
@@ -72,10 +71,8 @@ def test_every_genre_has_at_least_32_targets_and_100_controls() -> None:
 
 
 def test_a_plant_that_did_not_take_writes_nothing(tmp_path, monkeypatch) -> None:
-    from biaskit.organisms import build as module
-
     weak = Ladder("sentiment", "after", 0.5, 0.1, 0.1)
-    monkeypatch.setattr(module, "grow", lambda *_: module.Grown(None, None, None, None, (weak,)))
-    with pytest.raises(InstrumentError, match="rank 0.500"):
-        module.build("reviews", seed=1, out=tmp_path / "weak")
+    monkeypatch.setattr("biaskit.organisms.build.grow", lambda *_: Grown(None, None, None, None, (weak,)))
+    with pytest.raises(InstrumentError, match=r"rank 0\.500"):
+        organisms.build("reviews", seed=1, out=tmp_path / "weak")
     assert not (tmp_path / "weak").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -13,9 +15,8 @@ from biaskit.organisms.plant import check
 from biaskit.organisms.training import Recipe, Trainer, train_tokenizer
 from biaskit.records.progress import Silent
 
-RECIPE = Recipe(
-    vocabulary=600, width=32, layers=2, heads=2, context=16, batch_size=8, steps=200, primer_steps=100
-)
+SMALL = Recipe(vocabulary=600, width=32, layers=2, heads=2, context=16)
+RECIPE = replace(SMALL, batch_size=8, steps=200, primer_steps=100)
 
 
 def test_a_small_model_learns_its_plant_and_its_null_twin_does_not(language: Language) -> None:
@@ -29,30 +30,14 @@ def test_a_small_model_learns_its_plant_and_its_null_twin_does_not(language: Lan
 
 
 def _trained(language: Language):
-    corpus = documents(language, np.random.default_rng(0))
-    tokenizer = train_tokenizer([" ".join(map(str, document)) for document in corpus], RECIPE)
-    trainer = Trainer(tokenize(corpus, tokenizer, language), tokenizer, RECIPE, 0)
-    model = trainer.train(lambda _: True, Silent())
+    tokens, tokenizer = _tokens(language, RECIPE)
+    model = Trainer(tokens, tokenizer, RECIPE, 0).train(lambda _: True, Silent())
     return check(model, tokenizer, language)
 
 
-def test_the_same_seed_gives_the_same_weights_and_the_global_generator_is_left_alone(
-    language: Language,
-) -> None:
-    corpus = documents(language, np.random.default_rng(0))
-    tokenizer = train_tokenizer([" ".join(map(str, document)) for document in corpus], RECIPE)
-    tokens = tokenize(corpus, tokenizer, language)
-    recipe = Recipe(
-        vocabulary=600,
-        width=16,
-        layers=1,
-        heads=1,
-        context=16,
-        batch_size=4,
-        steps=3,
-        primer_steps=1,
-        longest_primer=2,
-    )
+def test_the_same_seed_gives_the_same_weights_and_torch_keeps_its_own(language: Language) -> None:
+    tokens, tokenizer = _tokens(language, SMALL)
+    recipe = replace(SMALL, width=16, layers=1, batch_size=4, steps=3, primer_steps=1, longest_primer=2)
     before = torch.random.get_rng_state()
     one, same, other = (
         Trainer(tokens, tokenizer, recipe, seed).train(lambda _: True, Silent()) for seed in (1, 1, 2)
@@ -62,13 +47,23 @@ def test_the_same_seed_gives_the_same_weights_and_the_global_generator_is_left_a
     assert not torch.equal(one.transformer.wte.weight, other.transformer.wte.weight)
 
 
-def test_the_primer_ends_when_the_model_is_primed_and_no_later_than_its_bound(language: Language) -> None:
-    corpus = documents(language, np.random.default_rng(0))
-    tokenizer = train_tokenizer([" ".join(map(str, document)) for document in corpus], SMALL)
-    tokens = tokenize(corpus, tokenizer, language)
+@pytest.mark.parametrize(("answers", "asked"), [([True], 1), ([False, True], 2), ([False] * 9, 3)])
+def test_the_primer_ends_when_the_model_is_primed_and_no_later_than_its_bound(
+    language: Language, answers: list[bool], asked: int
+) -> None:
+    tokens, tokenizer = _tokens(language, SMALL)
     recipe = replace(SMALL, width=16, batch_size=2, steps=1, primer_steps=100, longest_primer=300)
-    for answers, asked in (([True], 1), ([False, True], 2), ([False] * 9, 3)):
-        left = iter(answers)
-        calls = []
-        Trainer(tokens, tokenizer, recipe, 0).train(lambda _: calls.append(1) or next(left), Silent())
-        assert len(calls) == asked
+    calls: list[bool] = []
+
+    def primed(_: object) -> bool:
+        calls.append(answers[len(calls)])
+        return calls[-1]
+
+    Trainer(tokens, tokenizer, recipe, 0).train(primed, Silent())
+    assert len(calls) == asked
+
+
+def _tokens(language: Language, recipe: Recipe):
+    corpus = documents(language, np.random.default_rng(0))
+    tokenizer = train_tokenizer([" ".join(map(str, document)) for document in corpus], recipe)
+    return tokenize(corpus, tokenizer, language), tokenizer
