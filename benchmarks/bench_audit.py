@@ -4,7 +4,7 @@
 
 The script does what a careful author would write first: one forward and backward pass a sentence, and the
 axis refitted for each layer from the sentences' activations. It reads the same sentences, and its scores must
-agree (below the last layer, where transformers hands out the stream after the final norm). Weights are random: the cost does not depend on them.
+agree (below the last layer, where transformers hands out the stream after the final norm).
 """
 
 from __future__ import annotations

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from biaskit.hooks.pooling import Pooling
 from biaskit.records.progress import Progress, Silent
+from biaskit.records.site import Site
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from jaxtyping import Float
-    from torch import Tensor
-
     from biaskit.hooks.store import ActivationStore
     from biaskit.protocols import LanguageModel
     from biaskit.records.probe_set import ControlSet, ReferencePair, TargetSet
     from biaskit.records.prompt import Prompt
-    from biaskit.records.site import Site
 
 
 @dataclass(frozen=True, slots=True)

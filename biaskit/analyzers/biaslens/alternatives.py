@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from biaskit.analyzers.biaslens import axes
+from jaxtyping import Float
+from torch import Tensor
+
+from biaskit.analyzers.biaslens.axes import CAV, READOUT, SAE, STATED, cav, readout, sae, stated
 from biaskit.analyzers.biaslens.calibration import Calibrator
 from biaskit.analyzers.biaslens.estimates import Basis, plain_estimate, target_estimates
 from biaskit.analyzers.biaslens.findings import UNDECIDED
@@ -15,9 +18,6 @@ from biaskit.records.finding import Direction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from jaxtyping import Float
-    from torch import Tensor
 
     from biaskit.analyzers.biaslens.calibration import Calibration
     from biaskit.analyzers.biaslens.findings import Scribe
@@ -42,7 +42,7 @@ def alternative_findings(
     notes: list[str] = []
     calibrator = Calibrator(session, measured, tokens)
     view = None
-    if axes.SAE in names:
+    if SAE in names:
         rows = measured.activations.flatten(0, 1)
         groups = [example.filler for example in measured.grid.examples]
         view = open_view(session.model, autoencoder, measured.point.site, rows, groups)
@@ -62,15 +62,15 @@ def alternative_findings(
 
 def _axis(name: str, scribe: Scribe, tokens: PoleTokens, view: View | None) -> Float[Tensor, " d"] | None:
     session, comparison, site = scribe.session, scribe.comparison, scribe.measured.point.site
-    if name == axes.STATED:
-        return axes.stated(session, comparison, site)
-    if name == axes.CAV:
-        return axes.cav(session, comparison, site)
-    if name == axes.READOUT:
-        return axes.readout(session, tokens)
+    if name == STATED:
+        return stated(session, comparison, site)
+    if name == CAV:
+        return cav(session, comparison, site)
+    if name == READOUT:
+        return readout(session, tokens)
     if view is None or view.autoencoder is None:
         return None
-    return axes.sae(session, comparison, site, view.autoencoder)
+    return sae(session, comparison, site, view.autoencoder)
 
 
 def _findings(name: str, axis: Float[Tensor, " d"], scribe: Scribe, calibrator: Calibrator) -> list[Finding]:

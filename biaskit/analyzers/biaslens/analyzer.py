@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from biaskit.analyzers.biaslens import given_reference, given_target
 from biaskit.analyzers.biaslens.alternatives import alternative_findings
 from biaskit.analyzers.biaslens.cause import Patching, Readout, erase, patch
 from biaskit.analyzers.biaslens.estimates import target_estimates
 from biaskit.analyzers.biaslens.findings import Scribe
+from biaskit.analyzers.biaslens.given_reference import measure as measure_given_reference
+from biaskit.analyzers.biaslens.given_target import How
+from biaskit.analyzers.biaslens.given_target import measure as measure_given_target
 from biaskit.analyzers.biaslens.grid import Reading, pole_tokens
 from biaskit.analyzers.biaslens.neutral import neutral_prompts
 from biaskit.analyzers.biaslens.preset import paper_findings
@@ -158,8 +160,8 @@ class _Run:
 
     def _given_target(self, tokens: PoleTokens) -> None:
         poolings = [Pooling(position) for position in self._settings.positions]
-        how = given_target.How(poolings, self._settings.axis_controls, self._settings.rule)
-        measured = given_target.measure(self._session, self._comparison, tokens, how)
+        how = How(poolings, self._settings.axis_controls, self._settings.rule)
+        measured = measure_given_target(self._session, self._comparison, tokens, how)
         scribe = Scribe(self._session, self._comparison, measured)
         patching = patch(self._session, measured, tokens, self._patched(measured))
         self.findings.extend(scribe.patching(patching))
@@ -170,7 +172,7 @@ class _Run:
 
     def _given_reference(self) -> None:
         poolings = [Pooling(position) for position in self._settings.positions]
-        measured = given_reference.measure(
+        measured = measure_given_reference(
             self._session, self._comparison, poolings, self._settings.words_per_pole
         )
         if measured is None:

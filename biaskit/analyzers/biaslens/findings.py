@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
 
 from biaskit.analyzers.biaslens.estimates import (
     Basis,
@@ -21,9 +23,6 @@ from biaskit.stats.correlation import slope_and_r2, split_half
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from jaxtyping import Float
-    from numpy import ndarray
 
     from biaskit.analyzers.biaslens.cause import Erasure, Patching
     from biaskit.analyzers.biaslens.measured import Measured
@@ -232,7 +231,7 @@ class Scribe:
 
 
 def _range(values: Float[ndarray, " r"]) -> Interval | None:
-    """Return from the smallest to the largest; one more value would lie there with chance (r - 1) / (r + 1)."""
+    """Return from the smallest to the largest; a next value lies there with chance (r - 1) / (r + 1)."""
     count = len(values)
     if count < 2:
         return None

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jaxtyping import Float
+from numpy import ndarray
 from torch import Tensor
 
 from biaskit.analyzers.biaslens.grid import Nouns, Reading, reference_grid
@@ -20,8 +21,6 @@ from biaskit.analyzers.biaslens.read_point import ReadPoint, logprobs_with, resi
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy import ndarray
 
     from biaskit.analyzers.biaslens.grid import Grid
     from biaskit.hooks.pooling import Pooling

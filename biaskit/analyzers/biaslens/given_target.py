@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 from jaxtyping import Float
+from numpy import ndarray
 from torch import Tensor
 
 from biaskit.analyzers.biaslens.grid import Nouns, Reading, target_grid
@@ -26,8 +27,6 @@ from biaskit.analyzers.biaslens.read_point import ReadPoint, residual_sites
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy import ndarray
 
     from biaskit.analyzers.biaslens.grid import Grid, PoleTokens
     from biaskit.hooks.pooling import Pooling

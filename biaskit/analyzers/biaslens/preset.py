@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+from jaxtyping import Float
+from torch import Tensor
 
 from biaskit.analyzers.biaslens.estimates import Basis, plain_estimate
 from biaskit.analyzers.biaslens.paper import PaperSettings, concept_vector, fit_probes, score
@@ -15,11 +19,6 @@ from biaskit.records.probe_set import expand
 from biaskit.records.prompt import Prompt
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from jaxtyping import Float
-    from torch import Tensor
-
     from biaskit.analyzers.biaslens.analyzer import BiasLens
     from biaskit.records.probe_set import Example
     from biaskit.session import Comparison, Session

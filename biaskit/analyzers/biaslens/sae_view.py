@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jaxtyping import Float
+from torch import Tensor
+
 from biaskit.analyzers.biaslens.estimates import Basis, plain_estimate
 from biaskit.concepts.latents import CarryingLatent, carrying_latents, contributions, firing_examples
 from biaskit.concepts.sae_catalogue import default_release
@@ -16,9 +19,6 @@ from biaskit.records.finding import Direction, Evidence, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from jaxtyping import Float
-    from torch import Tensor
 
     from biaskit.analyzers.biaslens.findings import Scribe
     from biaskit.concepts.sparse_autoencoder import SparseAutoencoder
