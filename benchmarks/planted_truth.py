@@ -27,7 +27,7 @@ from biaskit.analyzers.biaslens.given_target import How, measure
 from biaskit.analyzers.biaslens.grid import Reading, pole_tokens
 from biaskit.hooks.pooling import Pooling
 from biaskit.hooks.store import ActivationStore
-from biaskit.organisms.build import GENRES, PLANTED
+from biaskit.organisms.building import GENRES, PLANTED
 from biaskit.records.finding import Analysis
 from biaskit.records.probe_set import TargetSet
 from biaskit.session import Comparison, Session

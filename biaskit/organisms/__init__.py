@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from biaskit.errors import UnknownNameError
 
 if TYPE_CHECKING:
-    from biaskit.organisms.build import build as build
+    from biaskit.organisms.building import build as build
 
 SHIPPED = Path(__file__).parent / "weights"
 LANGUAGES = ("occupations", "reviews")
@@ -23,7 +23,7 @@ DEMO = "reviews"
 def __getattr__(name: str) -> Any:
     """Load `build`, and torch with it, on first use."""
     if name == "build":
-        return import_module("biaskit.organisms.build").build
+        return import_module("biaskit.organisms.building").build
     raise AttributeError(name)
 
 

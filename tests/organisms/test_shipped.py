@@ -9,7 +9,7 @@ from transformers import AutoTokenizer, GPT2LMHeadModel
 
 from biaskit import organisms
 from biaskit.errors import InstrumentError, UnknownNameError
-from biaskit.organisms.build import GENRES, Grown, make_language
+from biaskit.organisms.building import GENRES, Grown, make_language
 from biaskit.organisms.plant import RANK_AT_LEAST, SLOPE_WITHIN, Ladder, check
 
 MEGABYTES = 3.0
@@ -72,7 +72,7 @@ def test_every_genre_has_at_least_32_targets_and_100_controls() -> None:
 
 def test_a_plant_that_did_not_take_writes_nothing(tmp_path, monkeypatch) -> None:
     weak = Ladder("sentiment", "after", 0.5, 0.1, 0.1)
-    monkeypatch.setattr("biaskit.organisms.build.grow", lambda *_: Grown(None, None, None, None, (weak,)))
+    monkeypatch.setattr("biaskit.organisms.building.grow", lambda *_: Grown(None, None, None, None, (weak,)))
     with pytest.raises(InstrumentError, match=r"rank 0\.500"):
         organisms.build("reviews", seed=1, out=tmp_path / "weak")
     assert not (tmp_path / "weak").exists()
