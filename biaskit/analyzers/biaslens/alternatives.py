@@ -51,26 +51,39 @@ def alternative_findings(
         findings += latent_findings(scribe, view)
     for name in names:
         try:
-            axis = _axis(name, scribe, tokens, view)
+            axis, about = _axis(name, scribe, tokens, view)
         except BiaskitError as error:
             notes.append(f"The axis '{name}' was not fitted: {error.what}")
             continue
+        findings += about
         if axis is not None:
             findings += _findings(name, axis, scribe, calibrator)
     return findings, notes
 
 
-def _axis(name: str, scribe: Scribe, tokens: PoleTokens, view: View | None) -> Float[Tensor, " d"] | None:
+def _axis(
+    name: str, scribe: Scribe, tokens: PoleTokens, view: View | None
+) -> tuple[Float[Tensor, " d"] | None, list[Finding]]:
+    """Return the axis, None where it has no autoencoder, and what is known of its fit."""
     session, comparison, site = scribe.session, scribe.comparison, scribe.measured.point.site
     if name == STATED:
-        return stated(session, comparison, site)
+        return stated(session, comparison, site), []
     if name == CAV:
-        return cav(session, comparison, site)
+        return _cav(scribe)
     if name == READOUT:
-        return readout(session, tokens)
+        return readout(session, tokens), []
     if view is None or view.autoencoder is None:
-        return None
-    return sae(session, comparison, site, view.autoencoder)
+        return None, []
+    return sae(session, comparison, site, view.autoencoder), []
+
+
+def _cav(scribe: Scribe) -> tuple[Float[Tensor, " d"], list[Finding]]:
+    probe = cav(scribe.session, scribe.comparison, scribe.measured.point.site)
+    auc = probe.held_out_auc
+    if not probe.converged:
+        auc = auc.model_copy(update={"method": f"{auc.method}; the solver did not converge"})
+    target = scribe.comparison.targets.name
+    return probe.direction.vector, [scribe.finding("cav_auc", target, auc, direction=Direction.NONE)]
 
 
 def _findings(name: str, axis: Float[Tensor, " d"], scribe: Scribe, calibrator: Calibrator) -> list[Finding]:

@@ -6,13 +6,16 @@ the model does next. Its sign and scale mean nothing until it has been calibrate
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
+from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
-from biaskit.concepts.cav import CavFitter
+from biaskit.concepts.cav import CavFitter, ConceptActivationVector
 from biaskit.concepts.mean_difference import fit_mean_difference
 from biaskit.hooks.pooling import Pooling
 from biaskit.records.prompt import Prompt
@@ -46,13 +49,22 @@ def stated(session: Session, comparison: Comparison, site: Site) -> Float[Tensor
     return fit_mean_difference(*pole_activations(session, comparison, site)).vector
 
 
-def cav(session: Session, comparison: Comparison, site: Site) -> Float[Tensor, " d"]:
-    """Return the unit normal of a logistic boundary between the poles (TCAV, Kim et al. 2018)."""
+def cav(session: Session, comparison: Comparison, site: Site) -> ConceptActivationVector:
+    """Return the logistic boundary between the poles (TCAV, Kim et al. 2018); its unit normal is the axis."""
     first, second = pole_activations(session, comparison, site)
     labels = torch.cat([torch.ones(len(first)), torch.zeros(len(second))])
     groups = [example.filler for pole in comparison.pair.poles for example in comparison.pair.examples(pole)]
     fitter = CavFitter(seed=session.seed)
-    return fitter.fit(torch.cat([first, second]), labels, groups).direction.vector
+    return fit_without_warning(fitter, torch.cat([first, second]), labels, groups)
+
+
+def fit_without_warning(
+    fitter: CavFitter, rows: Float[Tensor, "n d"], labels: Float[Tensor, " n"], groups: Sequence[str]
+) -> ConceptActivationVector:
+    """Fit a probe whose caller says in a note, rather than in a warning, where it did not converge."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return fitter.fit(rows, labels, groups)
 
 
 def readout(session: Session, tokens: PoleTokens) -> Float[Tensor, " d"]:

@@ -76,7 +76,7 @@ def measure(
 
 def _slopes(
     session: Session, grid: Grid, point: ReadPoint, activations: Float[Tensor, "n d"], tokens: list[int]
-) -> Float[ndarray, "g n"]:
+) -> Float[ndarray, "g k"]:
     """Return each noun's derivative of log P along the step between the poles, stem by stem."""
     stems, words = grid.shape
     step = STEP * between_poles(activations, grid).repeat_interleave(words, dim=0)

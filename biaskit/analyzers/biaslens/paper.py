@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from biaskit.analyzers.biaslens.axes import fit_without_warning
 from biaskit.analyzers.biaslens.read_point import residual_sites
 from biaskit.concepts.cav import CavFitter
 from biaskit.hooks.pooling import Pooling
@@ -62,10 +63,11 @@ class PaperSettings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Probe:
-    """A logistic probe at one layer: its weights and its bias."""
+    """A logistic probe at one layer: its weights, its bias, and whether the solver came to an end."""
 
     weight: Float[Tensor, " d"]
     bias: float
+    converged: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,15 +110,18 @@ class Steer:
 def fit_probes(
     session: Session, positives: Sequence[Example], negatives: Sequence[Example]
 ) -> dict[Site, Probe]:
-    """Fit step 1 at every layer, last token, scikit-learn's defaults on raw activations."""
+    """Fit step 1 at every layer, last token, scikit-learn's defaults on raw activations.
+
+    Nothing is held out, because the recipe uses no held-out number.
+    """
     sites = residual_sites(session.model)
     examples = [*positives, *negatives]
     found = session.activations([Prompt(e.text, e.span) for e in examples], sites, Pooling.LAST)
     labels = torch.cat([torch.ones(len(positives)), torch.zeros(len(negatives))])
-    fitter = CavFitter.paper(session.seed)
+    fitter = replace(CavFitter.paper(session.seed), folds=1)
     groups = [example.filler for example in examples]
-    fits = {site: fitter.fit(found[site], labels, groups) for site in sites}
-    return {site: Probe(fit.weight, fit.bias) for site, fit in fits.items()}
+    fits = {site: fit_without_warning(fitter, found[site], labels, groups) for site in sites}
+    return {site: Probe(fit.weight, fit.bias, fit.converged) for site, fit in fits.items()}
 
 
 def concept_vector(

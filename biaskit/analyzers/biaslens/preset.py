@@ -12,6 +12,7 @@ from biaskit.analyzers.biaslens.estimates import Basis, plain_estimate
 from biaskit.analyzers.biaslens.paper import PaperSettings, concept_vector, fit_probes, score
 from biaskit.analyzers.biaslens.read_point import residual_sites
 from biaskit.analyzers.biaslens.sae_view import open_view
+from biaskit.concepts.cav import PAPER_ITERATIONS
 from biaskit.hooks.pooling import Pooling
 from biaskit.records.estimate import Unit
 from biaskit.records.finding import Direction, Finding
@@ -44,10 +45,21 @@ def paper_findings(
     if view.autoencoder is None:
         return [_finding(comparison, target, None, view.note) for target in comparison.targets.targets], notes
     chosen = paper_settings(settings)
-    vectors = {
-        concept: concept_vector(session, fit_probes(session, *groups), view.autoencoder.encode, chosen)
+    probes = {
+        concept: fit_probes(session, *groups)
         for concept, groups in session.progress.track(examples.items(), "paper preset", len(examples))
     }
+    vectors = {
+        concept: concept_vector(session, own, view.autoencoder.encode, chosen)
+        for concept, own in probes.items()
+    }
+    early = [probe for own in probes.values() for probe in own.values() if not probe.converged]
+    if early:
+        count = sum(map(len, probes.values()))
+        notes.append(
+            f"paper: {len(early)} of {count} logistic probes did not converge in {PAPER_ITERATIONS} "
+            "iterations (scikit-learn's default); their directions depend on where they stopped."
+        )
     return [_scored(comparison, target, vectors) for target in comparison.targets.targets], notes
 
 
