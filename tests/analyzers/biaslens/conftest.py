@@ -1,6 +1,6 @@
 """The shipped organism, measured once for all tests that compare it with what was planted in it.
 
-`BIASKIT_TEST_ORGANISM` names another folder that `biaskit organism build reviews` wrote, to prove a fresh build.
+`BIASKIT_TEST_ORGANISM` names another folder that `biaskit organism build reviews` wrote.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from biaskit.analyzers.biaslens import given_reference, given_target
 from biaskit.analyzers.biaslens.grid import Reading, pole_tokens
 from biaskit.errors import UnknownNameError
 from biaskit.hooks.pooling import Pooling
-from tests.analyzers.biaslens.planted import Planted, Plant, all_targets, new_session
+from tests.analyzers.biaslens.planted import Plant, Planted, all_targets, new_session
 
 POOLINGS = (Pooling.LAST, Pooling.SPAN)
 

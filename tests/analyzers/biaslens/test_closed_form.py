@@ -91,7 +91,8 @@ def test_the_calibration_slope_is_the_length_of_the_gradient():
     unit = AXIS / AXIS.norm()
     found = calibrator.calibrate(unit)
     assert found.slope == pytest.approx(float(AXIS.norm()), abs=1e-5)
-    assert found.oriented and not found.turned
+    assert found.oriented
+    assert not found.turned
     np.testing.assert_allclose(calibrator.scores(unit, found), truth(linear, measured), atol=1e-5)
 
 
@@ -110,7 +111,8 @@ def test_an_axis_that_moves_nothing_is_not_oriented():
     other = other - (other @ AXIS) / (AXIS @ AXIS) * AXIS
     found = Calibrator(session, measured, tokens).calibrate(other / other.norm())
     assert abs(found.slope) < 1e-5
-    assert not found.oriented and not found.turned
+    assert not found.oriented
+    assert not found.turned
 
 
 def test_token_groups_that_are_equal_in_effect_give_zero():

@@ -1,5 +1,7 @@
 """The default score on a model whose association is known, because it was planted there."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -103,8 +105,6 @@ def test_controls_that_pose_as_a_target_are_found_as_often_as_chance_says(plante
 
 
 def _fake_target_p(measured, split):
-    from dataclasses import replace
-
     rng = np.random.default_rng([9, split])
     controls = rng.permutation(measured.nouns.controls)
     fake, rest = tuple(map(int, controls[:4])), tuple(map(int, controls[4:]))

@@ -2,8 +2,8 @@
 
 A prompt is two tokens wide: the one in the slot, which says nothing, and the last one, whose activation h is
 made from the words of the text. Every block leaves h as it is. The logits of the first pole's words are
-f(h) + their own constant, the second pole's are constants, so that the log-odds are f(h) + a constant exactly;
-a noun's logit is v_noun . h.
+f(h) + their own constant and the second pole's are constants, so the log-odds are f(h) + a constant exactly.
+A noun's logit is v_noun . h.
 """
 
 from __future__ import annotations
