@@ -77,15 +77,15 @@ def paper_settings(settings: BiasLens) -> PaperSettings:
 def concept_examples(comparison: Comparison) -> dict[str, tuple[tuple[Example, ...], tuple[Example, ...]]]:
     """Return positives and negatives of both poles and of every target.
 
-    Negatives are matched: the same templates with neutral nouns for a target, and the other pole's sentences
-    for a pole; the publication takes random web text for both.
+    The negatives of every concept are the same neutral sentences, the targets' templates with neutral nouns;
+    the publication takes the same number of snippets of random web text for each.
     """
     targets, pair, controls = comparison.targets, comparison.pair, comparison.controls
-    first, second = (pair.examples(pole) for pole in pair.poles)
-    found = {pair.poles[0]: (first, second), pair.poles[1]: (second, first)}
-    negatives = expand(targets.templates, controls.fillers)
-    step = max(1, len(negatives) // NEGATIVES)
-    return found | {target: (targets.positives(target), negatives[::step]) for target in targets.targets}
+    sentences = expand(targets.templates, controls.fillers)
+    negatives = sentences[:: max(1, len(sentences) // NEGATIVES)]
+    positives = {pole: pair.examples(pole) for pole in pair.poles}
+    positives |= {target: targets.positives(target) for target in targets.targets}
+    return {concept: (examples, negatives) for concept, examples in positives.items()}
 
 
 def _scored(
