@@ -11,7 +11,8 @@ from biaskit.analyzers.biaslens.axes import CAV, READOUT, SAE, STATED, cav, read
 from biaskit.analyzers.biaslens.calibration import Calibrator
 from biaskit.analyzers.biaslens.estimates import Basis, plain_estimate, target_estimates
 from biaskit.analyzers.biaslens.findings import UNDECIDED
-from biaskit.analyzers.biaslens.sae_view import fvu_finding, latent_findings, open_view
+from biaskit.analyzers.biaslens.sae_choice import Audited, open_view
+from biaskit.analyzers.biaslens.sae_view import fvu_finding, latent_findings
 from biaskit.errors import BiaskitError
 from biaskit.records.estimate import Null, Unit
 from biaskit.records.finding import Direction
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from biaskit.analyzers.biaslens.calibration import Calibration
     from biaskit.analyzers.biaslens.findings import Scribe
     from biaskit.analyzers.biaslens.grid import PoleTokens
-    from biaskit.analyzers.biaslens.sae_view import View
+    from biaskit.analyzers.biaslens.sae_choice import View
     from biaskit.records.finding import Finding
 
 
@@ -45,7 +46,7 @@ def alternative_findings(
     if SAE in names:
         rows = measured.activations.flatten(0, 1)
         groups = [example.filler for example in measured.grid.examples]
-        view = open_view(session.model, autoencoder, measured.point.site, rows, groups)
+        view = open_view(session, scribe.comparison, autoencoder, Audited(measured.point.site, rows, groups))
         notes.append(view.note)
         findings += fvu_finding(scribe, view)
         findings += latent_findings(scribe, view)

@@ -51,7 +51,7 @@ class BiasLens:
         rule: `trapezoid` takes the slope at the controls and at the noun, `tangent` at the controls alone.
         words_per_pole: Words of each pole that stand in the stems of the target given the references.
         random_directions: Random directions beside the erased axis.
-        autoencoder: `auto`, `none`, a folder, or `release:id` of sae-lens's catalogue.
+        autoencoder: `auto`, `none`, `train` (on the spot), a folder, or `release:id` of sae-lens's catalogue.
         paper_prompt: Neutral steering prompt of the preset `paper`.
         paper_tau: Probability at which its steering stops.
         paper_delta: Length of one of its steps.

@@ -11,7 +11,7 @@ from torch import Tensor
 from biaskit.analyzers.biaslens.estimates import Basis, plain_estimate
 from biaskit.analyzers.biaslens.paper import PaperSettings, concept_vector, fit_probes, score
 from biaskit.analyzers.biaslens.read_point import residual_sites
-from biaskit.analyzers.biaslens.sae_view import open_view
+from biaskit.analyzers.biaslens.sae_choice import Audited, open_view
 from biaskit.concepts.cav import PAPER_ITERATIONS
 from biaskit.hooks.pooling import Pooling
 from biaskit.records.estimate import Unit
@@ -38,7 +38,7 @@ def paper_findings(
         [Prompt(e.text, e.span) for group, _ in examples.values() for e in group], [last], Pooling.LAST
     )[last]
     fillers = [example.filler for group, _ in examples.values() for example in group]
-    view = open_view(session.model, settings.autoencoder, last, rows, fillers)
+    view = open_view(session, comparison, settings.autoencoder, Audited(last, rows, fillers))
     notes = [f"paper: {view.note}"]
     if session.model.subject.dtype in {"bfloat16", "float16"}:
         notes.append(BF16)

@@ -1,9 +1,7 @@
-"""The sparse autoencoder of a site: which one, whether it fits, and the latents that carry a difference."""
+"""What a sparse autoencoder shows: how well it fits, and the latents that carry a difference."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jaxtyping import Float
@@ -11,9 +9,6 @@ from torch import Tensor
 
 from biaskit.analyzers.biaslens.estimates import Basis, plain_estimate
 from biaskit.concepts.latents import CarryingLatent, carrying_latents, contributions, firing_examples
-from biaskit.concepts.sae_catalogue import default_release
-from biaskit.concepts.sae_loading import load_folder, load_published
-from biaskit.errors import BiaskitError, SparseAutoencoderMismatchError
 from biaskit.records.estimate import Unit
 from biaskit.records.finding import Direction, Evidence, Finding
 
@@ -21,83 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from biaskit.analyzers.biaslens.findings import Scribe
-    from biaskit.concepts.sparse_autoencoder import SparseAutoencoder
-    from biaskit.protocols import LanguageModel
-    from biaskit.records.estimate import Estimate
-    from biaskit.records.site import Site
+    from biaskit.analyzers.biaslens.sae_choice import View
 
-OWN_FOLDER = "saes"
 LATENTS = 5
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class View:
-    """An autoencoder that fits, or the sentence that says why there is none.
-
-    Attributes:
-        autoencoder: The autoencoder.
-        fvu: Its fraction of variance unexplained on the audited text.
-        note: Which one was chosen, or why none was.
-    """
-
-    autoencoder: SparseAutoencoder | None
-    fvu: Estimate | None
-    note: str
-
-
-def open_view(
-    model: LanguageModel, choice: str, site: Site, rows: Float[Tensor, "n d"], groups: list[str]
-) -> View:
-    """Find the autoencoder for `site` and check it on the audited text.
-
-    Args:
-        model: The model; a local folder may hold autoencoders in `saes/<site>`.
-        choice: `auto`, `none`, a folder, or `release:id` of sae-lens's catalogue.
-        site: Where it must read.
-        rows: The audited activations at the site.
-        groups: What was sampled, one for each row.
-
-    Raises:
-        SparseAutoencoderMismatchError: An autoencoder that was asked for by name does not fit.
-        BiaskitError: An autoencoder that was asked for by name cannot be loaded.
-    """
-    if choice == "none":
-        return View(None, None, "No sparse autoencoder was asked for.")
-    try:
-        found, note = _find(model, choice, site)
-        if found is None:
-            return View(None, None, note)
-        found = found.scaled_on(rows)
-        return View(found, found.check(rows, site, groups), note)
-    except BiaskitError as error:
-        if choice != "auto":
-            raise
-        return View(None, None, f"No sparse autoencoder was used at {site}: {error.what}")
-
-
-def _find(model: LanguageModel, choice: str, site: Site) -> tuple[SparseAutoencoder | None, str]:
-    own = None if model.folder is None else model.folder / OWN_FOLDER / str(site)
-    if choice != "auto":
-        return _named(choice, site), f"The sparse autoencoder is {choice}."
-    if own is not None and own.is_dir():
-        return load_folder(own, site=site), f"The sparse autoencoder is the model folder's own for {site}."
-    published = default_release(model.subject.name, site)
-    if published is None:
-        return None, f"No published sparse autoencoder is known for {model.subject.name} at {site}."
-    loaded = load_published(published.release, published.sae_id, site=site)
-    return loaded, f"The sparse autoencoder is {published.note}."
-
-
-def _named(choice: str, site: Site) -> SparseAutoencoder:
-    release, colon, sae_id = choice.partition(":")
-    if colon and not Path(choice).exists():
-        return load_published(release, sae_id, site=site)
-    if not Path(choice).is_dir():
-        raise SparseAutoencoderMismatchError(
-            f"'{choice}' is neither a folder nor a release and id.",
-            fix="Write a folder, 'release:id' as in sae-lens's catalogue, 'auto' or 'none'.",
-        )
-    return load_folder(Path(choice), site=site)
 
 
 def latent_findings(scribe: Scribe, view: View) -> Iterator[Finding]:

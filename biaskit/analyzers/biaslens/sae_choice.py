@@ -1,0 +1,140 @@
+"""Which sparse autoencoder reads a site, and whether it fits the audited text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from biaskit.analyzers.biaslens.axes import pole_activations
+from biaskit.concepts.sae_catalogue import default_release
+from biaskit.concepts.sae_loading import load_folder, load_published
+from biaskit.concepts.sae_training import SaeTraining, TrainedOn, train
+from biaskit.errors import BiaskitError, SparseAutoencoderMismatchError
+from biaskit.hooks.pooling import Pooling
+from biaskit.records.probe_set import expand
+from biaskit.records.prompt import Prompt
+
+if TYPE_CHECKING:
+    from biaskit.concepts.sparse_autoencoder import SparseAutoencoder
+    from biaskit.records.estimate import Estimate
+    from biaskit.records.site import Site
+    from biaskit.session import Comparison, Session
+
+OWN_FOLDER = "saes"
+LATENTS_PER_DIMENSION = 4
+FIRING = 16
+STEPS = 600
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Audited:
+    """The activations an autoencoder is asked to read.
+
+    Attributes:
+        site: Where they were read.
+        rows: The activations.
+        groups: What was sampled, one for each row.
+    """
+
+    site: Site
+    rows: Float[Tensor, "n d"]
+    groups: list[str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """An autoencoder that fits, or the sentence that says why there is none.
+
+    Attributes:
+        autoencoder: The autoencoder.
+        fvu: Its fraction of variance unexplained on the audited text.
+        note: Which one was chosen, or why none was.
+    """
+
+    autoencoder: SparseAutoencoder | None
+    fvu: Estimate | None
+    note: str
+
+
+def open_view(session: Session, comparison: Comparison, choice: str, audited: Audited) -> View:
+    """Find the autoencoder for a site and check it on the audited text.
+
+    Args:
+        session: The model; its local folder may hold autoencoders in `saes/<site>`.
+        comparison: What it is trained on where `choice` is `train`.
+        choice: `auto`, `none`, `train`, a folder, or `release:id` of sae-lens's catalogue.
+        audited: What it must read.
+
+    Raises:
+        SparseAutoencoderMismatchError: An autoencoder that was asked for by name does not fit.
+        BiaskitError: An autoencoder that was asked for by name cannot be loaded.
+    """
+    if choice == "none":
+        return View(None, None, "No sparse autoencoder was asked for.")
+    try:
+        found, note = _find(session, comparison, choice, audited.site)
+        if found is None:
+            return View(None, None, note)
+        found = found.scaled_on(audited.rows)
+        return View(found, found.check(audited.rows, audited.site, audited.groups), note)
+    except BiaskitError as error:
+        if choice != "auto":
+            raise
+        return View(None, None, f"No sparse autoencoder was used at {audited.site}: {error.what}")
+
+
+def _find(
+    session: Session, comparison: Comparison, choice: str, site: Site
+) -> tuple[SparseAutoencoder | None, str]:
+    model = session.model
+    if choice == "train":
+        return _trained(session, comparison, site)
+    if choice != "auto":
+        return _named(choice, site), f"The sparse autoencoder is {choice}."
+    own = None if model.folder is None else model.folder / OWN_FOLDER / str(site)
+    if own is not None and own.is_dir():
+        return load_folder(own, site=site), f"The sparse autoencoder is the model folder's own for {site}."
+    published = default_release(model.subject.name, site)
+    if published is None:
+        return None, f"No published sparse autoencoder is known for {model.subject.name} at {site}."
+    loaded = load_published(published.release, published.sae_id, site=site)
+    return loaded, f"The sparse autoencoder is {published.note}."
+
+
+def _named(choice: str, site: Site) -> SparseAutoencoder:
+    release, colon, sae_id = choice.partition(":")
+    if colon and not Path(choice).exists():
+        return load_published(release, sae_id, site=site)
+    if not Path(choice).is_dir():
+        raise SparseAutoencoderMismatchError(
+            f"'{choice}' is neither a folder nor a release and id.",
+            fix="Write a folder, 'release:id' as in sae-lens's catalogue, 'auto', 'train' or 'none'.",
+        )
+    return load_folder(Path(choice), site=site)
+
+
+def _trained(session: Session, comparison: Comparison, site: Site) -> tuple[SparseAutoencoder, str]:
+    """Train on the probe sets' sentences, none of which is an audited stem."""
+    rows = _sentences(session, comparison, site)
+    settings = SaeTraining(
+        d_sae=LATENTS_PER_DIMENSION * rows.shape[1], k=FIRING, steps=STEPS, seed=session.seed
+    )
+    trained = train(rows, settings, TrainedOn(site, session.model.subject.name, prepend_bos=True))
+    return trained, (
+        f"The sparse autoencoder was trained on the spot: {settings.d_sae} latents, {FIRING} of which fire, "
+        f"on {len(rows)} activations of the probe sets' sentences at {site}."
+    )
+
+
+def _sentences(session: Session, comparison: Comparison, site: Site) -> Float[Tensor, "n d"]:
+    targets = comparison.targets
+    nouns = (*(word for words in targets.targets.values() for word in words), *comparison.controls.fillers)
+    prompts = [Prompt(example.text, example.span) for example in expand(targets.templates, nouns)]
+    named = session.activations(prompts, [site], Pooling.SPAN)[site]
+    ended = session.activations(prompts, [site], Pooling.LAST)[site]
+    return torch.cat([named, ended, *pole_activations(session, comparison, site)])
