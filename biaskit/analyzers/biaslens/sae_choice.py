@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -45,6 +46,17 @@ class Audited:
     rows: Float[Tensor, "n d"]
     groups: list[str]
 
+    def halves(self, rng: np.random.Generator) -> tuple[Audited, Audited]:
+        """Split by group, at random: no group is on both sides."""
+        names = sorted(set(self.groups))
+        chosen = set(rng.permutation(names)[: len(names) // 2])
+        first = [group in chosen for group in self.groups]
+        return self._where(first), self._where([not inside for inside in first])
+
+    def _where(self, kept: list[bool]) -> Audited:
+        groups = [group for group, inside in zip(self.groups, kept, strict=True) if inside]
+        return Audited(self.site, self.rows[torch.tensor(kept)], groups)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
@@ -77,7 +89,9 @@ def open_view(session: Session, comparison: Comparison, choice: str, audited: Au
     if choice == "none":
         return View(None, None, "No sparse autoencoder was asked for.")
     try:
-        found, note = _find(session, comparison, choice, audited.site)
+        if choice == "train":
+            return _trained(session, comparison, audited)
+        found, note = _find(session, choice, audited.site)
         if found is None:
             return View(None, None, note)
         found = found.scaled_on(audited.rows)
@@ -88,12 +102,8 @@ def open_view(session: Session, comparison: Comparison, choice: str, audited: Au
         return View(None, None, f"No sparse autoencoder was used at {audited.site}: {error.what}")
 
 
-def _find(
-    session: Session, comparison: Comparison, choice: str, site: Site
-) -> tuple[SparseAutoencoder | None, str]:
+def _find(session: Session, choice: str, site: Site) -> tuple[SparseAutoencoder | None, str]:
     model = session.model
-    if choice == "train":
-        return _trained(session, comparison, site)
     if choice != "auto":
         return _named(choice, site), f"The sparse autoencoder is {choice}."
     own = None if model.folder is None else model.folder / OWN_FOLDER / str(site)
@@ -118,17 +128,19 @@ def _named(choice: str, site: Site) -> SparseAutoencoder:
     return load_folder(Path(choice), site=site)
 
 
-def _trained(session: Session, comparison: Comparison, site: Site) -> tuple[SparseAutoencoder, str]:
-    """Train on the probe sets' sentences, none of which is an audited stem."""
-    rows = _sentences(session, comparison, site)
-    settings = SaeTraining(
-        d_sae=LATENTS_PER_DIMENSION * rows.shape[1], k=FIRING, steps=STEPS, seed=session.seed
+def _trained(session: Session, comparison: Comparison, audited: Audited) -> View:
+    """Train on the probe sets' sentences and on half of the audited nouns; check on the other half."""
+    half, held_out = audited.halves(session.rng(f"biaslens/autoencoder/{comparison.targets.name}"))
+    rows = torch.cat([half.rows, _sentences(session, comparison, audited.site)])
+    width = LATENTS_PER_DIMENSION * rows.shape[1]
+    settings = SaeTraining(d_sae=width, k=FIRING, steps=STEPS, seed=session.seed)
+    source = TrainedOn(audited.site, session.model.subject.name, prepend_bos=True)
+    trained = train(rows, settings, source)
+    note = (
+        f"The sparse autoencoder was trained on the spot: {width} latents, {FIRING} of which fire, on "
+        f"{len(rows)} activations at {audited.site}; its fit is measured on nouns it was not trained on."
     )
-    trained = train(rows, settings, TrainedOn(site, session.model.subject.name, prepend_bos=True))
-    return trained, (
-        f"The sparse autoencoder was trained on the spot: {settings.d_sae} latents, {FIRING} of which fire, "
-        f"on {len(rows)} activations of the probe sets' sentences at {site}."
-    )
+    return View(trained, trained.check(held_out.rows, audited.site, held_out.groups), note)
 
 
 def _sentences(session: Session, comparison: Comparison, site: Site) -> Float[Tensor, "n d"]:
