@@ -90,7 +90,7 @@ class BiasLens:
 
         Raises:
             UnknownNameError: An axis, reading, position or preset is not known.
-            RequestError: A count is too small.
+            RequestError: A count is too small, nothing is to be read, or steering could not end.
         """
         known = {
             "axis": (self.axes, AXES),
@@ -105,8 +105,12 @@ class BiasLens:
             for name in given:
                 if name not in allowed:
                     raise UnknownNameError(kind, name, allowed)
-        if min(self.axis_controls, self.words_per_pole, self.random_directions) < 1 or not self.readings:
+        if min(self.axis_controls, self.words_per_pole, self.random_directions) < 1:
             raise RequestError("axis_controls, words_per_pole and random_directions must be at least 1.")
+        if not self.readings or not self.positions:
+            raise RequestError("readings and positions must name at least one each.")
+        if not 0 < self.paper_tau < 1 or self.paper_delta <= 0:
+            raise RequestError("paper_tau must lie between 0 and 1, and paper_delta above 0.")
 
     def analyze(self, session: Session) -> Analysis:
         """Return the findings of every comparison in every direction of reading.

@@ -25,7 +25,17 @@ from biaskit.records.site import Site
 from tests.analyzers.biaslens.planted import new_session, some_targets
 
 SITES = tuple(Site.parse(f"resid_post.{layer}") for layer in range(3))
-PROMPT = "From the moment I arrived"
+PROMPTS = (
+    "From the moment I arrived",
+    "People often",
+    "I read",
+    "The report",
+    "Let us",
+    "They",
+    "The",
+    "It",
+    "We",
+)
 ORDER = {"l2": 2, "l1": 1, "max": np.inf}
 
 
@@ -114,9 +124,9 @@ def last_tokens(model, tokenizer, text):
     return run_blocks(model, ids, lambda _layer, h: h)
 
 
-def steered(plain, concept_probes, tau, delta, everywhere):
+def steered(plain, prompt, concept_probes, *, tau=0.999, delta=1.0, everywhere=False):
     model, tokenizer, _, _ = plain
-    ids = [tokenizer.bos_token_id, *tokenizer.encode(PROMPT)]
+    ids = [tokenizer.bos_token_id, *tokenizer.encode(prompt)]
     steps = 0
 
     def change(layer, h):
@@ -145,22 +155,29 @@ def encoded(plain, h):
     return latents.astype(float)
 
 
-def restated(plain, probes, target, poles, *, tau=0.999, delta=1.0, norm="l2", everywhere=False):
+@pytest.fixture(scope="module")
+def prompt(plain, probes):
+    """A prompt that every concept's probes still find something to do on."""
+    for text in PROMPTS:
+        if all(steered(plain, text, own, tau=0.99)[1] for own in probes.values()):
+            return text
+    pytest.fail("every prompt is past tau for some concept")
+
+
+def restated(plain, prompt, probes, concepts, *, norm="l2", **steering):
+    """Score of the first concept on the poles, the other two; None where one of them is not steered."""
     model, tokenizer, _, _ = plain
-    original = encoded(plain, last_tokens(model, tokenizer, PROMPT)[-1])
+    original = encoded(plain, last_tokens(model, tokenizer, prompt)[-1])
     vectors = {}
-    for concept in (target, *poles):
-        after, steps = steered(plain, probes[concept], tau, delta, everywhere)
+    for concept in concepts:
+        after, steps = steered(plain, prompt, probes[concept], **steering)
         if not steps:
             return None
         after = encoded(plain, after)
         one, other = (z / np.linalg.norm(z, ORDER[norm]) for z in (after, original))
         vectors[concept] = one - other
-    cosines = [
-        vectors[target] @ vectors[pole] / np.linalg.norm(vectors[target]) / np.linalg.norm(vectors[pole])
-        for pole in poles
-    ]
-    return abs(cosines[0] - cosines[1])
+    target, first, second = (vectors[concept] / np.linalg.norm(vectors[concept]) for concept in concepts)
+    return abs(target @ first - target @ second)
 
 
 def scores(session, few, **settings):
@@ -178,28 +195,30 @@ def scores(session, few, **settings):
         ({"paper_tau": 0.9999, "paper_delta": 0.25}, {"tau": 0.9999, "delta": 0.25}),
     ],
 )
-def test_the_preset_is_the_publication_to_the_letter(session, few, plain, probes, settings, restating):
-    found, _ = scores(session, few, **settings)
+def test_the_preset_is_the_publication_to_the_letter(
+    session, few, plain, prompt, probes, settings, restating
+):
+    found, _ = scores(session, few, paper_prompt=prompt, **settings)
     for target in few.targets.targets:
-        expected = restated(plain, probes, target, few.pair.poles, **restating)
+        expected = restated(plain, prompt, probes, (target, *few.pair.poles), **restating)
         assert expected is not None
         assert found[target].estimate.value == pytest.approx(expected, abs=1e-5)
 
 
-def test_the_settings_matter(session, few):
+def test_the_settings_matter(session, few, prompt):
     values = [
-        tuple(f.estimate.value for f in scores(session, few, **settings)[0].values())
+        tuple(f.estimate.value for f in scores(session, few, paper_prompt=prompt, **settings)[0].values())
         for settings in ({}, {"paper_norm": "l1"}, {"paper_norm": "max"}, {"paper_positions": "all"})
     ]
     assert len(set(values)) == 4
 
 
-def test_steering_that_does_nothing_has_no_score(session, few, plain, probes):
-    found, _ = scores(session, few, paper_tau=1e-12)
+def test_steering_that_does_nothing_has_no_score(session, few, plain, prompt, probes):
+    found, _ = scores(session, few, paper_prompt=prompt, paper_tau=1e-12)
     for target, finding in found.items():
         assert finding.estimate.value is None
         assert "nothing was steered" in finding.estimate.reason
-        assert restated(plain, probes, target, few.pair.poles, tau=1e-12) is None
+        assert restated(plain, prompt, probes, (target, *few.pair.poles), tau=1e-12) is None
 
 
 def test_a_16_bit_model_is_noted(model, session, few):
@@ -226,8 +245,8 @@ def test_without_an_autoencoder_there_is_no_score(session, few):
     assert all(f.estimate.value is None and f.estimate.reason for f in found.values())
 
 
-def test_the_score_has_neither_interval_nor_null_and_says_so(session, few):
-    for finding in scores(session, few)[0].values():
+def test_the_score_has_neither_interval_nor_null_and_says_so(session, few, prompt):
+    for finding in scores(session, few, paper_prompt=prompt)[0].values():
         assert finding.estimate.interval is None
         assert finding.estimate.null is None
         assert "no interval" in finding.estimate.reason
@@ -238,7 +257,7 @@ def test_the_closed_form_takes_as_many_steps_as_the_loop(where):
     generator = torch.Generator().manual_seed(2)
     h = torch.randn(5, 4, 8, generator=generator)
     probe = Probe(torch.randn(8, generator=generator, dtype=torch.float64), -0.7)
-    settings = replace(PaperSettings(PROMPT, 0.99, 0.3), positions=where)
+    settings = replace(PaperSettings("The", 0.99, 0.3), positions=where)
     rows = Rows(torch.arange(5), torch.tensor([3, 1, 0, 2, 3]), torch.ones(5, 4, dtype=torch.bool))
     taken = []
     moved = Steer(probe, settings, taken)(h, rows)
