@@ -91,6 +91,12 @@ def slope(x: dict[str, float], y: dict[str, float | None]) -> float:
     return float(linregress([x[t] for t in kept], [y[t] for t in kept])[0])
 
 
+def signs(dose: dict[str, float], found: dict[str, float | None]) -> float:
+    """Return the share of targets with |dose| >= 1 whose sign is right."""
+    right = [found[t] * dose[t] > 0 for t in dose if abs(dose[t]) >= STRONG and found.get(t) is not None]
+    return float(np.mean(right))
+
+
 def judged(planted: Planted, pair: str) -> dict[str, Any]:
     """Audit one ladder and return its row."""
     session = planted.session(pair)
@@ -106,6 +112,7 @@ def judged(planted: Planted, pair: str) -> dict[str, Any]:
         "behaviour": rank(dose, behaviour),
         "behaviour slope": slope(dose, behaviour),
         "score": rank(dose, score),
+        "signs": signs(dose, score),
         "score/behaviour": slope(behaviour, score),
         "cross-talk": max(abs(rank(ladder, score)) for ladder in others.values()),
         "own": max(abs(rank(ladder, dose)) for ladder in others.values()),
