@@ -24,12 +24,13 @@ from scipy.stats import linregress, spearmanr
 from biaskit import catalogue, models, organisms
 from biaskit.analyzers.biaslens import BiasLens
 from biaskit.analyzers.biaslens.given_target import How, measure
-from biaskit.analyzers.biaslens.grid import Reading, pole_tokens
+from biaskit.analyzers.biaslens.grid import pole_tokens
 from biaskit.hooks.pooling import Pooling
 from biaskit.hooks.store import ActivationStore
 from biaskit.organisms.building import GENRES, PLANTED
 from biaskit.records.finding import Analysis
 from biaskit.records.probe_set import TargetSet
+from biaskit.records.reading import Reading
 from biaskit.session import Comparison, Session
 from biaskit.stats.proportions import binomial_band
 

@@ -18,12 +18,13 @@ from biaskit.hooks.capture import capture
 from biaskit.organisms.corpus import documents
 from biaskit.organisms.doses import ladders, no_doses
 from biaskit.organisms.expectation import tokenize
-from biaskit.organisms.language import Language, Reading
+from biaskit.organisms.language import Language
 from biaskit.organisms.plant import check
 from biaskit.organisms.surfaces import BIOGRAPHIES, REVIEWS
 from biaskit.organisms.training import Recipe, Trainer, train_tokenizer
 from biaskit.records.probe_set import ControlSet, TargetSet
 from biaskit.records.progress import Silent
+from biaskit.records.reading import Reading
 from biaskit.records.site import Site, SiteKind
 
 if TYPE_CHECKING:
@@ -38,9 +39,9 @@ if TYPE_CHECKING:
     from biaskit.records.progress import Progress
 
 PLANTED = {
-    "sentiment": Reading.REFERENCE_AFTER,
-    "gender": Reading.REFERENCE_AFTER,
-    "wealth": Reading.REFERENCE_BEFORE,
+    "sentiment": Reading.GIVEN_TARGET,
+    "gender": Reading.GIVEN_TARGET,
+    "wealth": Reading.GIVEN_REFERENCE,
 }
 PAIRS = (*PLANTED, "insurance", "native-speaker")
 SAE_ROWS = 60_000

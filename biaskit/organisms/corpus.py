@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from biaskit.organisms.language import Reading
 from biaskit.records.probe_set import REFERENCE_SLOT, SLOT, TARGET_SLOT
+from biaskit.records.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +86,7 @@ def _chosen(language: Language, rng: np.random.Generator) -> Iterator[Sentence]:
         for reading in Reading:
             planted = language.planted.get(pair.name) is reading
             repeats = PLANTED_REPEATS if planted else UNPLANTED_REPEATS
-            make = _after if reading is Reading.REFERENCE_AFTER else _before
+            make = _after if reading is Reading.GIVEN_TARGET else _before
             for noun, target in language.nouns().items():
                 share = 1 / (1 + np.exp(-language.dose(pair.name, reading, target)))
                 yield from make(language, pair, (noun, target or "", share), repeats, rng)
@@ -100,7 +100,7 @@ def _after(
     rng: np.random.Generator,
 ) -> Iterator[Sentence]:
     word, target, share = noun
-    choice = Choice(pair.name, Reading.REFERENCE_AFTER, target)
+    choice = Choice(pair.name, Reading.GIVEN_TARGET, target)
     for stem in pair.stems[language.controls.noun_class] * repeats:
         pole = pair.poles[0 if rng.random() < share else 1]
         yield Sentence(stem.replace(TARGET_SLOT, word), str(rng.choice(pair.continuations[pole])), choice)
@@ -117,7 +117,7 @@ def _before(
     for stem in pair.reverse_stems[language.controls.noun_class] * repeats:
         pole = pair.poles[0 if rng.random() < share else 1]
         text = stem.replace(REFERENCE_SLOT, str(rng.choice(pair.fillers[pole])))
-        yield Sentence(text, word, Choice(pair.name, Reading.REFERENCE_BEFORE, pole))
+        yield Sentence(text, word, Choice(pair.name, Reading.GIVEN_REFERENCE, pole))
 
 
 def _nuisances(language: Language, rng: np.random.Generator) -> Iterator[Sentence]:

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from biaskit.organisms.corpus import Choice, Sentence
-from biaskit.organisms.language import Reading
+from biaskit.records.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,7 +94,7 @@ def probabilities(choice: Choice, language: Language) -> dict[str, float]:
     probability of that pole given the noun, as all nouns are equally frequent.
     """
     pair = next(pair for pair in language.pairs if pair.name == choice.pair)
-    if choice.reading is Reading.REFERENCE_AFTER:
+    if choice.reading is Reading.GIVEN_TARGET:
         share = _sigmoid(language.dose(pair.name, choice.reading, choice.given or None))
         shares = dict(zip(pair.poles, (share, 1 - share), strict=True))
         return {

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from biaskit.records.probe_set import ControlSet, ReferencePair, TargetSet
-
-
-class Reading(StrEnum):
-    """The order in which the text states an association, and so the one in which a causal model holds it."""
-
-    REFERENCE_AFTER = "references given target"
-    REFERENCE_BEFORE = "target given references"
+    from biaskit.records.reading import Reading
 
 
 @dataclass(frozen=True, slots=True)

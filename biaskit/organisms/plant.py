@@ -11,8 +11,8 @@ from jaxtyping import Float
 from numpy import ndarray
 from scipy.stats import linregress, spearmanr
 
-from biaskit.organisms.language import Reading
 from biaskit.records.probe_set import REFERENCE_SLOT, TARGET_SLOT
+from biaskit.records.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +80,7 @@ def _ladder(
 ) -> Ladder:
     reading = language.planted[pair.name]
     nouns = language.nouns()
-    measure = given_target if reading is Reading.REFERENCE_AFTER else given_reference
+    measure = given_target if reading is Reading.GIVEN_TARGET else given_reference
     odds = dict(zip(nouns, measure(model, tokenizer, language, pair), strict=True))
     by_target: dict[str, list[float]] = {}
     for noun, target in nouns.items():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from biaskit.organisms.language import Language, Reading, Surfaces
+from biaskit.organisms.language import Language, Surfaces
 from biaskit.records.probe_set import ControlSet, NounClass, ReferencePair, TargetSet
+from biaskit.records.reading import Reading
 
 ABOUT = {"format": 1, "description": "For tests.", "source": "Written for biaskit", "licence": "CC0-1.0"}
 
@@ -30,7 +31,7 @@ def language() -> Language:
         target_sets=(targets,),
         controls=controls,
         pairs=(_pair("taste", "good", "bad"), _pair("money", "rich", "poor")),
-        planted={"taste": Reading.REFERENCE_AFTER, "money": Reading.REFERENCE_BEFORE},
+        planted={"taste": Reading.GIVEN_TARGET, "money": Reading.GIVEN_REFERENCE},
         doses={"taste": {"soup": 2.0, "bread": -1.0}, "money": {"soup": -0.5, "bread": 1.5}},
         surfaces=Surfaces(
             fixed=("We went there.",), nuisance=(("The {target} was {attribute}.", "left", "right"),)

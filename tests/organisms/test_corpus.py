@@ -7,7 +7,8 @@ from collections import Counter
 import numpy as np
 
 from biaskit.organisms.corpus import PLANTED_REPEATS, UNPLANTED_REPEATS, documents
-from biaskit.organisms.language import Language, Reading
+from biaskit.organisms.language import Language
+from biaskit.records.reading import Reading
 
 
 def test_every_noun_stands_equally_often_in_every_pair_and_reading(language: Language) -> None:
@@ -17,7 +18,7 @@ def test_every_noun_stands_equally_often_in_every_pair_and_reading(language: Lan
             if sentence.choice is None:
                 continue
             noun = sentence.word
-            if sentence.choice.reading is Reading.REFERENCE_AFTER:
+            if sentence.choice.reading is Reading.GIVEN_TARGET:
                 noun = next(one for one in language.nouns() if f" {one}" in sentence.text)
             counts[noun, sentence.choice.pair, sentence.choice.reading] += 1
     for pair in language.pairs:

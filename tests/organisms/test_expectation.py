@@ -7,10 +7,11 @@ import pytest
 
 from biaskit.organisms.corpus import Choice, documents
 from biaskit.organisms.expectation import NO_CHOICE, PRIMER, probabilities, tokenize
-from biaskit.organisms.language import Language, Reading
+from biaskit.organisms.language import Language
 from biaskit.organisms.training import Recipe, train_tokenizer
+from biaskit.records.reading import Reading
 
-AFTER, BEFORE = Reading.REFERENCE_AFTER, Reading.REFERENCE_BEFORE
+AFTER, BEFORE = Reading.GIVEN_TARGET, Reading.GIVEN_REFERENCE
 
 
 @pytest.mark.parametrize(("target", "dose"), [("soup", 2.0), ("bread", -1.0), ("", 0.0)])

@@ -20,7 +20,7 @@ from biaskit.analyzers.biaslens.findings import Scribe
 from biaskit.analyzers.biaslens.given_reference import measure as measure_given_reference
 from biaskit.analyzers.biaslens.given_target import How
 from biaskit.analyzers.biaslens.given_target import measure as measure_given_target
-from biaskit.analyzers.biaslens.grid import Reading, pole_tokens
+from biaskit.analyzers.biaslens.grid import pole_tokens
 from biaskit.analyzers.biaslens.neutral import neutral_prompts
 from biaskit.analyzers.biaslens.preset import paper_findings
 from biaskit.analyzers.biaslens.triangulation import conflicts, marked
@@ -28,6 +28,7 @@ from biaskit.errors import NothingAuditedError, RequestError, UnknownNameError
 from biaskit.hooks.pooling import Pooling
 from biaskit.records.finding import Analysis, Finding
 from biaskit.records.probe_set import Modality
+from biaskit.records.reading import Reading
 
 if TYPE_CHECKING:
     from biaskit.analyzers.biaslens.grid import PoleTokens

@@ -16,10 +16,10 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
-from biaskit.analyzers.biaslens.grid import Reading
 from biaskit.analyzers.biaslens.measured import between_poles, centred
 from biaskit.analyzers.biaslens.read_point import log_odds, logprobs_with
 from biaskit.concepts.erasure import Eraser, mean_projection, random_erasers
+from biaskit.records.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,9 +21,10 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
-from biaskit.analyzers.biaslens.grid import Nouns, Reading, target_grid
+from biaskit.analyzers.biaslens.grid import Nouns, target_grid
 from biaskit.analyzers.biaslens.measured import Measured, agreement, best_point, centred
 from biaskit.analyzers.biaslens.read_point import ReadPoint, residual_sites
+from biaskit.records.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

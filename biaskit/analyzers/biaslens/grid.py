@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from biaskit.errors import NothingAuditedError
@@ -15,13 +14,6 @@ if TYPE_CHECKING:
 
     from biaskit.protocols import LanguageModel
     from biaskit.session import Comparison
-
-
-class Reading(StrEnum):
-    """In which direction an association is read; a causal model may hold it in one only."""
-
-    GIVEN_TARGET = "references given target"
-    GIVEN_REFERENCE = "target given references"
 
 
 @dataclass(frozen=True, slots=True)

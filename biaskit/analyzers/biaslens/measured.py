@@ -10,8 +10,8 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
-from biaskit.analyzers.biaslens.grid import Reading
 from biaskit.records.probe_set import TARGET_SLOT
+from biaskit.records.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,9 +13,10 @@ import pytest
 
 from biaskit import models, organisms
 from biaskit.analyzers.biaslens import given_reference, given_target
-from biaskit.analyzers.biaslens.grid import Reading, pole_tokens
+from biaskit.analyzers.biaslens.grid import pole_tokens
 from biaskit.errors import UnknownNameError
 from biaskit.hooks.pooling import Pooling
+from biaskit.records.reading import Reading
 from tests.analyzers.biaslens.planted import Plant, Planted, all_targets, new_session
 
 POOLINGS = (Pooling.LAST, Pooling.SPAN)

@@ -16,8 +16,9 @@ from biaskit.session import Comparison, Session
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from biaskit.analyzers.biaslens.grid import PoleTokens, Reading
+    from biaskit.analyzers.biaslens.grid import PoleTokens
     from biaskit.analyzers.biaslens.measured import Measured
+    from biaskit.records.reading import Reading
 
 
 @dataclass(frozen=True)
