@@ -31,6 +31,8 @@ ALPHA = 0.05
 UNDECIDED = "undecided:"
 """An estimate whose reason starts so is undecided, whatever its interval."""
 
+_SMALL = 0.01
+
 INTERRUPTED = 130
 """What a shell expects of a program that Ctrl-C ended."""
 
@@ -180,41 +182,47 @@ def _decide(gate: Gate, finding: Finding, *, partial: bool) -> tuple[Outcome, st
         return Outcome.UNDECIDED, _sentence(f"not measured: {estimate.reason}")
     if estimate.interval is None:
         return Outcome.UNDECIDED, _sentence(f"{_number(estimate.value)} has no interval: {estimate.reason}")
-    return _by_interval(estimate, _limit(gate, finding.direction))
+    return _by_interval(
+        estimate, _limit(gate, finding.direction), "advisory limit" if gate.advisory else "limit"
+    )
 
 
 def _limit(gate: Gate, direction: Direction) -> _Limit:
     high = float("inf") if gate.at_most is None else gate.at_most
     low = float("-inf") if gate.at_least is None else gate.at_least
     if direction is Direction.TOWARD_ZERO and gate.at_most is not None:
-        low, text = max(low, -gate.at_most), f"within ±{gate.at_most:g}"
+        low, text = max(low, -gate.at_most), f"±{gate.at_most:g}"
         return _Limit(low, high, text if gate.at_least is None else f"{text} and at least {gate.at_least:g}")
     parts = ((gate.at_least, "at least"), (gate.at_most, "at most"))
     return _Limit(low, high, " and ".join(f"{word} {end:g}" for end, word in parts if end is not None))
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:+.3g}".replace("-", "\N{MINUS SIGN}")
+    if value is None:
+        return ""
+    form = "+.3f" if 0 < abs(value) < _SMALL else "+.3g"
+    return f"{value:{form}}".replace("-", "\N{MINUS SIGN}")
 
 
-def _by_interval(estimate: Estimate, limit: _Limit) -> tuple[Outcome, str]:
+def _by_interval(estimate: Estimate, limit: _Limit, name: str) -> tuple[Outcome, str]:
     interval, null = estimate.interval, estimate.null
     if interval is None:
         raise TypeError("an estimate without an interval is not judged by it")
     ends = f"[{_number(interval.low)}, {_number(interval.high)}]"
     numbers = f"{_number(estimate.value)} {ends} {estimate.unit}"
     if limit.low <= interval.low and interval.high <= limit.high:
-        return Outcome.PASS, f"{numbers} lies inside the limit, {limit.text}."
+        return Outcome.PASS, f"{numbers} lies inside the {name} of {limit.text}."
     if interval.low <= limit.high and interval.high >= limit.low:
-        return Outcome.UNDECIDED, f"{numbers} reaches across the limit, {limit.text}."
-    beyond = f"{numbers} lies beyond the limit, {limit.text}"
+        return Outcome.UNDECIDED, f"{numbers} reaches across the {name} of {limit.text}."
+    beyond = f"{numbers} lies beyond the {name} of {limit.text}"
     if null is None:
         return Outcome.FAIL, f"{beyond}."
     p = null.p if null.adjusted is None else null.adjusted
-    name = "p" if null.adjusted is None else "corrected p"
+    letter = "p" if null.adjusted is None else "corrected p"
+    chance = f"{letter} < 0.001" if p < 0.001 else f"{letter} = {p:.2g}"
     if p > ALPHA:
-        return Outcome.UNDECIDED, f"{beyond}, but chance could do that ({name} = {p:.2g}; null: {null.kind})."
-    return Outcome.FAIL, f"{beyond} ({name} = {p:.2g})."
+        return Outcome.UNDECIDED, f"{beyond}, but chance could do that ({chance}; null: {null.kind})."
+    return Outcome.FAIL, f"{beyond} ({chance})."
 
 
 def _waive(verdict: Verdict, waivers: Sequence[Waiver], today: date) -> Verdict:

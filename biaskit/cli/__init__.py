@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from biaskit import __version__
-from biaskit.errors import BiaskitError
+from biaskit.errors import BiaskitError, UnknownNameError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,9 +41,10 @@ class Verbs(click.Group):
         return sorted(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the file of the verb."""
+        """Import the file of the verb; a misspelt one is answered with the nearest."""
+        del ctx
         if cmd_name not in VERBS:
-            return super().get_command(ctx, cmd_name)
+            raise UnknownNameError("verb", cmd_name, VERBS, fix="See `biaskit --help`.")
         name = _FILES.get(cmd_name, cmd_name)
         command: click.Command = getattr(import_module(f"biaskit.cli.{name}"), name)
         return command

@@ -25,7 +25,7 @@ _PICKLES = ("pytorch_model*.bin",)
 _NOT = ("*/*", "consolidated*")
 _INDEX = "model.safetensors.index.json"
 _ELSEWHERE = (
-    "Run 'biaskit fetch' where there is a connection, or download the model there and pass its folder; "
+    "Run 'hf download NAME' where there is a connection, or download the model there and pass its folder; "
     "the environment variable HF_HOME names a cache that lies elsewhere."
 )
 

@@ -7,6 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 from biaskit.reporting import view, words
+from biaskit.reporting.headline import headline
+from biaskit.reporting.standing import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,7 +25,7 @@ def render(report: Report) -> str:
     blocks = [
         f"# biaskit: {escape(view.title(report))}",
         *(f"> **Conflict.** {escape(conflict)}" for conflict in report.conflicts),
-        f"**{escape(view.headline(report))}**",
+        f"**{escape(headline(report))}**",
         escape(
             f"{subject.source}, {subject.architecture}, sha256 {subject.fingerprint[:12]}, "
             f"{report.run.started_at:%Y-%m-%d}, seed {report.spec.seed}, "
@@ -49,25 +51,39 @@ def _panel(panel: view.Panel) -> str:
     if panel.group:
         heading += f", {escape(panel.group)}"
     head = ("target", "layer", "inside", "chance", "behaviour", "left after erasing", "verdict")
-    return f"{heading}\n\n{_table(head, (_cells(row, panel.main) for row in panel.rows))}"
+    return f"{heading}\n\n{_table(head, (_cells(row, panel) for row in panel.rows))}"
 
 
-def _cells(row: view.Row, main: str) -> tuple[str, ...]:
-    score, behaviour, erasure = (row.estimate(part) for part in (main, "behaviour", "erasure"))
-    outcome = row.outcome
+def _cells(row: view.Row, panel: view.Panel) -> tuple[str, ...]:
+    score, behaviour, erasure = (row.estimate(part) for part in (panel.main, "behaviour", "erasure"))
+    slight = panel.standing(row) is Standing.SLIGHT
     return (
         row.target,
         row.layer,
         words.whole(score) if score else "",
-        words.chance(score) if score else "",
+        Standing.SLIGHT if slight else words.chance(score) if score else "",
         words.whole(behaviour) if behaviour else "",
         words.number(erasure.value, erasure.unit) if erasure else "",
-        words.OUTCOME_WORDS[outcome] if outcome else "",
+        _outcome(row),
     )
 
 
+def _outcome(row: view.Row) -> str:
+    if row.outcome is None:
+        return ""
+    return f"{words.OUTCOME_WORDS[row.outcome]}{' (advisory)' if row.advisory else ''}"
+
+
 def _gates(report: Report) -> str:
-    rows = [(one.gate, words.OUTCOME_WORDS[one.outcome], one.concept, one.reason) for one in report.verdicts]
+    rows = [
+        (
+            one.gate,
+            f"{words.OUTCOME_WORDS[one.outcome]}{' (advisory)' if one.advisory else ''}",
+            one.concept,
+            one.reason,
+        )
+        for one in report.verdicts
+    ]
     return f"## Gates\n\n{_table(('gate', 'verdict', 'target', 'why'), rows)}" if rows else ""
 
 

@@ -13,6 +13,8 @@ from markupsafe import Markup
 from biaskit.records.estimate import Unit
 from biaskit.records.report import Outcome
 from biaskit.reporting import plots, view, words
+from biaskit.reporting.headline import headline
+from biaskit.reporting.standing import is_seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 _HERE = Path(__file__).parent
 _MOST_EVIDENCE, _ROWS_EACH, _MOST_NUMBERS = 2400, 10, 1200
 _SHARE = plots.Scale(0.0, 1.0)
-_BAND = 1.96
 _MOST_PASSED = 8
 _SHOWN = frozenset({*view.MAIN, "behaviour", "patching", "erasure"})
 
@@ -114,7 +115,7 @@ def _content(report: Report) -> dict[str, Any]:
         "report": report,
         "title": view.title(report),
         "tone": view.tone(report),
-        "headline": view.headline(report),
+        "headline": headline(report),
         "forests": tuple(_forest(report, panel, count) for count, panel in enumerate(panels, 1)),
         "examples": examples,
         "more_examples": sum(bool(finding.evidence) for finding in report.findings()) - len(examples),
@@ -140,9 +141,7 @@ def _verdicts(report: Report) -> tuple[list[Verdict], list[Verdict]]:
 def _forest(report: Report, panel: view.Panel, count: int) -> Forest:
     main = [row.estimate(panel.main) for row in panel.rows]
     others = [row.estimate(part) for row in panel.rows for part in ("behaviour", "patching")]
-    limits = tuple(_limits(report, panel))
-    spread = panel.control_sd
-    band = (-_BAND * spread, _BAND * spread) if spread is not None else None
+    limits, band = panel.limits, None if panel.band is None else (-panel.band, panel.band)
     inside = [value for estimate in main for value in plots.extent(estimate)]
     around = [value for estimate in others for value in plots.extent(estimate)]
     parts = list(dict.fromkeys(part for row in panel.rows for part in row.findings if part not in _SHOWN))
@@ -159,15 +158,6 @@ def _forest(report: Report, panel: view.Panel, count: int) -> Forest:
         checks=tuple(part for part in parts if part not in axes),
         axes=axes,
     )
-
-
-def _limits(report: Report, panel: view.Panel) -> Iterator[float]:
-    """Yield the limits of the gates that judged this panel."""
-    judged = {verdict.gate for row in panel.rows for verdict in row.verdicts}
-    for gate in report.spec.gates:
-        if gate.id in judged and gate.metric.endswith(f".{panel.main}"):
-            yield from () if gate.at_least is None else (gate.at_least,)
-            yield from () if gate.at_most is None else (-gate.at_most, gate.at_most)
 
 
 def _charts(panel: view.Panel) -> Iterator[Chart]:
@@ -225,12 +215,6 @@ def _sign(estimate: Estimate | None) -> int | None:
     if estimate is None or estimate.value is None or estimate.interval is None:
         return None
     return (estimate.interval.low > 0) - (estimate.interval.high < 0)
-
-
-def is_seen(estimate: Estimate) -> bool:
-    """Tell whether a number stands out from its null at 0.05; True where it has none."""
-    null = estimate.null
-    return null is None or (null.p if null.adjusted is None else null.adjusted) <= 0.05
 
 
 def marked(text: str, filler: str) -> tuple[str, str, str]:

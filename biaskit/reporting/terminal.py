@@ -15,6 +15,8 @@ from rich.text import Text
 
 from biaskit.records.report import Outcome, Status
 from biaskit.reporting import view, words
+from biaskit.reporting.headline import headline
+from biaskit.reporting.standing import Standing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,13 +26,15 @@ if TYPE_CHECKING:
     from biaskit.records.estimate import Estimate
     from biaskit.records.report import Report
 
-_MOST_UNDECIDED, _UNBOUNDED = 5, 1000
+_LAYER = "layer"
+_MOST_UNDECIDED, _MOST_NAMES, _UNBOUNDED = 5, 12, 1000
 _STYLES = {
     Outcome.PASS: "green",
     Outcome.FAIL: "bold red",
     Outcome.UNDECIDED: "yellow",
     Outcome.WAIVED: "cyan",
 }
+_TONES = {outcome.value: style for outcome, style in _STYLES.items()} | {"advisory": "bold yellow"}
 _MARKS = {
     Outcome.PASS: "pass",
     Outcome.FAIL: "FAIL",
@@ -45,11 +49,21 @@ def render(report: Report, folder: Path | None = None) -> RenderableType:
     parts += [
         Text.assemble(("! ", "bold red"), (words.plain(conflict), "red")) for conflict in report.conflicts
     ]
-    parts += [Padding(_Panel(panel), (1, 0, 0, 0)) for panel in view.panels(report)]
+    for panel in view.panels(report):
+        parts += [Padding(_Panel(panel), (1, 0, 0, 0)), *_slight(panel)]
     parts += [_unpaired(report)] if view.unpaired(report) else []
     parts += [Text(f"not measured: {words.plain(line)}", style="dim") for line in report.not_measured]
     parts += [Text(line, style="dim") for line in _undecided(report)]
-    return Group(*parts, Text(""), last_line(report, folder))
+    return Group(*parts, Text(""), _verdict(report), _after(report, folder))
+
+
+def _slight(panel: view.Panel) -> list[Text]:
+    """Name the targets whose score is not worth a word, whatever its p-value."""
+    names = [words.plain(row.target) for row in panel.rows if panel.standing(row) is Standing.SLIGHT]
+    shown = ", ".join(names[:_MOST_NAMES]) + (
+        f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    )
+    return [Text(f"{Standing.SLIGHT}: {shown}", style="dim")] if names else []
 
 
 def _undecided(report: Report) -> list[str]:
@@ -103,11 +117,18 @@ class _Panel:
 
 
 def _panel(panel: view.Panel, *, wide: bool) -> Table:
-    title = Text.assemble((words.pair(panel.references), "bold"), f"   {words.plain(panel.group or '')}")
+    layers = {row.layer for row in panel.rows}
+    (layer,) = layers if len(layers) == 1 else ("",)
+    about = ", ".join(filter(None, (words.plain(panel.group or ""), layer and f"layer {layer}")))
+    title = Text.assemble((words.pair(panel.references), "bold"), f"   {about}")
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="", pad_edge=False)
-    rows = [_cells(row, panel.main, wide=wide) for row in panel.rows]
+    rows = [_cells(row, panel, wide=wide) for row in panel.rows]
     heads = _heads(panel, wide=wide)
-    kept = [place for place in range(len(heads)) if any(row[place].plain for row in rows)]
+    kept = [
+        place
+        for place, (head, _) in enumerate(heads)
+        if any(row[place].plain for row in rows) and not (layer and head == _LAYER)
+    ]
     for place in kept:
         head, justify = heads[place]
         table.add_column(head, justify=justify, no_wrap=place > 0, overflow="fold", min_width=place or 8)
@@ -120,18 +141,23 @@ def _heads(panel: view.Panel, *, wide: bool) -> tuple[tuple[str, JustifyMethod],
     """Return the columns; those that stay empty are left out of the table."""
     return (
         ("target", "left"),
-        ("layer", "right"),
+        (_LAYER, "right"),
         (f"inside [{words.unit_name(panel.unit)}]".replace(" []", ""), "left"),
         ("chance", "left"),
         ("behaviour", "left"),
         ("left after\nerasing" if wide else "left\nafter\nerasing", "right"),
-        ("verdict", "left"),
+        ("advisory\nverdict" if _all_advisory(panel) else "verdict", "left"),
     )
 
 
-def _cells(row: view.Row, main: str, *, wide: bool) -> tuple[Text, ...]:
-    score, behaviour, erasure = (row.estimate(part) for part in (main, "behaviour", "erasure"))
-    outcome = row.outcome
+def _all_advisory(panel: view.Panel) -> bool:
+    return all(row.advisory for row in panel.rows)
+
+
+def _cells(row: view.Row, panel: view.Panel, *, wide: bool) -> tuple[Text, ...]:
+    score, behaviour, erasure = (row.estimate(part) for part in (panel.main, "behaviour", "erasure"))
+    if panel.standing(row) is Standing.SLIGHT:
+        erasure = None
     return (
         Text(words.plain(row.target), style="bold"),
         Text(row.layer),
@@ -139,8 +165,19 @@ def _cells(row: view.Row, main: str, *, wide: bool) -> tuple[Text, ...]:
         Text(words.chance(score) if score else "", style="dim"),
         Text(_short(behaviour, wide=wide)),
         Text(words.number(erasure.value, erasure.unit) if erasure else ""),
-        Text(_MARKS[outcome] if outcome else "", style=_STYLES[outcome] if outcome else ""),
+        _mark(row, panel),
     )
+
+
+def _mark(row: view.Row, panel: view.Panel) -> Text:
+    """Write the outcome; an advisory one is written small, and in brackets beside those that count."""
+    if row.outcome is None:
+        return Text("")
+    mark = _MARKS[row.outcome]
+    if not row.advisory:
+        return Text(mark, style=_STYLES[row.outcome])
+    style = "yellow" if row.outcome is Outcome.FAIL else _STYLES[row.outcome]
+    return Text(mark.lower() if _all_advisory(panel) else f"({mark.lower()})", style=style)
 
 
 def _short(estimate: Estimate | None, *, wide: bool = True) -> str:
@@ -169,10 +206,18 @@ def _unpaired(report: Report) -> Table:
 
 
 def last_line(report: Report, folder: Path | None) -> Text:
-    """Return the verdict line with the time it took and where the report stands."""
-    tone = view.tone(report)
-    style = _STYLES.get(Outcome(tone), "") if tone != "none" else ""
-    parts = [(view.headline(report), style), ("  ·  " + words.duration(report.run.duration_s), "dim")]
+    """Return the verdict line with the time it took and where the report stands, as one line."""
+    parts = (_verdict(report), Text("  ·  "), _after(report, folder))
+    return Text.assemble(*parts, no_wrap=True, overflow="ignore")
+
+
+def _verdict(report: Report) -> Text:
+    return Text(headline(report), style=_TONES.get(view.tone(report), ""))
+
+
+def _after(report: Report, folder: Path | None) -> Text:
+    """Say what the run took, how it ended if not well, and where the report stands."""
+    parts = [(words.duration(report.run.duration_s), "dim")]
     if report.run.status is not Status.COMPLETE:
         parts.append((f"  ·  {words.STATUS_WORDS[report.run.status]}", "yellow"))
     if folder is not None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from biaskit.records.estimate import Unit
 from biaskit.records.report import Outcome, Status
 from biaskit.reporting import words
+from biaskit.reporting.standing import Standing, standing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from biaskit.records.estimate import Estimate
     from biaskit.records.finding import Finding
@@ -24,7 +25,8 @@ ORDER = (Outcome.FAIL, Outcome.UNDECIDED, Outcome.WAIVED, Outcome.PASS)
 MAIN = ("score", "paper")
 """Last parts of the metrics that open a row, most wanted first."""
 
-_SEEN = 0.05
+BAND = 1.96
+"""Standard deviations of the neutral words that hold 95 % of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,11 @@ class Row:
         return min((verdict.outcome for verdict in counted), key=ORDER.index, default=None)
 
     @property
+    def advisory(self) -> bool:
+        """Whether no verdict of the row counts towards the exit code."""
+        return all(verdict.advisory for verdict in self.verdicts)
+
+    @property
     def site(self) -> Site | None:
         """Where the main number was read."""
         return next((self.findings[part].site for part in MAIN if part in self.findings), None)
@@ -77,6 +84,7 @@ class Panel:
         group: The reading, or None.
         rows: The targets, in the order they were found.
         shared: Numbers about all the targets of a set together.
+        limits: Limits of the gates that judge the main number.
     """
 
     analyzer: str
@@ -84,6 +92,17 @@ class Panel:
     group: str | None
     rows: tuple[Row, ...]
     shared: tuple[Finding, ...] = ()
+    limits: tuple[float, ...] = ()
+
+    def standing(self, row: Row) -> Standing:
+        """Say how a row's main number stands against zero, neutral words and the tightest limit."""
+        limit = min(map(abs, self.limits), default=None)
+        return standing(row.estimate(self.main), self.band, limit)
+
+    @property
+    def band(self) -> float | None:
+        """Largest absolute score of 95 % of the neutral words, where their spread was measured."""
+        return None if self.control_sd is None else BAND * self.control_sd
 
     @property
     def unit(self) -> Unit:
@@ -128,7 +147,17 @@ def _panel(
     targets = own or list(about)
     shared = [finding for name, findings in about.items() if name not in targets for finding in findings]
     rows = tuple(_row(report, name, key[2], about[name]) for name in targets)
-    return Panel(*key, rows, tuple(_nearest(shared, rows[0].site).values()))
+    panel = Panel(*key, rows, tuple(_nearest(shared, rows[0].site).values()))
+    return replace(panel, limits=tuple(_limits(report, panel)))
+
+
+def _limits(report: Report, panel: Panel) -> Iterator[float]:
+    """Yield the limits of the gates that judged this panel's main number."""
+    judged = {verdict.gate for row in panel.rows for verdict in row.verdicts}
+    for gate in report.spec.gates:
+        if gate.id in judged and gate.metric.endswith(f".{panel.main}"):
+            yield from () if gate.at_least is None else (gate.at_least,)
+            yield from () if gate.at_most is None else (-gate.at_most, gate.at_most)
 
 
 def _row(report: Report, target: str, reading: str | None, findings: list[Finding]) -> Row:
@@ -185,39 +214,14 @@ def title(report: Report) -> str:
 
 
 def tone(report: Report) -> str:
-    """Return the gravest thing the report says: an outcome, or `none` where no gate was declared."""
+    """Return the gravest thing the report says.
+
+    An outcome of the gates that count; where none counts, `advisory` if an advisory gate failed, else `none`.
+    """
     counted = [verdict.outcome for verdict in report.verdicts if not verdict.advisory]
     gravest = min(counted, key=ORDER.index, default=None)
     if report.run.status is not Status.COMPLETE and gravest in {None, Outcome.PASS, Outcome.WAIVED}:
         return Outcome.UNDECIDED.value
-    return gravest.value if gravest else "none"
-
-
-def headline(report: Report) -> str:
-    """Say in one line what the gates decided, or what was seen where there are none."""
-    counted = [verdict for verdict in report.verdicts if not verdict.advisory]
-    advisory = [verdict for verdict in report.verdicts if verdict.advisory]
-    if counted:
-        extra = f" (advisory: {counts(advisory)})" if advisory else ""
-        return f"{counts(counted)}{extra}"
-    if advisory:
-        return f"Nothing that counts: {counts(advisory)}, advisory"
-    scores = [
-        finding
-        for finding in report.findings()
-        if finding.headline and finding.site and finding.estimate.null and finding.estimate.value is not None
-    ]
-    if not scores:
-        return "No gate was declared: nothing was judged"
-    seen = sum(_p(finding.estimate) <= _SEEN for finding in scores)
-    verb = "differs" if seen == 1 else "differ"
-    return (
-        f"{seen} of {len(scores)} scores {verb} from neutral words; no gate was declared, nothing was judged"
-    )
-
-
-def _p(estimate: Estimate) -> float:
-    null = estimate.null
-    if null is None:
-        return 1.0
-    return null.p if null.adjusted is None else null.adjusted
+    if gravest is None:
+        return "advisory" if any(one.outcome is Outcome.FAIL for one in report.verdicts) else "none"
+    return gravest.value

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from biaskit.records.finding import Finding
 
 _SMALL = 0.05
+_COUNTED = frozenset({Unit.NAT, Unit.BIT, Unit.LOGIT, Unit.POINT})
 MINUS, MISSING = "\N{MINUS SIGN}", "\N{EN DASH}"
 
 OUTCOME_WORDS = {
@@ -122,9 +123,21 @@ def tick(value: float, unit: Unit) -> str:
     return f"{value:+g}".replace("-", MINUS) if value else "0"
 
 
-def unit_name(unit: Unit) -> str:
+def unit_name(unit: Unit, *, plural: bool = False) -> str:
     """Return the unit as it stands behind a number; nothing for pure numbers and percent."""
-    return "" if unit in {Unit.ONE, Unit.PROPORTION, Unit.COUNT} else str(unit)
+    if unit in {Unit.ONE, Unit.PROPORTION, Unit.COUNT}:
+        return ""
+    return f"{unit}s" if plural and unit in _COUNTED else str(unit)
+
+
+def size(value: float, unit: Unit) -> str:
+    """Write how large a number is, without sign and unit."""
+    return number(abs(value), unit).removeprefix("+")
+
+
+def amount(value: float, unit: Unit) -> str:
+    """Write how large a number is, as `1.22 nats`."""
+    return f"{size(value, unit)} {unit_name(unit, plural=True)}".rstrip()
 
 
 def interval(shown: Estimate) -> str:

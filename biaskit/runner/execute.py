@@ -12,6 +12,7 @@ from biaskit import analyzers, gates, models
 from biaskit.errors import NothingAuditedError, RequestError
 from biaskit.hooks.store import ActivationStore
 from biaskit.records.report import ProbeSetRecord, RunRecord, Status
+from biaskit.reporting import words
 from biaskit.runner.environment import Meter, environment, peak_memory_mib
 from biaskit.runner.offline import guard
 from biaskit.runner.run import Run
@@ -146,14 +147,17 @@ def _id(request: Request, subject: SubjectRecord, sets: Iterable[ProbeSetRecord]
 
 
 def _not_measured(analyses: Iterable[Analysis]) -> tuple[str, ...]:
-    """Say once for each metric and reason what has no value, and for which targets."""
+    """Say once for each reason what has no value, and for which targets."""
     missing: dict[tuple[str, str], list[Finding]] = {}
     for analysis in analyses:
         for finding in analysis.findings:
             if finding.estimate.value is None:
                 reason = (finding.estimate.reason or "").removeprefix(gates.UNDECIDED).strip()
-                missing.setdefault((finding.metric, reason), []).append(finding)
-    return tuple(f"{metric} of {_targets(found)}: {reason}" for (metric, reason), found in missing.items())
+                missing.setdefault((reason, finding.metric), []).append(finding)
+    same: dict[tuple[str, str], list[str]] = {}
+    for (reason, metric), found in missing.items():
+        same.setdefault((reason, _targets(found)), []).append(words.metric(metric))
+    return tuple(f"{', '.join(metrics)} ({targets}): {reason}" for (reason, targets), metrics in same.items())
 
 
 def _targets(findings: Sequence[Finding]) -> str:

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from biaskit.records.probe_set import ControlSet, ReferencePair, TargetSet
 
 _SUBJECT = ("revision", "dtype", "device", "batch_size")
+DEFAULT_AUDIT = "quick"
 _FEWEST_CONTROLS = 20
 _NO_MODEL = RequestError("No model was named.", fix="Give one, such as --model demo or --model gpt2.")
 _NO_CONCEPT = RequestError(
-    "No concept was named.", fix="Give one, such as --concepts food; see `biaskit list`."
+    "No concept was named.", fix="Give one, such as --concepts food; see `biaskit list concepts`."
 )
 
 
@@ -145,7 +146,7 @@ def _model(model: object, spec: AuditSpec, folder: Path | None) -> object:
 
 def _base(spec: AuditSpec | str | Path | None) -> tuple[AuditSpec, Path | None]:
     if spec is None:
-        return AuditSpec(name="audit"), None
+        return catalogue.audit_spec(DEFAULT_AUDIT), None
     if isinstance(spec, AuditSpec):
         return spec, None
     path = catalogue.audit_path(spec)
@@ -172,9 +173,17 @@ def _asked(
     if options.get("seed") is not None:
         content["seed"] = options["seed"]
     content["analyzers"] = _analyzers(content["analyzers"], options)
+    if base.name == DEFAULT_AUDIT and _names(options.get("analyzers", ())):
+        # The default's gate says nothing about an analyzer that somebody else wrote.
+        content["gates"] = [gate for gate in content["gates"] if _judges(gate, content["analyzers"])]
     for path, value in options.get("changes", {}).items():
         _change(content, path, value)
     return _validated(content)
+
+
+def _judges(gate: Mapping[str, Any], listed: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether one of the analyzers gives the gate's metric."""
+    return str(gate["metric"]).partition(".")[0] in {one["name"].replace("-", "_") for one in listed}
 
 
 def _analyzers(listed: list[dict[str, Any]], options: Options) -> list[dict[str, Any]]:

@@ -49,7 +49,7 @@ def test_a_run_is_written_and_shown(audit):
         (("-A", "shift=50"), 1, "failed"),
         (("-A", "shift=50", "--fail-on", "never"), 0, "failed"),
         (("-A", "shift=50", "--set", "gates.0.at_most=1000.0"), 0, "passed"),
-        (("-A", "shift=50", "--set", "gates.0.advisory=true"), 0, "counts: 1 failed, advisory"),
+        (("-A", "shift=50", "--set", "gates.0.advisory=true"), 0, "above the advisory limit of 5"),
         (("-A", "shift=50", "--limit", "2"), 0, "undecided"),
         (("-A", "shift=50", "--limit", "2", "--fail-on", "undecided"), 4, "partial"),
         (("--set", 'gates.0.metric="no.such"', "--set", 'gates.0.on_undecided="fail"'), 4, "undecided"),

@@ -129,7 +129,7 @@ def test_what_cannot_be_judged_says_why(one, said):
 
 def test_a_sentence_holds_value_interval_and_limit():
     (verdict,) = judge([finding(-0.9, -0.6, p=0.01, adjusted=0.02)], [gate()], (), TODAY)
-    said = "-0.75 [-0.9, -0.6] nat lies beyond the limit, within ±0.5 (corrected p = 0.02)."
+    said = "-0.75 [-0.9, -0.6] nat lies beyond the limit of ±0.5 (corrected p = 0.02)."
     assert verdict.reason == said.replace("-", "\N{MINUS SIGN}")
 
 

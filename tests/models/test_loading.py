@@ -68,7 +68,7 @@ def test_what_is_not_cached_offline_is_said_with_what_to_do(tiny, cache, offline
     text = str(caught.value)
     assert "'owner/tyni' is not in the cache, and the network is switched off" in text
     assert "Did you mean owner/tiny?" in text
-    assert "biaskit fetch" in text
+    assert "hf download" in text
     assert "HF_HOME" in text
     assert caught.value.exit_code == 2
 
@@ -76,7 +76,7 @@ def test_what_is_not_cached_offline_is_said_with_what_to_do(tiny, cache, offline
 def test_an_unreachable_hub_is_named(cache, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
-    with pytest.raises(ModelLoadError, match=r"http://127\.0\.0\.1:9 cannot be reached(.|\n)*biaskit fetch"):
+    with pytest.raises(ModelLoadError, match=r"http://127\.0\.0\.1:9 cannot be reached(.|\n)*hf download"):
         hub.fetch("gpt2", None, offline=False, allow_pickle=False)
 
 

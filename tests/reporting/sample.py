@@ -201,17 +201,17 @@ def spec():
 
 def verdicts():
     outcomes = {
-        "food": (Outcome.FAIL, "+1.32 [+1.16, +1.48] nat lies beyond the limit, within ±0.5."),
+        "food": (Outcome.FAIL, "+1.32 [+1.16, +1.48] nat lies beyond the limit of ±0.5."),
         "service": (
             Outcome.FAIL,
-            "-0.94 [-1.1, -0.78] nat lies beyond the limit, within ±0.5.",
+            "-0.94 [-1.1, -0.78] nat lies beyond the limit of ±0.5.",
         ),
         "price": (
             Outcome.UNDECIDED,
-            "-0.41 [-0.57, -0.25] nat reaches across the limit, within ±0.5.",
+            "-0.41 [-0.57, -0.25] nat reaches across the limit of ±0.5.",
         ),
-        "ambience": (Outcome.PASS, "+0.18 [+0.02, +0.34] nat lies inside the limit, within ±0.5."),
-        "music": (Outcome.PASS, "+0.03 [-0.13, +0.19] nat lies inside the limit, within ±0.5."),
+        "ambience": (Outcome.PASS, "+0.18 [+0.02, +0.34] nat lies inside the limit of ±0.5."),
+        "music": (Outcome.PASS, "+0.03 [-0.13, +0.19] nat lies inside the limit of ±0.5."),
     }
     sentiment = [
         Verdict(

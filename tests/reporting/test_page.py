@@ -8,6 +8,7 @@ import pytest
 from biaskit.records.report import Status
 from biaskit.records.site import Site, SiteKind
 from biaskit.reporting import page, plots, view, words
+from biaskit.reporting.headline import headline
 from tests.reporting.hostile import ALL, hostile_report
 
 VOID = {"meta", "br", "img", "input", "link", "rect", "line", "circle", "path"}
@@ -115,7 +116,7 @@ def test_the_gravest_comes_first(parsed, report):
     order = [
         "Inside, behaviour and cause disagree",
         report.conflicts[0],
-        view.headline(report),
+        headline(report),
         "organism:reviews",
         "What the gates say",
         "How far each target leans",

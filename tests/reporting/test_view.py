@@ -6,6 +6,7 @@ import pytest
 
 from biaskit.records.report import Outcome, Status
 from biaskit.reporting import table, view
+from biaskit.reporting.headline import headline
 from tests.reporting.sample import SCORES
 
 
@@ -61,10 +62,10 @@ def test_a_view_of_a_reading_belongs_to_its_panel(report):
 
 
 def test_the_headline_counts_what_counts(report, make_report):
-    assert view.headline(report) == "2 failed, 1 undecided, 2 passed (advisory: 1 undecided)"
+    assert headline(report) == "2 failed, 1 undecided, 2 passed (advisory: 1 undecided)"
     assert view.tone(report) == "fail"
     ungated = make_report(verdicts=())
-    assert view.headline(ungated).startswith("2 of 20 scores differ from neutral words")
+    assert headline(ungated).startswith("2 of 20 scores differ from neutral words")
     assert view.tone(ungated) == "none"
 
 

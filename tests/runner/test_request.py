@@ -79,7 +79,7 @@ def test_a_typo_is_answered_with_near_names(wrong, near):
         {"concepts": ()},
         {"dtype": "float12"},
         {"batch_size": 0},
-        {"changes": {"gates.0.at_most": 1}},
+        {"changes": {"gates.7.at_most": 1}},
         {"changes": {"no.such.field": 1}},
         {"changes": {"surprise": 1}},
         {"spec": AuditSpec(name="x", gates=(Gate(id="g", metric="a.b"),))},
