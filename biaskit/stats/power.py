@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from scipy import optimize, stats
 
@@ -28,10 +30,7 @@ def minimum_detectable_effect(
     """
     if standard_error < 0 or not 0 < alpha < power < 1:
         raise ValueError("needs a standard error of at least 0 and 0 < alpha < power < 1")
-    upper = 1.0
-    while _power(upper, alpha, df) < power:
-        upper *= 2
-    return standard_error * float(optimize.brentq(lambda ratio: _power(ratio, alpha, df) - power, 0.0, upper))
+    return standard_error * _smallest_ratio(alpha, power, df)
 
 
 def achieved_power(
@@ -47,6 +46,15 @@ def achieved_power(
     if standard_error <= 0:
         raise ValueError("power needs a standard error above 0")
     return _power(abs(effect) / standard_error, alpha, df)
+
+
+@lru_cache(maxsize=256)
+def _smallest_ratio(alpha: float, power: float, df: float | None) -> float:
+    """Effect in standard errors; kept, because a report asks for the same few designs again and again."""
+    upper = 1.0
+    while _power(upper, alpha, df) < power:
+        upper *= 2
+    return float(optimize.brentq(lambda ratio: _power(ratio, alpha, df) - power, 0.0, upper))
 
 
 def _power(ratio: float, alpha: float, df: float | None) -> float:
