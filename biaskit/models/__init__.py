@@ -40,13 +40,21 @@ def load(
         adapter = _part("wrapping").wrap(model, tokenizer, subject)
         return adapter
     settings = subject or Subject(model=model)
-    source = _on_disk(find_source(model), settings, offline=offline)
+    source = on_disk(model, settings, offline=offline)
     adapter = _part("opening").open_folder(source, source.folder, settings)
     return adapter
 
 
-def _on_disk(source: Source, settings: Subject, *, offline: bool) -> Source:
-    """Settle where the files are before torch is imported, so that a wrong name is answered at once."""
+def on_disk(model: str, settings: Subject, *, offline: bool = False) -> Source:
+    """Settle where a model's files are, downloading them if need be, without importing torch.
+
+    Raises:
+        UnknownNameError: There is no such organism; near names are given.
+        ModelLoadError: The model cannot be found or reached, or holds no weights that may be read.
+        MissingExtraError: A package of the extra `text` is not installed.
+        RequestError: A revision was asked of a folder, which has none.
+    """
+    source = find_source(model)
     if source.folder is None:
         found: Source = _part("hub").fetched(source, settings, offline=offline)
         source = found

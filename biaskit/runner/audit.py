@@ -5,7 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Unpack
 
+from biaskit import models
 from biaskit.errors import MissingExtraError
+from biaskit.runner.offline import guard
 from biaskit.runner.request import Options, Request, request
 
 if TYPE_CHECKING:
@@ -59,7 +61,11 @@ def perform(resolved: Request) -> Run:
 
     Raises:
         MissingExtraError: A package is not installed that the run needs.
+        ModelLoadError: The model cannot be found or reached; said before torch is loaded.
     """
+    if isinstance(resolved.model, str) and resolved.spec.subject is not None:
+        with guard(active=resolved.offline):
+            models.on_disk(resolved.model, resolved.spec.subject, offline=resolved.offline)
     try:
         execute = import_module("biaskit.runner.execute").execute
     except ModuleNotFoundError as error:

@@ -86,7 +86,7 @@ def test_a_light_verb_needs_no_torch(python, arguments):
 
 def test_without_torch_an_audit_says_what_to_install(python, tmp_path):
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('no torch', name='torch')")
-    done = python("-m", "biaskit", "audit", "--model", "gpt2", "--concepts", "food", first=tmp_path)
+    done = python("-m", "biaskit", "audit", "--model", "demo", "--concepts", "food", first=tmp_path)
     assert done.returncode == 2, done.stderr
     assert "pip install 'biaskit[text]'" in done.stderr
 

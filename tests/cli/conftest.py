@@ -23,6 +23,7 @@ def biaskit(capfd, monkeypatch, tmp_path):
     """Run one command line in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(models, "load", lambda *_, **__: Model())
+    monkeypatch.setattr(models, "on_disk", lambda *_, **__: None)
     for name in ("NO_COLOR", "COLUMNS", "BIASKIT_DEBUG"):
         monkeypatch.delenv(name, raising=False)
 

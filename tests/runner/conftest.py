@@ -21,3 +21,4 @@ def plugins(monkeypatch):
 @pytest.fixture
 def fake_model(monkeypatch):
     monkeypatch.setattr(models, "load", lambda *_, **__: Model())
+    monkeypatch.setattr(models, "on_disk", lambda *_, **__: None)
