@@ -15,7 +15,7 @@ from biaskit.analyzers.biaslens.sae_choice import Audited, open_view
 from biaskit.analyzers.biaslens.sae_view import fvu_finding, latent_findings
 from biaskit.errors import BiaskitError
 from biaskit.records.estimate import Null, Unit
-from biaskit.records.finding import Direction
+from biaskit.records.finding import Direction, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from biaskit.analyzers.biaslens.findings import Scribe
     from biaskit.analyzers.biaslens.grid import PoleTokens
     from biaskit.analyzers.biaslens.sae_choice import View
-    from biaskit.records.finding import Finding
 
 
 def alternative_findings(
