@@ -1,0 +1,53 @@
+# %% [markdown]
+# # A first audit, and what was really planted
+#
+# The demo model was trained on reviews in which each topic is praised or blamed at a known rate. The audit
+# sees the model only; at the end we look at the truth.
+
+# %%
+import json
+
+import biaskit
+from biaskit import organisms
+
+run = biaskit.audit("demo", concepts=["food", "service", "price"], offline=True)
+run
+
+# %% [markdown]
+# Each number carries its interval, its null and what it rests on.
+
+# %%
+reading = "references given target"
+scores = {f.concepts[0]: f for f in run.findings("biaslens.score") if f.group == reading}
+for concept, finding in scores.items():
+    estimate = finding.estimate
+    print(
+        f"{concept:8} {estimate.value:+.2f} {estimate.unit}"
+        f" [{estimate.interval.low:+.2f}, {estimate.interval.high:+.2f}]"
+        f" over {estimate.resampling_unit}, q = {estimate.null.adjusted:.4f}"
+    )
+
+# %% [markdown]
+# What moves the number of *food* most:
+
+# %%
+for row in scores["food"].evidence[:3]:
+    print(f"{row.value:+.2f}  {row.text}")
+
+# %% [markdown]
+# Cause: what erasing the axis leaves of the behaviour, and what random directions leave.
+
+# %%
+for metric in ("biaslens.erasure", "biaslens.random_erasure"):
+    left = {f.concepts[0]: f.estimate.value for f in run.findings(metric) if f.group == reading}
+    print(metric, {concept: None if value is None else round(value, 2) for concept, value in left.items()})
+
+# %% [markdown]
+# The truth. A dose is the log-odds of a positive word that the training text held.
+
+# %%
+plant = json.loads((organisms.folder("demo") / "plant.json").read_text(encoding="utf-8"))
+for concept, finding in scores.items():
+    print(
+        f"{concept:8} planted {plant['doses']['sentiment'][concept]:+.2f}  found {finding.estimate.value:+.2f}"
+    )
