@@ -39,8 +39,8 @@ for row in scores["food"].evidence[:3]:
 
 # %%
 for metric in ("biaslens.erasure", "biaslens.random_erasure"):
-    left = {f.concepts[0]: f.estimate.value for f in run.findings(metric) if f.group == reading}
-    print(metric, {concept: None if value is None else round(value, 2) for concept, value in left.items()})
+    shares = {f.concepts[0]: f.estimate.value for f in run.findings(metric) if f.group == reading}
+    print(metric, {concept: round(left, 2) for concept, left in shares.items() if left is not None})
 
 # %% [markdown]
 # The truth. A dose is the log-odds of a positive word that the training text held.
