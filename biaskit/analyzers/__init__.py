@@ -106,8 +106,10 @@ def build(name: str, settings: Mapping[str, JsonValue]) -> Analyzer:
     for setting in settings:
         if setting not in known:
             raise UnknownNameError(f"setting of {name}", setting, known)
+    lists = {field.name for field in fields(kind) if str(field.type).startswith("tuple")}
+    settings = {key: _listed(value) if key in lists else value for key, value in settings.items()}
     try:
-        built: Analyzer = TypeAdapter(kind).validate_python(dict(settings))
+        built: Analyzer = TypeAdapter(kind).validate_python(settings)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in problem["loc"])
@@ -116,6 +118,11 @@ def build(name: str, settings: Mapping[str, JsonValue]) -> Analyzer:
         # Annotations that only a type checker can read: the class checks its own arguments.
         built = kind(**settings)
     return built
+
+
+def _listed(value: JsonValue) -> JsonValue:
+    """Read `stated,cav` as a list, as every list on the command line is written."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 def _plugin(point: EntryPoint) -> Entry:

@@ -13,6 +13,7 @@ from biaskit import gates
 from biaskit.cli import say, tell
 from biaskit.cli.progress import reporter
 from biaskit.cli.shown import show
+from biaskit.errors import RunError
 from biaskit.reporting.folder import folder_name
 from biaskit.runner.audit import perform
 
@@ -29,20 +30,33 @@ def carry_out(asked: Request, flags: Mapping[str, Any]) -> int:
     """Carry out a resolved request and return the exit code."""
     with reporter(quiet=flags["quiet"]) as progress:
         run = perform(replace(asked, progress=progress))
-    _save(run, flags["out_dir"])
+    saved = _save(run, flags["out_dir"])
     show(run, run.folder, quiet=flags["quiet"], verbose=flags["verbose"])
     if isinstance(run.failure, Exception):
         tell(run.failure)
         if "--debug" in sys.argv:
             traceback.print_exception(run.failure)
-    return gates.exit_code(run, gates.FailOn(flags["fail_on"]))
+    code = gates.exit_code(run, gates.FailOn(flags["fail_on"]))
+    return code if saved else gates.first_code({code, RunError.exit_code} - {0})
 
 
-def _save(run: Run, folder: Path | None) -> None:
-    """Write the run folder; where that fails, write it to a temporary place rather than lose it."""
+def _save(run: Run, folder: Path | None) -> bool:
+    """Write the run folder; where that fails, to a temporary place; tell whether it stands."""
     target = folder or RUNS / folder_name(run)
     try:
         run.save(target)
     except OSError as error:
-        rescued = run.save(Path(tempfile.mkdtemp(prefix="biaskit-run-")))
-        say(f"The run could not be written to {target} ({error}); it is in {rescued}.")
+        return _rescue(run, f"The run could not be written to {target} ({error.strerror or error})")
+    return True
+
+
+def _rescue(run: Run, trouble: str) -> bool:
+    try:
+        say(f"{trouble}; it is in {run.save(Path(tempfile.mkdtemp(prefix='biaskit-run-')))}.")
+    except OSError as error:
+        say(
+            f"{trouble}, nor to a temporary folder ({error.strerror or error}). "
+            "Only what follows is left of it."
+        )
+        return False
+    return True

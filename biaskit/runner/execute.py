@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import biaskit
@@ -63,7 +63,7 @@ def execute(request: Request) -> Run:
             seed=request.spec.seed,
             progress=request.progress,
         )
-        work = _analyze(chosen, session)
+        work = _noted(_analyze(chosen, session), model)
     run = _judged(_report(request, model.subject, work, meter)).stopped_by(work.failure)
     if request.out_dir is not None:
         run.save(request.out_dir)
@@ -93,6 +93,16 @@ def _analyze(chosen: Sequence[Analyzer], session: Session) -> _Work:
             failure = failure or error
             missing.append(f"{analyzer.name}: stopped by {_named(error)}")
     return _Work(tuple(done), Status.ERROR if failure else Status.COMPLETE, failure, tuple(missing))
+
+
+def _noted(work: _Work, model: LanguageModel) -> _Work:
+    """Add what the model has to say of itself, such as halved batches, to the first analyzer's notes."""
+    own: tuple[str, ...] = getattr(model, "notes", ())
+    if not own or not work.analyses:
+        return work
+    first, *rest = work.analyses
+    noted = first.model_copy(update={"notes": (*first.notes, *own)})
+    return replace(work, analyses=(noted, *rest))
 
 
 def _named(error: Exception) -> str:

@@ -89,3 +89,9 @@ def test_a_plug_in_cannot_take_a_built_in_name(plugins):
     clash = [entry for entry in analyzers.entries() if entry.name == "biaslens" and entry.broken]
     assert len(clash) == 1
     assert "built-in" in clash[0].broken
+
+
+def test_a_list_may_be_written_with_commas(plugins):
+    assert analyzers.build("steady", {"words": "x, y"}).words == ("x", "y")
+    assert analyzers.build("steady", {"words": ""}).words == ()
+    assert analyzers.build("biaslens", {"axes": "stated,cav"}).axes == ("stated", "cav")
