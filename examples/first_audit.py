@@ -48,6 +48,5 @@ for metric in ("biaslens.erasure", "biaslens.random_erasure"):
 # %%
 plant = json.loads((organisms.folder("demo") / "plant.json").read_text(encoding="utf-8"))
 for concept, finding in scores.items():
-    print(
-        f"{concept:8} planted {plant['doses']['sentiment'][concept]:+.2f}  found {finding.estimate.value:+.2f}"
-    )
+    dose = plant["doses"]["sentiment"][concept]
+    print(f"{concept:8} planted {dose:+.2f}  found {finding.estimate.value:+.2f}")
