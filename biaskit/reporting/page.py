@@ -14,11 +14,12 @@ from biaskit.records.estimate import Unit
 from biaskit.records.report import Outcome
 from biaskit.reporting import plots, view, words
 from biaskit.reporting.headline import headline
-from biaskit.reporting.standing import is_seen
+from biaskit.reporting.standing import Standing, is_seen, smallest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from biaskit.records.audit_spec import Gate
     from biaskit.records.estimate import Estimate
     from biaskit.records.finding import Finding
     from biaskit.records.report import Report, Verdict
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 _HERE = Path(__file__).parent
 _MOST_EVIDENCE, _ROWS_EACH, _MOST_NUMBERS = 2400, 10, 1200
 _SHARE = plots.Scale(0.0, 1.0)
-_MOST_PASSED = 8
+_MOST_PASSED, _MOST_PASSED_BESIDE = 8, 3
+_CHART_HEIGHT = 96
+_LANE = 26
 _SHOWN = frozenset({*view.MAIN, "behaviour", "patching", "erasure"})
 
 MARKS = {Outcome.PASS: "✓", Outcome.FAIL: "✕", Outcome.UNDECIDED: "?", Outcome.WAIVED: "⦸"}
@@ -47,6 +50,7 @@ class Forest:
         charts: One layer profile a target.
         checks: The remaining numbers, one column a metric.
         axes: The numbers on other axes, one column an axis.
+        slight: Whether no score of the panel is worth a word.
     """
 
     panel: view.Panel
@@ -59,6 +63,7 @@ class Forest:
     charts: tuple[Chart, ...]
     checks: tuple[str, ...]
     axes: tuple[str, ...]
+    slight: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ class Chart:
         frame: Where layers and values stand.
         line: Path through the scores.
         ribbon: Path around the intervals.
+        points: Each layer with its score.
         chosen: The layer of the reported score and its value, or None.
         words: The same in words.
     """
@@ -78,8 +84,28 @@ class Chart:
     frame: plots.Frame
     line: str
     ribbon: str
+    points: tuple[tuple[int, float], ...]
     chosen: tuple[int, float] | None
     words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gated:
+    """What one gate says.
+
+    Attributes:
+        name: Id of the gate.
+        bounds: What it allows, in words; empty where the spec does not hold it.
+        rationale: Why this limit.
+        shown: Verdicts to show at once, gravest first.
+        folded: Verdicts to fold away.
+    """
+
+    name: str
+    bounds: str
+    rationale: str
+    shown: tuple[Verdict, ...]
+    folded: tuple[Verdict, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,31 +140,46 @@ def _content(report: Report) -> dict[str, Any]:
     return {
         "report": report,
         "title": view.title(report),
+        "source": view.source(report),
         "tone": view.tone(report),
         "headline": headline(report),
-        "forests": tuple(_forest(report, panel, count) for count, panel in enumerate(panels, 1)),
+        "forests": tuple(_forest(panel, count) for count, panel in enumerate(panels, 1)),
         "examples": examples,
         "more_examples": sum(bool(finding.evidence) for finding in report.findings()) - len(examples),
         "unpaired": unpaired[:_MOST_NUMBERS],
         "more_numbers": len(unpaired) - _MOST_NUMBERS,
         "targets": list(dict.fromkeys(row.target for panel in panels for row in panel.rows)),
         "pairs": list(dict.fromkeys(words.pair(panel.references) for panel in panels)),
-        "verdicts": _verdicts(report),
+        "gated": tuple(_gates(report)),
         "judged": any(row.outcome for panel in panels for row in panel.rows),
-        "gates": {gate.id: gate for gate in report.spec.gates},
     }
 
 
-def _verdicts(report: Report) -> tuple[list[Verdict], list[Verdict]]:
-    """Return the verdicts to show at once, gravest first, and those to fold away: many that passed."""
-    ranked = sorted(report.verdicts, key=lambda one: (one.advisory, view.ORDER.index(one.outcome)))
-    passed = [one for one in ranked if one.outcome is Outcome.PASS]
-    if len(passed) <= _MOST_PASSED:
-        return ranked, []
-    return [one for one in ranked if one.outcome is not Outcome.PASS], passed
+def _gates(report: Report) -> Iterator[Gated]:
+    """Yield what each gate says: at once what it says gravest first, folded away many that passed."""
+    gates = {gate.id: gate for gate in report.spec.gates}
+    ranked = sorted(report.verdicts, key=lambda one: view.ORDER.index(one.outcome))
+    names = dict.fromkeys(one.gate for one in sorted(ranked, key=lambda one: one.advisory))
+    for name in names:
+        own = [one for one in ranked if one.gate == name]
+        passed = [one for one in own if one.outcome is Outcome.PASS]
+        most = _MOST_PASSED if len(passed) == len(own) else _MOST_PASSED_BESIDE
+        folded = passed if len(passed) > most else []
+        shown = [one for one in own if not folded or one.outcome is not Outcome.PASS]
+        gate = gates.get(name)
+        yield Gated(name, _bounds(gate), gate.rationale if gate else "", tuple(shown), tuple(folded))
 
 
-def _forest(report: Report, panel: view.Panel, count: int) -> Forest:
+def _bounds(gate: Gate | None) -> str:
+    """Write what a gate allows, as `inside: at most 0.5`."""
+    if gate is None:
+        return ""
+    ends = ((gate.at_least, "at least"), (gate.at_most, "at most"))
+    bounds = " and ".join(f"{word} {end:g}" for end, word in ends if end is not None)
+    return f"{words.metric(gate.metric)}: {bounds}{', advisory' if gate.advisory else ''}"
+
+
+def _forest(panel: view.Panel, count: int) -> Forest:
     main = [row.estimate(panel.main) for row in panel.rows]
     others = [row.estimate(part) for row in panel.rows for part in ("behaviour", "patching")]
     limits, band = panel.limits, None if panel.band is None else (-panel.band, panel.band)
@@ -150,22 +191,28 @@ def _forest(report: Report, panel: view.Panel, count: int) -> Forest:
         panel=panel,
         anchor=f"comparison-{count}",
         scale=plots.symmetric((*inside, *limits, *(band or ()))),
-        outside=plots.symmetric((*inside, *around)),
+        outside=plots.symmetric((*inside, *around, _worth(panel))),
         triad=tuple(_triad(panel)),
         band=band,
         limits=limits,
         charts=tuple(_charts(panel)),
         checks=tuple(part for part in parts if part not in axes),
         axes=axes,
+        slight={panel.standing(row) for row in panel.rows} == {Standing.SLIGHT},
     )
+
+
+def _worth(panel: view.Panel) -> float:
+    """Return the least that an axis must hold, so that what is not worth a word looks like nothing."""
+    return 2 * smallest(panel.unit, max(panel.limits, default=None))
 
 
 def _charts(panel: view.Panel) -> Iterator[Chart]:
     rows = [row for row in panel.rows if len(row.profile) > 1]
     values = [value for row in rows for finding in row.profile for value in plots.extent(finding.estimate)]
-    scale = plots.symmetric(values)
+    scale = plots.symmetric((*values, _worth(panel)))
     for row in rows:
-        frame = plots.Frame(40, 192, 24, 100, scale.low, scale.high, len(row.profile))
+        frame = plots.Frame(0, 100, 4, _CHART_HEIGHT - 4, scale.low, scale.high, len(row.profile))
         yield _chart(row, panel, frame)
 
 
@@ -176,7 +223,8 @@ def _chart(row: view.Row, panel: view.Panel, frame: plots.Frame) -> Chart:
     at = {str(one.site.layer) if one.site else "": index for index, one in enumerate(row.profile)}
     chosen = next(((index, value) for index, value in middle if index == at.get(row.layer)), None)
     said = ", ".join(words.number(value, panel.unit) for _, value in middle)
-    return Chart(row.target, frame, frame.line(middle), frame.ribbon(ends), chosen, f"{row.target}: {said}")
+    drawn = (frame.line(middle), frame.ribbon(ends), tuple(middle), chosen)
+    return Chart(row.target, frame, *drawn, f"{row.target}: {said}")
 
 
 def _examples(report: Report) -> Iterator[Examples]:
@@ -254,6 +302,9 @@ def _environment() -> Environment:
     made.globals |= {
         "Unit": Unit,
         "share": _SHARE,
+        "lane": _LANE,
+        "chart_height": _CHART_HEIGHT,
+        "Standing": Standing,
         "ticks": plots.ticks,
         "marked": marked,
         "marks": MARKS,

@@ -88,7 +88,7 @@ def as_text(report: Report, folder: Path | None = None, width: int = 100) -> str
 def _title(report: Report) -> Text:
     subject = report.subject
     facts = (
-        words.plain(subject.source) if subject.source != view.title(report) else "",
+        words.plain(view.source(report)) if view.source(report) != view.title(report) else "",
         f"{words.plain(subject.architecture)}, {subject.layers} layers",
         f"sha256 {subject.fingerprint[:8]}",
         f"seed {report.spec.seed}",

@@ -210,7 +210,13 @@ def counts(verdicts: Iterable[Verdict]) -> str:
 def title(report: Report) -> str:
     """Return the model's name; of a path, only what it was opened as."""
     name = report.subject.name
-    return report.subject.source if name.startswith((".", "/", "~")) or "\\" in name else name
+    return source(report) if name.startswith((".", "/", "~")) or "\\" in name else name
+
+
+def source(report: Report) -> str:
+    """Return what was opened, a commit in it cut to twelve digits."""
+    opened, revision = report.subject.source, report.subject.revision
+    return opened.replace(revision, revision[:12]) if revision else opened
 
 
 def tone(report: Report) -> str:

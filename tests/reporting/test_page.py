@@ -118,8 +118,8 @@ def test_the_gravest_comes_first(parsed, report):
         report.conflicts[0],
         headline(report),
         "organism:reviews",
-        "What the gates say",
         "How far each target leans",
+        "What the gates say",
         "Inside, behaviour and cause, side by side",
         "Where in the model it is carried",
         "What was not measured",
@@ -131,7 +131,7 @@ def test_the_gravest_comes_first(parsed, report):
         report.run.command,
         "Words",
     ]
-    body = parsed.text.split("Gates Scores")[0] + parsed.text.split("Reproduce Words")[1]
+    body = parsed.text.split("Scores Gates")[0] + parsed.text.split("Reproduce Words")[1]
     places = [body.find(text) for text in order]
     assert -1 not in places
     assert places == sorted(places)
@@ -233,21 +233,67 @@ def test_agreement_rests_on_the_intervals(report):
 
 
 def test_limits_are_drawn_only_where_they_judge(report):
-    forests = [page._forest(report, panel, 1) for panel in view.panels(report)]
+    forests = [page._forest(panel, 1) for panel in view.panels(report)]
     assert [forest.limits for forest in forests] == [(-0.5, 0.5), (), (-0.5, 0.5), ()]
 
 
 def test_the_control_band_is_ninety_five_percent(report):
-    forest = page._forest(report, view.panels(report)[0], 1)
+    forest = page._forest(view.panels(report)[0], 1)
     assert forest.band == pytest.approx((-1.96 * 0.11, 1.96 * 0.11))
     assert all(forest.scale.low < end < forest.scale.high for end in (*forest.band, *forest.limits, 1.48))
 
 
 def test_a_profile_passes_through_its_values(report):
-    forest = page._forest(report, view.panels(report)[0], 1)
+    forest = page._forest(view.panels(report)[0], 1)
     chart = forest.charts[0]
     row = forest.panel.rows[0]
     points = re.findall(r"[ML]([\d.]+) ([\d.]+)", chart.line)
     assert [float(y) for _, y in points] == [chart.frame.y(one.estimate.value) for one in row.profile]
     assert chart.chosen == (2, row.estimate("score").value)
     assert isinstance(chart.frame, plots.Frame)
+
+
+def slight(report, at):
+    """The same report with every score and behaviour of one comparison made tiny."""
+    analysis = report.analyses[0]
+
+    def made(finding):
+        estimate = finding.estimate
+        if (finding.references, finding.group) != at or estimate.interval is None:
+            return finding
+        interval = estimate.interval.model_copy(update={"low": 0.001, "high": 0.003})
+        return finding.model_copy(
+            update={"estimate": estimate.model_copy(update={"value": 0.002, "interval": interval})}
+        )
+
+    findings = tuple(made(finding) for finding in analysis.findings)
+    return report.model_copy(update={"analyses": (analysis.model_copy(update={"findings": findings}),)})
+
+
+def test_what_is_not_worth_a_word_looks_like_nothing(report):
+    at = (("positive", "negative"), "target given references")
+    forest = page._forest(view.panels(slight(report, at))[1], 1)
+    assert (forest.panel.references, forest.panel.group) == at
+    assert forest.slight
+    assert forest.outside.at(0.002) == pytest.approx(forest.outside.at(0), abs=1.5)
+    assert forest.charts[0].frame.y(0.002) == pytest.approx(forest.charts[0].frame.y(0), abs=1.5)
+    text = Page(page.render(slight(report, at))).text
+    assert text.count("no association to speak of") >= 2
+    assert "nothing to erase" in text
+    assert "no association to speak of" not in Page(page.render(report)).text
+
+
+def test_a_gate_says_its_limit_and_its_reason_once(make_report):
+    report = make_report()
+    gates = tuple(gate.model_copy(update={"rationale": "Because."}) for gate in report.spec.gates)
+    report = report.model_copy(update={"spec": report.spec.model_copy(update={"gates": gates})})
+    text = Page(page.render(report)).text
+    assert text.count("Because.") == 2
+    assert "sentiment-gap inside: at most 0.5" in text
+    assert "wealth-gap inside: at most 0.5, advisory" in text
+
+
+def test_lanes_say_each_number(parsed):
+    labels = [value for tag, name, value in parsed.attributes if (tag, name) == ("svg", "aria-label")]
+    (food,) = (one for one in labels if one.startswith("food: inside +1.32"))
+    assert "behaviour +1.40 [+1.28, +1.52] nat, patched in" in food

@@ -91,3 +91,12 @@ def test_flat_rows_hold_every_finding(report):
         2,
     )
     assert first["low"] < first["value"] < first["high"]
+
+
+def test_a_commit_is_cut_short(make_report):
+    report = make_report()
+    subject = report.subject.model_copy(
+        update={"source": f"gpt2@{'0123456789' * 4}", "revision": "0123456789" * 4}
+    )
+    assert view.source(report.model_copy(update={"subject": subject})) == "gpt2@012345678901"
+    assert view.source(report) == report.subject.source
