@@ -24,7 +24,7 @@ from biaskit.models.batches import Batch, Batcher, Padding, collate
 from biaskit.models.layouts import Layout
 from biaskit.models.network import Network, at_rest, forward_only
 from biaskit.models.reading import Reader, Reading
-from biaskit.models.readout import norm_scale, unembedding_rows
+from biaskit.models.readout import agrees, norm_scale, plain_head, unembedding_rows
 from biaskit.protocols import LogOddsGradients
 from biaskit.records.audit_spec import Subject
 from biaskit.records.probe_set import Modality
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 K = TypeVar("K", bound=Hashable)
+HEAD_ROWS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,8 @@ class LanguageAdapter:
         self._network, self._layout, self._reader = parts.network, parts.layout, parts.reader
         self._parts, self._notes = parts, tuple(notes)
         self._batcher = Batcher(parts.settings.batch_size)
+        self._head: Callable[[Tensor], Tensor] | None = None
+        self._head_compared = False
 
     @property
     def module(self) -> nn.Module:
@@ -193,12 +196,33 @@ class LanguageAdapter:
         """Log-probabilities (nats) that the head reads off the last block's output.
 
         The last block of a one-token text is made to give `residual`; all that the model does above it
-        follows, be it a norm, a projection or a cap on the logits.
+        follows, be it a norm, a projection or a cap on the logits. Where norm and output embedding alone give
+        the same for the first row, no block is run for the others.
 
         Raises:
             RequestError: The model has no language-modelling head.
             ActivationError: A logit is NaN or infinite.
         """
+        direct = self._direct_head(residual[:1])
+        if direct is None:
+            return self._unembedded(residual, tokens)
+        chosen = slice(None) if tokens is None else torch.tensor(list(tokens), dtype=torch.long)
+        with forward_only(self.module):
+            parts = [_logprobs(direct(rows)).cpu()[:, chosen] for rows in torch.split(residual, HEAD_ROWS)]
+        return torch.cat(parts)
+
+    def _direct_head(self, row: Float[Tensor, "one d"]) -> Callable[[Tensor], Tensor] | None:
+        """Return norm and output embedding where they are the whole head, as compared on one row."""
+        if not self._head_compared:
+            guess = plain_head(self.module, self._layout.norm)
+            with forward_only(self.module):
+                same = guess is not None and agrees(guess, row, self._unembedded(row, None))
+            self._head, self._head_compared = guess if same else None, True
+        return self._head
+
+    def _unembedded(
+        self, residual: Float[Tensor, "n d"], tokens: Sequence[int] | None
+    ) -> Float[Tensor, "n k"]:
         last = Site(kind=SiteKind.RESID_POST, layer=self._layout.layers - 1)
         readings = [Reading((self._reader.padding_token,), 0, (False,), (0, 1), spanned=False)] * len(
             residual

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -48,3 +49,28 @@ def unembedding_rows(module: Any, tokens: list[int], width: int) -> Float[Tensor
     if rows.shape[1] != width:
         raise RequestError(f"The head of {type(module).__name__} does not read the residual stream directly.")
     return rows
+
+
+def plain_head(module: Any, norm: nn.Module | None) -> Callable[[Tensor], Tensor] | None:
+    """Return "final norm, then output embedding", or None where one of them is missing.
+
+    A model may do more on the way (a projection, a cap on the logits), so the result is a guess until it has
+    been compared with the model's own logits; see `agrees`.
+    """
+    head: Any = getattr(module, "get_output_embeddings", lambda: None)()
+    # A cap that bends large logits only would pass a comparison on a row of small ones.
+    capped = getattr(getattr(module, "config", None), "final_logit_softcapping", None)
+    if norm is None or head is None or capped or not hasattr(head, "weight"):
+        return None
+    return lambda residual: head(norm(residual.to(head.weight.device, head.weight.dtype)))
+
+
+def agrees(
+    guess: Callable[[Tensor], Tensor], residual: Float[Tensor, "n d"], logprobs: Float[Tensor, "n v"]
+) -> bool:
+    """Tell whether a guessed head gives the model's own log-probabilities, to 1e-4."""
+    try:
+        found = guess(residual).float().log_softmax(-1).cpu()
+    except (RuntimeError, TypeError):
+        return False
+    return found.shape == logprobs.shape and torch.allclose(found, logprobs, atol=1e-4)

@@ -7,6 +7,7 @@ import torch
 
 from biaskit import models
 from biaskit.errors import ActivationError, RequestError, RunError
+from biaskit.hooks.capture import capture
 from biaskit.hooks.pooling import Pooling
 from biaskit.protocols import LanguageModel
 from biaskit.records.audit_spec import Subject
@@ -422,3 +423,17 @@ def test_an_edit_at_the_span_acts_there_and_is_read_at_the_end(opened):
     assert not torch.allclose(at_span, at_end, atol=1e-3)
     at_own = opened("gpt2").next_token_logprobs(SPANNED, edits=edits, edit_at=Pooling.SPAN)
     torch.testing.assert_close(at_span, at_own, atol=1e-5, rtol=1e-5)
+
+
+def test_a_plain_head_runs_no_block_and_a_capped_one_is_left_to_the_model(opened):
+    for name, plain in (("gpt2", True), ("gemma2", False)):
+        adapter = opened(name)
+        last = Site.parse("resid_post.1")
+        residual = adapter.activations(PROMPTS, [last])[last]
+        adapter.unembed(residual)
+        with capture(adapter.module, {"block": adapter.locate(last)}, repeats=True) as seen:
+            quick = adapter.unembed(residual)
+            if plain:
+                adapter.next_token_logprobs(PROMPTS[:1])
+        assert len(seen["block"]) == 1 if plain else len(seen["block"]) >= 1
+        torch.testing.assert_close(quick, adapter.next_token_logprobs(PROMPTS), atol=2e-5, rtol=1e-5)
