@@ -66,7 +66,7 @@ class BiasLens:
     nulls: ClassVar[tuple[str, ...]] = ("neutral controls (conformal)", "random directions of equal rank")
     limitations: ClassVar[tuple[str, ...]] = (
         "An association is measured with these templates, words and neutral nouns; others may give another.",
-        "The score predicts from the slopes at both ends; where patching disagrees with it, patching is right.",
+        "The score predicts from slopes at both ends; where patching disagrees with it, patching is right.",
         "At the last token of the last layer it is close to the behaviour by construction; the layer profile "
         "says where the association arrives.",
         "A causal model may hold an association in one direction of reading only; each is reported apart.",
