@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.console import Console, Group
 from rich.measure import Measurement
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -50,11 +49,27 @@ def render(report: Report, folder: Path | None = None) -> RenderableType:
         Text.assemble(("! ", "bold red"), (words.plain(conflict), "red")) for conflict in report.conflicts
     ]
     for panel in view.panels(report):
-        parts += [Padding(_Panel(panel), (1, 0, 0, 0)), *_slight(panel)]
+        said: list[RenderableType] = [*_nothing(panel)] or [_Panel(panel), *_slight(panel)]
+        parts += [Text(""), *said]
     parts += [_unpaired(report)] if view.unpaired(report) else []
-    parts += [Text(f"not measured: {words.plain(line)}", style="dim") for line in report.not_measured]
-    parts += [Text(line, style="dim") for line in _undecided(report)]
+    notes = [*(f"not measured: {words.plain(line)}" for line in report.not_measured), *_undecided(report)]
+    parts += [Text("\n" * bool(notes), end=""), *(Text(line, style="dim") for line in notes)]
     return Group(*parts, Text(""), _verdict(report), _after(report, folder))
+
+
+def _nothing(panel: view.Panel) -> list[Text]:
+    """Say in one line that no score of a panel is worth a word; nothing where one is, or is not measured."""
+    measured = [(abs(one.value or 0.0), row) for row in panel.rows if (one := row.estimate(panel.main))]
+    standings = {panel.standing(row) for row in panel.rows} - {Standing.NOT_MEASURED}
+    if standings != {Standing.SLIGHT} or not measured:
+        return []
+    largest = max(measured, key=lambda one: one[0])[1]
+    estimate = largest.estimate(panel.main)
+    number = words.whole(estimate) if estimate else ""
+    return [
+        _title_of(panel),
+        Text(f"  {Standing.SLIGHT}; the largest: {words.plain(largest.target)} {number}", style="dim"),
+    ]
 
 
 def _slight(panel: view.Panel) -> list[Text]:
@@ -116,11 +131,20 @@ class _Panel:
         yield wide if fits else _panel(self.panel, wide=False)
 
 
-def _panel(panel: view.Panel, *, wide: bool) -> Table:
-    layers = {row.layer for row in panel.rows}
-    (layer,) = layers if len(layers) == 1 else ("",)
+def _one_layer(panel: view.Panel) -> str:
+    """Return the layer that all rows were read at, or nothing."""
+    layers = {row.layer for row in panel.rows} - {""}
+    return layers.pop() if len(layers) == 1 else ""
+
+
+def _title_of(panel: view.Panel) -> Text:
+    layer = _one_layer(panel)
     about = ", ".join(filter(None, (words.plain(panel.group or ""), layer and f"layer {layer}")))
-    title = Text.assemble((words.pair(panel.references), "bold"), f"   {about}")
+    return Text.assemble((words.pair(panel.references), "bold"), f"   {about}")
+
+
+def _panel(panel: view.Panel, *, wide: bool) -> Table:
+    layer, title = _one_layer(panel), _title_of(panel)
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="", pad_edge=False)
     rows = [_cells(row, panel, wide=wide) for row in panel.rows]
     heads = _heads(panel, wide=wide)

@@ -167,7 +167,7 @@ def _not_measured(analyses: Iterable[Analysis]) -> tuple[str, ...]:
     same: dict[tuple[str, str], list[str]] = {}
     for (reason, metric), found in missing.items():
         same.setdefault((reason, _targets(found)), []).append(words.metric(metric))
-    return tuple(f"{', '.join(metrics)} ({targets}): {reason}" for (reason, targets), metrics in same.items())
+    return tuple(f"{'; '.join(metrics)} ({targets}): {reason}" for (reason, targets), metrics in same.items())
 
 
 def _targets(findings: Sequence[Finding]) -> str:

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from biaskit.reporting import terminal
 from tests.reporting.hostile import hostile_report
+from tests.reporting.test_page import slight
 
 
 def test_the_table(report, snapshot, tmp_path):
@@ -58,3 +59,9 @@ def test_many_undecided_verdicts_are_cut_short(make_report):
     undecided = [verdict for verdict in report.verdicts if verdict.outcome == "undecided"]
     many = report.model_copy(update={"verdicts": tuple(undecided * 10)})
     assert "undecided: 15 more; the report says why" in terminal.as_text(many)
+
+
+def test_a_comparison_with_nothing_to_tell_takes_one_line(report):
+    text = terminal.as_text(slight(report, (("positive", "negative"), "target given references")), None, 110)
+    assert "no association to speak of; the largest: food +0.002 [+0.001, +0.003] nat" in text
+    assert len(text.splitlines()) < len(terminal.as_text(report, None, 110).splitlines())
