@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from biaskit.records.finding import Direction
-from biaskit.records.report import Outcome
+from biaskit.records.report import Outcome, Status
 from biaskit.reporting import view, words
 from biaskit.reporting.standing import Standing, standing
 
@@ -48,6 +48,9 @@ def headline(report: Report) -> str:
 
 def _advice(report: Report, verdicts: Sequence[Verdict]) -> str:
     """Say what advisory gates decided, in the words of the scores they judged."""
+    if not report.findings() or report.run.status is Status.PARTIAL:
+        measured = bool(report.findings())
+        return "Nothing is decided on a part of the examples" if measured else "Nothing was measured"
     judged = [one for verdict in verdicts if (one := _judged(report, verdict)) is not None]
     if len(judged) < len(verdicts) or any(one.verdict.outcome is Outcome.WAIVED for one in judged):
         return f"Advisory gates: {view.counts(verdicts)}"
@@ -62,13 +65,14 @@ def _advice(report: Report, verdicts: Sequence[Verdict]) -> str:
             f"{len(above)} of {len(judged)} scores are above {_limit(judged, unit=True)}{undecided}; "
             f"most of all, {_lean(worst, unit=False)}"
         )
-    if open_ones:
-        verb = "is" if len(open_ones) == 1 else "are"
-        return (
-            f"{len(open_ones)} of {len(judged)} scores {verb} undecided against "
-            f"{_limit(judged, unit=True)}; none is above it"
-        )
-    return f"{_within(judged)} {_limit(judged, unit=True)}"
+    return (
+        _undecided(judged, len(open_ones)) if open_ones else f"{_within(judged)} {_limit(judged, unit=True)}"
+    )
+
+
+def _undecided(judged: Sequence[_Judged], count: int) -> str:
+    verb, limit = "is" if count == 1 else "are", _limit(judged, unit=True)
+    return f"{count} of {len(judged)} scores {verb} undecided against {limit}; none is clearly above it"
 
 
 def _judged(report: Report, verdict: Verdict) -> _Judged | None:

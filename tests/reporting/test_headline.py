@@ -7,6 +7,7 @@ import pytest
 from biaskit import gates
 from biaskit.records.audit_spec import AuditSpec, Gate
 from biaskit.records.finding import Analysis, Finding
+from biaskit.records.report import Status
 from biaskit.records.site import Site
 from biaskit.reporting.headline import headline
 from biaskit.reporting.view import tone
@@ -61,9 +62,9 @@ STRONG, SLIGHT, OPEN = (-1.3, -1.1), (0.001, 0.003), (0.4, 0.6)
         ),
         (
             [finding(*OPEN), finding(*SLIGHT, target="music")],
-            "1 of 2 scores is undecided against the advisory limit of 0.5 nats; none is above it",
+            "1 of 2 scores is undecided against the advisory limit of 0.5 nats; none is clearly above it",
         ),
-        ([], "Advisory gates: 1 undecided"),
+        ([], "Nothing was measured"),
     ],
 )
 def test_advice_is_said_in_words(findings, said):
@@ -110,3 +111,14 @@ def test_a_score_inside_the_band_of_neutral_words_does_not_count(make_report):
     within = made.model_copy(update={"analyses": (analysis.model_copy(update={"findings": wide}),)})
     assert clear.startswith("2 of 20")
     assert headline(within).startswith("0 of 20")
+
+
+def test_a_part_of_the_examples_says_nothing_about_the_limit():
+    made = report(finding(*STRONG))
+    partial = made.model_copy(update={"run": made.run.model_copy(update={"status": Status.PARTIAL})})
+    assert headline(partial) == "Nothing is decided on a part of the examples"
+
+
+def test_a_gate_that_judges_nothing_that_was_found_is_only_counted():
+    other = Gate(id="other", metric="other.score", at_most=0.5, advisory=True)
+    assert headline(report(finding(*STRONG), limits=(other,))) == "Advisory gates: 1 undecided"
