@@ -197,8 +197,9 @@ def _analyzers(listed: list[dict[str, Any]], options: Options) -> list[dict[str,
 
 
 def _settings_of(name: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    own = {key.removeprefix(f"{name}."): value for key, value in wanted.items() if key.startswith(f"{name}.")}
-    return {key: value for key, value in wanted.items() if "." not in key} | own
+    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in wanted.items()}
+    own = {key.removeprefix(f"{name}."): value for key, value in plain.items() if key.startswith(f"{name}.")}
+    return {key: value for key, value in plain.items() if "." not in key} | own
 
 
 def _validated(content: dict[str, Any]) -> AuditSpec:

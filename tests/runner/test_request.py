@@ -57,6 +57,11 @@ def test_what_is_asked_wins_over_the_suite():
     assert kept.spec == suite
 
 
+def test_a_setting_may_be_a_tuple():
+    asked = request("demo", "food", (), None, {"settings": {"axes": ("stated", "cav")}})
+    assert asked.spec.analyzers[0].settings == {"axes": ["stated", "cav"]}
+
+
 @pytest.mark.parametrize(
     ("wrong", "near"),
     [

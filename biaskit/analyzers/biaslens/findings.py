@@ -100,7 +100,7 @@ class Scribe:
             before = self.measured.behaviour[:, index]
             gap = float(before.mean())
             if spread is None or abs(gap) <= SMALLEST_GAP_IN_SD * spread:
-                reason = f"the gap of {gap:.2f} nats is within {SMALLEST_GAP_IN_SD:g} sd of the controls'"
+                reason = f"the behavioural gap is within {SMALLEST_GAP_IN_SD:g} sd of the neutral controls'"
                 yield self.finding(
                     "erasure", target, _nothing(Unit.PROPORTION, reason), direction=Direction.NONE
                 )
