@@ -52,6 +52,7 @@ METRIC_WORDS = {
     "biaslens.calibration_cav": "log-odds per unit along the CAV",
     "biaslens.calibration_readout": "log-odds per unit along the output weights",
     "biaslens.calibration_sae": "log-odds per unit along the SAE axis",
+    "biaslens.cav_auc": "how well the CAV tells the poles apart on words it was not fitted on (AUC)",
     "biaslens.paper": "published recipe",
     "biaslens.fvu": "unexplained by the SAE (FVU)",
     "biaslens.control_sd": "spread of neutral words",
