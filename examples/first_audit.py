@@ -20,12 +20,12 @@ run
 reading = "references given target"
 scores = {f.concepts[0]: f for f in run.findings("biaslens.score") if f.group == reading}
 for concept, finding in scores.items():
-    estimate = finding.estimate
-    print(
-        f"{concept:8} {estimate.value:+.2f} {estimate.unit}"
-        f" [{estimate.interval.low:+.2f}, {estimate.interval.high:+.2f}]"
-        f" over {estimate.resampling_unit}, q = {estimate.null.adjusted:.4f}"
-    )
+    estimate, interval, null = finding.estimate, finding.estimate.interval, finding.estimate.null
+    if interval and null:  # a number that could not be measured gives its reason instead
+        print(
+            f"{concept:8} {estimate.value:+.2f} {estimate.unit} [{interval.low:+.2f}, {interval.high:+.2f}]"
+            f" over {estimate.resampling_unit}, q = {null.adjusted:.4f}"
+        )
 
 # %% [markdown]
 # What moves the number of *food* most:

@@ -23,12 +23,14 @@ from biaskit.analyzers.biaslens.given_target import measure as measure_given_tar
 from biaskit.analyzers.biaslens.grid import pole_tokens
 from biaskit.analyzers.biaslens.neutral import neutral_prompts
 from biaskit.analyzers.biaslens.preset import paper_findings
+from biaskit.analyzers.biaslens.read_point import chosen_sites
 from biaskit.analyzers.biaslens.triangulation import conflicts, marked
 from biaskit.errors import NothingAuditedError, RequestError, UnknownNameError
 from biaskit.hooks.pooling import Pooling
 from biaskit.records.finding import Analysis, Finding
 from biaskit.records.probe_set import Modality
 from biaskit.records.reading import Reading
+from biaskit.records.site import Site
 
 if TYPE_CHECKING:
     from biaskit.analyzers.biaslens.grid import PoleTokens
@@ -47,6 +49,7 @@ class BiasLens:
         preset: `oriented`, or `paper` for the published recipe beside it.
         axes: Further axes to calibrate and report: stated, cav, readout, sae.
         readings: Directions of reading; both by default.
+        sites: Where the inside is read, such as `resid_post.6`; after every block if empty.
         positions: Tokens at which the inside may be read; the best one is chosen on the controls.
         axis_controls: Neutral controls on which the token that is read is chosen.
         rule: `trapezoid` takes the slope at the controls and at the noun, `tangent` at the controls alone.
@@ -76,6 +79,7 @@ class BiasLens:
     preset: Literal["oriented", "paper"] = "oriented"
     axes: tuple[str, ...] = AXES
     readings: tuple[str, ...] = (str(Reading.GIVEN_TARGET), str(Reading.GIVEN_REFERENCE))
+    sites: tuple[str, ...] = ()
     positions: tuple[str, ...] = ("last", "span")
     axis_controls: int = 16
     rule: Literal["trapezoid", "tangent"] = "trapezoid"
@@ -92,7 +96,7 @@ class BiasLens:
         """Refuse settings that name nothing.
 
         Raises:
-            UnknownNameError: An axis, reading, position or preset is not known.
+            UnknownNameError: An axis, reading, position, preset or site kind is not known.
             RequestError: A count is too small, nothing is to be read, or steering could not end.
         """
         known = {
@@ -112,6 +116,8 @@ class BiasLens:
             raise RequestError("axis_controls, words_per_pole and random_directions must be at least 1.")
         if not self.readings or not self.positions:
             raise RequestError("readings and positions must name at least one each.")
+        for name in self.sites:
+            Site.parse(name)
         if not 0 < self.paper_tau < 1 or self.paper_delta <= 0:
             raise RequestError("paper_tau must lie between 0 and 1, and paper_delta above 0.")
 
@@ -120,6 +126,7 @@ class BiasLens:
 
         Raises:
             NothingAuditedError: No comparison left a word to read.
+            UnknownNameError: The model has no site of that name; near names are given.
         """
         runs = [_Run(self, session, comparison) for comparison in session.comparisons]
         for run in runs:
@@ -144,6 +151,7 @@ class _Run:
 
     def __init__(self, settings: BiasLens, session: Session, comparison: Comparison) -> None:
         self._settings, self._session, self._comparison = settings, session, comparison
+        self._sites = chosen_sites(session.model, settings.sites)
         self.findings: list[Finding] = []
         self.conflicts: list[str] = []
         self.notes: list[str] = []
@@ -167,7 +175,7 @@ class _Run:
 
     def _given_target(self, tokens: PoleTokens) -> None:
         poolings = [Pooling(position) for position in self._settings.positions]
-        how = How(poolings, self._settings.axis_controls, self._settings.rule)
+        how = How(poolings, self._settings.axis_controls, self._settings.rule, self._sites)
         measured = measure_given_target(self._session, self._comparison, tokens, how)
         scribe = Scribe(self._session, self._comparison, measured)
         patching = patch(self._session, measured, tokens, self._patched(measured))
@@ -180,7 +188,7 @@ class _Run:
     def _given_reference(self) -> None:
         poolings = [Pooling(position) for position in self._settings.positions]
         measured = measure_given_reference(
-            self._session, self._comparison, poolings, self._settings.words_per_pole
+            self._session, self._comparison, poolings, self._settings.words_per_pole, self._sites
         )
         if measured is None:
             self.notes.append(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from biaskit.analyzers.biaslens.grid import Grid
     from biaskit.hooks.pooling import Pooling
+    from biaskit.records.site import Site
     from biaskit.session import Comparison, Session
 
 STEP = 0.05
@@ -32,7 +33,11 @@ STEP = 0.05
 
 
 def measure(
-    session: Session, comparison: Comparison, poolings: Sequence[Pooling], words_per_pole: int
+    session: Session,
+    comparison: Comparison,
+    poolings: Sequence[Pooling],
+    words_per_pole: int,
+    sites: Sequence[Site] = (),
 ) -> Measured | None:
     """Read behaviour and inside for every noun that is one token; None where too few are.
 
@@ -41,6 +46,7 @@ def measure(
         comparison: The targets, the pair and the controls.
         poolings: The tokens at which the inside may be read.
         words_per_pole: How many of a pole's words stand in the stems.
+        sites: Where the inside is read; the residual stream after every block if empty.
     """
     known = session.model.single_token_words(Nouns.of(comparison).words)
     nouns = Nouns.of(comparison, keep=tuple(known))
@@ -52,9 +58,9 @@ def measure(
     behaviour = centred(between_poles(logprobs, grid).numpy(), nouns.controls)
     scores, axes, cells = {}, {}, {}
     for pooling in poolings:
-        sites = residual_sites(session.model)
-        found = session.activations(grid.prompts, sites, pooling)
-        for site in session.progress.track(sites, f"{comparison.pair.name}, {Reading.GIVEN_REFERENCE}"):
+        places = sites or residual_sites(session.model)
+        found = session.activations(grid.prompts, places, pooling)
+        for site in session.progress.track(places, f"{comparison.pair.name}, {Reading.GIVEN_REFERENCE}"):
             point = ReadPoint(site, pooling)
             rows = found[site]
             cells[point] = rows.view(*grid.shape, -1)

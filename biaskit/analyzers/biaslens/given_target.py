@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from biaskit.analyzers.biaslens.grid import Grid, PoleTokens
     from biaskit.hooks.pooling import Pooling
+    from biaskit.records.site import Site
     from biaskit.session import Comparison, Session
 
 Rule = Literal["trapezoid", "tangent"]
@@ -44,11 +45,13 @@ class How:
         poolings: The tokens at which it may be read.
         axis_controls: Controls on which one of these tokens is chosen.
         rule: `trapezoid`, or `tangent` for the first-order score.
+        sites: Where the inside is read; the residual stream after every block if empty.
     """
 
     poolings: Sequence[Pooling]
     axis_controls: int = 16
     rule: Rule = "trapezoid"
+    sites: Sequence[Site] = ()
 
 
 def measure(session: Session, comparison: Comparison, tokens: PoleTokens, how: How) -> Measured:
@@ -64,7 +67,7 @@ def measure(session: Session, comparison: Comparison, tokens: PoleTokens, how: H
     """
     nouns = Nouns.of(comparison)
     grid = target_grid(comparison, nouns)
-    reader = _Reader(session, grid, tokens, how.rule)
+    reader = _Reader(session, grid, tokens, how)
     few = _few_controls(session, comparison, nouns, how.axis_controls)
     trials: dict[ReadPoint, float] = {}
     if len(how.poolings) > 1:
@@ -110,7 +113,7 @@ class _Reader:
     session: Session
     grid: Grid
     tokens: PoleTokens
-    rule: Rule
+    how: How
 
     def read(self, pooling: Pooling, columns: Sequence[int], controls: tuple[int, ...]) -> _Read:
         """Read some columns of the grid; `controls` counts within them."""
@@ -118,7 +121,7 @@ class _Reader:
         prompts = self.grid.prompts
         rows = [prompts[stem * fillers + column] for stem in range(stems) for column in columns]
         groups = (self.tokens.first, self.tokens.second)
-        sites = residual_sites(self.session.model)
+        sites = self.how.sites or residual_sites(self.session.model)
         found = self.session.model.log_odds_gradients(rows, groups, sites, pooling)
         shape = (stems, len(columns))
         behaviour = centred(found.odds.double().view(shape).numpy(), controls)
@@ -128,7 +131,7 @@ class _Reader:
             activations[point] = found.activations[site].view(*shape, -1)
             gradients = found.gradients[site].view(*shape, -1)
             axes[point] = gradients[:, list(controls)].double().mean(1)
-            scores[point] = _score(activations[point], gradients, axes[point], controls, self.rule)
+            scores[point] = _score(activations[point], gradients, axes[point], controls, self.how.rule)
         agreements = {point: agreement(score, behaviour, controls) for point, score in scores.items()}
         return _Read(behaviour, scores, axes, activations, agreements)
 

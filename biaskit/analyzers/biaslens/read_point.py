@@ -43,6 +43,21 @@ def residual_sites(model: LanguageModel) -> tuple[Site, ...]:
     return tuple(site for site in model.sites() if site.kind is SiteKind.RESID_POST)
 
 
+def chosen_sites(model: LanguageModel, names: Sequence[str]) -> tuple[Site, ...]:
+    """Return the sites of these names in the model's order; the residual stream after every block if none.
+
+    Raises:
+        RequestError: A name has not the form of a site.
+        UnknownNameError: A site kind is not known, or the model has no such site; near names are given.
+    """
+    if not names:
+        return residual_sites(model)
+    wanted = {Site.parse(name) for name in names}
+    for site in wanted:
+        model.locate(site)
+    return tuple(site for site in model.sites() if site in wanted)
+
+
 def logprobs_with(
     model: LanguageModel,
     prompts: Sequence[Prompt],

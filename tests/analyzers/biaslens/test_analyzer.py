@@ -40,6 +40,7 @@ def analysed(seed=0, settings=None, **shape):
         ({"rule": "trapezium"}, "trapezoid"),
         ({"paper_norm": "l3"}, "l1"),
         ({"paper_positions": "position "}, "position"),
+        ({"sites": ("resid_pots.1",)}, "resid_post"),
     ],
 )
 def test_a_setting_that_names_nothing_is_answered_with_near_names(settings, near):
@@ -225,3 +226,18 @@ def test_the_organisms_own_autoencoder_names_latents(model, organism):
         assert all(f.evidence for f in own)
         # Together the strongest latents push to the same side as the whole.
         assert sum(f.estimate.value for f in own) * value > 0
+
+
+def test_only_the_sites_asked_for_are_read(model, organism):
+    compared = some_targets("sentiment", ("food",), controls=24)
+    lens = BiasLens(sites=("resid_post.1", "mlp_out.2"), axes=(), random_directions=2, autoencoder="none")
+    found = lens.analyze(new_session(model, compared))
+    read = {str(one.site) for one in found.findings if one.metric == "biaslens.profile"}
+    assert read == {"resid_post.1", "mlp_out.2"}
+
+
+def test_a_site_that_the_model_does_not_have_is_answered_with_near_names(model, organism):
+    compared = some_targets("sentiment", ("food",), controls=24)
+    with pytest.raises(UnknownNameError) as caught:
+        BiasLens(sites=("resid_post.9",)).analyze(new_session(model, compared))
+    assert "resid_post" in str(caught.value)
