@@ -50,8 +50,8 @@ class BiasLens:
         axes: Further axes to calibrate and report: stated, cav, readout, sae.
         readings: Directions of reading; both by default.
         sites: Where the inside is read, such as `resid_post.6`; after every block if empty.
-        positions: Tokens at which the inside may be read; the best one is chosen on the controls.
-        axis_controls: Neutral controls on which the token that is read is chosen.
+        positions: Tokens at which the inside may be read; the next is tried where the first does not do.
+        axis_controls: Neutral controls on which another token is tried.
         rule: `trapezoid` takes the slope at the controls and at the noun, `tangent` at the controls alone.
         words_per_pole: Words of each pole that stand in the stems of the target given the references.
         random_directions: Random directions beside the erased axis.

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from biaskit.session import Comparison, Session
 
 Rule = Literal["trapezoid", "tangent"]
+ENOUGH = 0.95
+"""Where the first token predicts this share of the controls' behaviour, no other token is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,8 @@ class How:
     """How the inside is read.
 
     Attributes:
-        poolings: The tokens at which it may be read.
-        axis_controls: Controls on which one of these tokens is chosen.
+        poolings: The tokens at which it may be read, the first one first.
+        axis_controls: Controls on which the other tokens are tried where the first does not do.
         rule: `trapezoid`, or `tangent` for the first-order score.
         sites: Where the inside is read; the residual stream after every block if empty.
     """
@@ -58,6 +60,7 @@ def measure(session: Session, comparison: Comparison, tokens: PoleTokens, how: H
     """Read behaviour and inside for every noun of a comparison, references given the target.
 
     One forward and one backward pass a prompt give behaviour, activations and gradients at every layer.
+    Another token is tried only where the first predicts too little of the controls' behaviour.
 
     Args:
         session: The model and its store.
@@ -68,13 +71,16 @@ def measure(session: Session, comparison: Comparison, tokens: PoleTokens, how: H
     nouns = Nouns.of(comparison)
     grid = target_grid(comparison, nouns)
     reader = _Reader(session, grid, tokens, how)
-    few = _few_controls(session, comparison, nouns, how.axis_controls)
+    first, *others = how.poolings
+    found = reader.read(first, range(len(nouns.words)), nouns.controls)
     trials: dict[ReadPoint, float] = {}
-    if len(how.poolings) > 1:
-        for pooling in how.poolings:
+    if max(found.agreements.values()) < ENOUGH:
+        few = _few_controls(session, comparison, nouns, how.axis_controls)
+        for pooling in others:
             trials |= reader.read(pooling, few, tuple(range(len(few)))).agreements
-    pooling = best_point(trials).pooling if trials else how.poolings[0]
-    found = reader.read(pooling, range(len(nouns.words)), nouns.controls)
+        if trials and max(trials.values()) > max(found.agreements.values()):
+            trials, first = dict(found.agreements), best_point(trials).pooling
+            found = reader.read(first, range(len(nouns.words)), nouns.controls)
     point = best_point(found.agreements)
     return Measured(
         reading=Reading.GIVEN_TARGET,

@@ -50,9 +50,21 @@ def test_a_linear_models_score_is_its_behaviour(rule):
     assert measured.agreement[measured.point] == pytest.approx(1, abs=1e-9)
 
 
-def test_the_silent_token_is_not_chosen():
+def test_no_other_token_is_tried_where_the_first_one_does():
     _, _, measured = measured_given_target(linear)
     assert measured.point.pooling is Pooling.LAST
+    assert {point.pooling for point in measured.agreement} == {Pooling.LAST}
+
+
+def test_the_next_token_is_tried_where_the_first_is_silent():
+    compared = toys.comparison()
+    session = toys.session(toys.Toy(linear, toys.by_word), compared)
+    how = given_target.How((Pooling.SPAN, Pooling.LAST), 12)
+    measured = given_target.measure(session, compared, pole_tokens(session.model, compared), how)
+    assert measured.point.pooling is Pooling.LAST
+    np.testing.assert_allclose(measured.score, truth(linear, measured), atol=1e-6)
+    silent = max(value for point, value in measured.agreement.items() if point.pooling is Pooling.SPAN)
+    assert silent < given_target.ENOUGH < measured.agreement[measured.point]
 
 
 def test_the_trapezoid_is_exact_where_the_slope_changes_evenly_and_the_tangent_is_not():
