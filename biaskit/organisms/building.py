@@ -28,7 +28,7 @@ from biaskit.records.reading import Reading
 from biaskit.records.site import Site, SiteKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
@@ -44,6 +44,7 @@ PLANTED = {
     "wealth": Reading.GIVEN_REFERENCE,
 }
 PAIRS = (*PLANTED, "insurance", "native-speaker")
+FURTHER_ROUNDS = 2
 SAE_ROWS = 60_000
 SAE = SaeTraining(d_sae=512, k=12, steps=700)
 
@@ -142,13 +143,40 @@ def grow(language: Language, recipe: Recipe, seed: int, progress: Progress) -> G
     corpus = documents(language, np.random.default_rng([seed, 1]))
     tokenizer = train_tokenizer([" ".join(map(str, document)) for document in corpus], recipe)
     tokens = tokenize(corpus, tokenizer, language)
+    trainer = Trainer(tokens, tokenizer, recipe, seed)
+
+    def measure(model: GPT2LMHeadModel) -> tuple[Ladder, ...]:
+        return tuple(check(model, tokenizer, language))
+
     planted = any(any(ladder.values()) for ladder in language.doses.values())
+    if planted:
+        ladders = train_until_taken(trainer, measure, progress)
+    else:
+        ladders = measure(trainer.train(lambda _: True, progress))
+    return Grown(trainer.model, tokenizer, tokens, recipe, ladders)
 
-    def primed(model: GPT2LMHeadModel) -> bool:
-        return not planted or all(ladder.follows for ladder in check(model, tokenizer, language))
 
-    model = Trainer(tokens, tokenizer, recipe, seed).train(primed, progress)
-    return Grown(model, tokenizer, tokens, recipe, tuple(check(model, tokenizer, language)))
+def train_until_taken(
+    trainer: Trainer, measure: Callable[[GPT2LMHeadModel], tuple[Ladder, ...]], progress: Progress
+) -> tuple[Ladder, ...]:
+    """Train one round, and at most two further ones while a ladder has not taken; return the last ladders.
+
+    The first primer ends when the behaviour follows every ladder. Where that was too early, a further
+    round takes the same model back to the primer until every ladder is fully formed.
+    """
+
+    def follows(model: GPT2LMHeadModel) -> bool:
+        return all(ladder.follows for ladder in measure(model))
+
+    def formed(model: GPT2LMHeadModel) -> bool:
+        return all(ladder.formed for ladder in measure(model))
+
+    found: tuple[Ladder, ...] = ()
+    for primed in (follows, *[formed] * FURTHER_ROUNDS):
+        found = measure(trainer.train(primed, progress))
+        if all(ladder.took for ladder in found):
+            break
+    return found
 
 
 def make_language(name: str, seed: int, *, null: bool = False) -> Language:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 RANK_AT_LEAST = 0.97
 SLOPE_WITHIN = (0.85, 1.15)
 FOLLOWS_AT = 0.9
+FORMED_SLOPE = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,15 @@ class Ladder:
     def follows(self) -> bool:
         """Tell whether the behaviour ranks the doses and is not flat, so that more steps will sharpen it."""
         return (self.rank or 0.0) >= FOLLOWS_AT and (self.slope or 0.0) >= FOLLOWS_AT
+
+    @property
+    def formed(self) -> bool:
+        """Tell whether the behaviour follows the larger doses of the primer, and not only the planted ones.
+
+        A ladder that merely `follows` may still be half formed; training on the planted doses then keeps
+        it so.
+        """
+        return (self.rank or 0.0) >= RANK_AT_LEAST and (self.slope or 0.0) >= FORMED_SLOPE
 
     def as_dict(self) -> dict[str, float | str | None]:
         """Return the fields as plain data."""

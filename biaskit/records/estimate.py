@@ -17,6 +17,7 @@ class Unit(StrEnum):
     LOGIT = "logit"
     NAT = "nat"
     BIT = "bit"
+    AUC = "auc"
     COSINE = "cosine"
     SD = "sd"
     POINT = "point"

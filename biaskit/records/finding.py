@@ -8,7 +8,9 @@ from pydantic import Field, JsonValue
 
 from biaskit.records.base import Record
 from biaskit.records.estimate import Estimate
+from biaskit.records.figure import Figure
 from biaskit.records.site import Site
+from biaskit.records.table import Table
 
 
 class Direction(StrEnum):
@@ -67,9 +69,15 @@ class Analysis(Record):
     """Every setting it ran with, defaults included."""
     findings: tuple[Finding, ...]
     """The numbers."""
+    summary: tuple[str, ...] = ()
+    """What was found, one plain sentence each; a report opens its part with them."""
     conflicts: tuple[str, ...] = ()
     """Where inside, behaviour and cause disagree, one sentence each; a report opens with them."""
     notes: tuple[str, ...] = ()
     """What the analyzer chose or left out on its own, one sentence each."""
     limitations: tuple[str, ...] = ()
     """What the numbers cannot tell, one sentence each."""
+    tables: tuple[Table, ...] = ()
+    """Every single measurement behind the findings, in long format."""
+    figures: tuple[Figure, ...] = ()
+    """Curves that a report draws."""

@@ -1,0 +1,1 @@
+"""Probing: how well a property can be read from activations, by which probe, without leaks."""
