@@ -91,7 +91,7 @@ def build(
 
     The folder holds a GPT-2 with its tokenizer, a sparse autoencoder of the last residual stream under
     `saes/`, and `plant.json` with the doses and how well the behaviour follows them. It takes about three
-    minutes of one processor core.
+    minutes of one processor core, and up to three times that where the plant does not take at once.
 
     Args:
         name: `reviews` or `occupations`.

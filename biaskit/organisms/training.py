@@ -100,6 +100,8 @@ class Trainer:
     def train(self, primed: Callable[[GPT2LMHeadModel], bool], progress: Progress) -> GPT2LMHeadModel:
         """Train with larger doses until the model is `primed`, then with the planted ones.
 
+        Called again, it goes on from the weights it left, with the learning rate from the start.
+
         Args:
             primed: Whether the behaviour already follows every ladder; asked every 100 steps.
             progress: Who is told how far the work is.

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from biaskit.organisms.building import FURTHER_ROUNDS, train_until_taken
 from biaskit.organisms.corpus import documents
 from biaskit.organisms.expectation import tokenize
 from biaskit.organisms.language import Language
-from biaskit.organisms.plant import check
+from biaskit.organisms.plant import Ladder, check
 from biaskit.organisms.training import Recipe, Trainer, train_tokenizer
 from biaskit.records.progress import Silent
 
@@ -61,6 +62,63 @@ def test_the_primer_ends_when_the_model_is_primed_and_no_later_than_its_bound(
 
     Trainer(tokens, tokenizer, recipe, 0).train(primed, Silent())
     assert len(calls) == asked
+
+
+class Scripted:
+    """A trainer whose model is the number of rounds it has had; it notes what each primer waited for."""
+
+    def __init__(self) -> None:
+        self.rounds, self.primed = 0, []
+
+    def train(self, primed, _progress) -> int:
+        self.primed.append(primed)
+        self.rounds += 1
+        return self.rounds
+
+
+WEAK = Ladder("taste", "after", 0.939, 0.728, 0.1)
+TOOK = Ladder("taste", "after", 0.99, 1.0, 0.1)
+HALF = Ladder("taste", "after", 0.95, 1.2, 0.1)
+FORMED = Ladder("taste", "after", 0.98, 2.6, 0.1)
+
+
+@pytest.mark.parametrize("taken_after", [1, 2, 3, None])
+def test_a_plant_that_did_not_take_is_trained_again_and_no_more_often_than_that(taken_after) -> None:
+    trainer = Scripted()
+    found = train_until_taken(
+        trainer, lambda rounds: (TOOK, TOOK if rounds == taken_after else WEAK), Silent()
+    )
+    assert trainer.rounds == (taken_after or 1 + FURTHER_ROUNDS)
+    assert all(ladder.took for ladder in found) is (taken_after is not None)
+
+
+def test_a_further_round_waits_until_every_ladder_is_fully_formed() -> None:
+    trainer = Scripted()
+    states = {"half": (FORMED, HALF), "formed": (FORMED, FORMED), "flat": (FORMED, WEAK)}
+    train_until_taken(trainer, lambda state: states.get(state, (WEAK,)), Silent())
+    first, *further = trainer.primed
+    assert [first(state) for state in states] == [True, True, False]
+    assert len(further) == FURTHER_ROUNDS
+    for primed in further:
+        assert [primed(state) for state in states] == [False, True, False]
+
+
+def test_a_model_that_is_trained_again_goes_on_from_its_weights(language: Language) -> None:
+    tokens, tokenizer = _tokens(language, RECIPE)
+    recipe = replace(RECIPE, steps=60, primer_steps=100)
+    trainer = Trainer(tokens, tokenizer, recipe, 0)
+    losses = []
+    for _ in range(2):
+        model = trainer.train(lambda _: True, Silent())
+        assert not model.training
+        losses.append(_loss_of(model, tokens))
+    assert losses[1] < losses[0]
+
+
+def _loss_of(model, tokens) -> float:
+    ids = torch.from_numpy(tokens.ids[:512]).view(-1, 16)
+    with torch.inference_mode():
+        return float(model(input_ids=ids, labels=ids).loss)
 
 
 def _tokens(language: Language, recipe: Recipe):
