@@ -23,6 +23,7 @@ from biaskit.stats.power import minimum_detectable_effect
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from biaskit.analyzers.biaslens.grid import Nouns
     from biaskit.analyzers.biaslens.measured import Measured
 
 EVIDENCE_ROWS = 10
@@ -33,13 +34,12 @@ def target_estimates(
 ) -> dict[str, Estimate]:
     """Return one estimate for each target: mean of its cells, in nats, against the neutral controls.
 
-    The interval resamples stems and fillers; the null is the conformal test against the control nouns,
-    adjusted over all targets of the comparison.
+    The interval resamples stems and fillers; the null is the conformal test against the control nouns of
+    the target's form (see `Nouns.peers`), adjusted over all targets of the comparison.
     """
     by_noun = cells.mean(axis=0)
-    controls = by_noun[list(measured.nouns.controls)]
     nulls = {
-        target: control_p(by_noun[list(columns)], controls, rng=rng)
+        target: _against_peers(by_noun, measured.nouns, columns, rng)
         for target, columns in measured.nouns.columns.items()
         if columns
     }
@@ -48,6 +48,17 @@ def target_estimates(
         target: _estimate(cells[:, list(columns)], adjusted.get(target), method)
         for target, columns in measured.nouns.columns.items()
     }
+
+
+def _against_peers(
+    by_noun: Float[ndarray, " n"], nouns: Nouns, columns: Sequence[int], rng: np.random.Generator
+) -> Null:
+    peers = nouns.peers(columns)
+    null = control_p(by_noun[list(columns)], by_noun[list(peers)], rng=rng)
+    if len(peers) == len(nouns.controls):
+        return null
+    kind = f"{null.kind}; of {len(nouns.controls)} controls those of the target's form"
+    return null.model_copy(update={"kind": kind})
 
 
 def _adjusted(nulls: Mapping[str, Null]) -> dict[str, Null]:

@@ -48,11 +48,11 @@ def measure(
         words_per_pole: How many of a pole's words stand in the stems.
         sites: Where the inside is read; the residual stream after every block if empty.
     """
-    known = session.model.single_token_words(Nouns.of(comparison).words)
-    nouns = Nouns.of(comparison, keep=tuple(known))
+    nouns = Nouns.of(comparison, session.model, one_token=True)
     if len(nouns.controls) < 2 or len(nouns.words) == len(nouns.controls):
         return None
     grid = reference_grid(comparison, words_per_pole)
+    known = session.model.single_token_words(nouns.words)
     tokens = [known[word] for word in nouns.words]
     logprobs = session.model.next_token_logprobs(grid.prompts, tokens)
     behaviour = centred(between_poles(logprobs, grid).numpy(), nouns.controls)

@@ -68,7 +68,7 @@ def measure(session: Session, comparison: Comparison, tokens: PoleTokens, how: H
         tokens: The next tokens that stand for the poles.
         how: Tokens, controls and rule.
     """
-    nouns = Nouns.of(comparison)
+    nouns = Nouns.of(comparison, session.model)
     grid = target_grid(comparison, nouns)
     reader = _Reader(session, grid, tokens, how)
     first, *others = how.poolings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from biaskit.session import Comparison
 
 
+FEWEST_PEERS = 50
+"""With fewer neutral nouns no single noun's p falls below 0.02, too coarse to survive an adjustment."""
+
+
 @dataclass(frozen=True, slots=True)
 class Nouns:
     """The nouns of a comparison: every target's fillers, then the neutral controls.
@@ -24,25 +29,47 @@ class Nouns:
         words: All nouns; a column of every cell matrix each.
         columns: For each target, the columns of its fillers.
         controls: The columns of the controls.
+        forms: For each noun, whether it is one token for the model, and whether one of its words stands
+            in another noun of the comparison too.
     """
 
     words: tuple[str, ...]
     columns: Mapping[str, tuple[int, ...]]
     controls: tuple[int, ...]
+    forms: tuple[tuple[bool, bool], ...]
 
     @classmethod
-    def of(cls, comparison: Comparison, keep: Sequence[str] | None = None) -> Nouns:
-        """Collect the nouns of a comparison, narrowed to the words in `keep` where it is given."""
-        allowed = None if keep is None else set(keep)
+    def of(cls, comparison: Comparison, model: LanguageModel, *, one_token: bool = False) -> Nouns:
+        """Collect the nouns of a comparison, or those of them that are one token for the model."""
+        named = {**comparison.targets.targets, "": comparison.controls.fillers}
+        every = {filler for fillers in named.values() for filler in fillers}
+        single = model.single_token_words(sorted(every))
+        uses = Counter(word for filler in every for word in set(filler.split()))
         words: list[str] = []
         columns: dict[str, tuple[int, ...]] = {}
-        named = {**comparison.targets.targets, "": comparison.controls.fillers}
         for target, fillers in named.items():
-            kept = [filler for filler in fillers if allowed is None or filler in allowed]
+            kept = [filler for filler in fillers if filler in single or not one_token]
             columns[target] = tuple(range(len(words), len(words) + len(kept)))
             words.extend(kept)
         controls = columns.pop("")
-        return cls(tuple(words), columns, controls)
+        forms = tuple((word in single, any(uses[part] > 1 for part in word.split())) for word in words)
+        return cls(tuple(words), columns, controls, forms)
+
+    def peers(self, columns: Sequence[int]) -> tuple[int, ...]:
+        """Return the controls that the nouns of `columns` are exchangeable with, were they neutral.
+
+        They are those of the same form, where the nouns have one form and it has at least 50 controls;
+        failing that, those alike in being one token or several; failing that, all. A noun of several
+        tokens is read by another way through the model than a noun of one, and nouns that share a word
+        (`player`, `chess player`) share its accidents and its frequency: trading places with one of them
+        would change the joint distribution. No score enters the choice.
+        """
+        for depth in (2, 1):
+            forms = {self.forms[column][:depth] for column in columns}
+            peers = tuple(control for control in self.controls if {self.forms[control][:depth]} == forms)
+            if len(peers) >= FEWEST_PEERS:
+                return peers
+        return self.controls
 
 
 @dataclass(frozen=True, slots=True)
