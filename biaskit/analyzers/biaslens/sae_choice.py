@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,10 +11,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from biaskit.analyzers.biaslens.axes import pole_activations
-from biaskit.concepts.sae_catalogue import default_release
-from biaskit.concepts.sae_loading import load_folder, load_published
+from biaskit.concepts.sae_source import find_autoencoder
 from biaskit.concepts.sae_training import SaeTraining, TrainedOn, train
-from biaskit.errors import BiaskitError, SparseAutoencoderMismatchError
+from biaskit.errors import BiaskitError
 from biaskit.hooks.pooling import Pooling
 from biaskit.records.probe_set import expand
 from biaskit.records.prompt import Prompt
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
     from biaskit.records.site import Site
     from biaskit.session import Comparison, Session
 
-OWN_FOLDER = "saes"
 LATENTS_PER_DIMENSION = 4
 FIRING = 16
 STEPS = 600
@@ -86,12 +83,11 @@ def open_view(session: Session, comparison: Comparison, choice: str, audited: Au
         SparseAutoencoderMismatchError: An autoencoder that was asked for by name does not fit.
         BiaskitError: An autoencoder that was asked for by name cannot be loaded.
     """
-    if choice == "none":
-        return View(None, None, "No sparse autoencoder was asked for.")
+    model = session.model
     try:
         if choice == "train":
             return _trained(session, comparison, audited)
-        found, note = _find(session, choice, audited.site)
+        found, note = find_autoencoder(choice, audited.site, model.subject.name, model.folder)
         if found is None:
             return View(None, None, note)
         found = found.scaled_on(audited.rows)
@@ -100,32 +96,6 @@ def open_view(session: Session, comparison: Comparison, choice: str, audited: Au
         if choice != "auto":
             raise
         return View(None, None, f"No sparse autoencoder was used at {audited.site}: {error.what}")
-
-
-def _find(session: Session, choice: str, site: Site) -> tuple[SparseAutoencoder | None, str]:
-    model = session.model
-    if choice != "auto":
-        return _named(choice, site), f"The sparse autoencoder is {choice}."
-    own = None if model.folder is None else model.folder / OWN_FOLDER / str(site)
-    if own is not None and own.is_dir():
-        return load_folder(own, site=site), f"The sparse autoencoder is the model folder's own for {site}."
-    published = default_release(model.subject.name, site)
-    if published is None:
-        return None, f"No published sparse autoencoder is known for {model.subject.name} at {site}."
-    loaded = load_published(published.release, published.sae_id, site=site)
-    return loaded, f"The sparse autoencoder is {published.note}."
-
-
-def _named(choice: str, site: Site) -> SparseAutoencoder:
-    release, colon, sae_id = choice.partition(":")
-    if colon and not Path(choice).exists():
-        return load_published(release, sae_id, site=site)
-    if not Path(choice).is_dir():
-        raise SparseAutoencoderMismatchError(
-            f"'{choice}' is neither a folder nor a release and id.",
-            fix="Write a folder, 'release:id' as in sae-lens's catalogue, 'auto', 'train' or 'none'.",
-        )
-    return load_folder(Path(choice), site=site)
 
 
 def _trained(session: Session, comparison: Comparison, audited: Audited) -> View:
