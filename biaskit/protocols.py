@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, runtime_checkable
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from biaskit.hooks.pooling import Pooling
 from biaskit.records.probe_set import Modality
+from biaskit.records.site import Site
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from biaskit.hooks.edits import Edit
     from biaskit.records.finding import Analysis
     from biaskit.records.prompt import Prompt
     from biaskit.records.report import SubjectRecord
-    from biaskit.records.site import Site
     from biaskit.session import Session
 
 
@@ -34,6 +35,21 @@ class LogOddsGradients(NamedTuple):
     odds: Float[Tensor, " n"]
     gradients: dict[Site, Float[Tensor, "n d"]]
     activations: dict[Site, Float[Tensor, "n d"]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenBatch:
+    """Activations at every token of some prompts, on the CPU.
+
+    Attributes:
+        rows: Which of the caller's prompts these are.
+        activations: At each site, one vector a token, float32; on padding they mean nothing.
+        mask: True where a token is neither padding nor special.
+    """
+
+    rows: Int[Tensor, " b"]
+    activations: dict[Site, Float[Tensor, "b t d"]]
+    mask: Bool[Tensor, "b t"]
 
 
 class ModelAdapter(Protocol):
@@ -86,6 +102,22 @@ class LanguageModel(ModelAdapter, Protocol):
 
         Raises:
             ActivationError: An activation is NaN or infinite.
+        """
+
+    def token_batches(self, prompts: Sequence[Prompt], sites: Sequence[Site]) -> Iterator[TokenBatch]:
+        """Read the activations at every token, a batch at a time, running no layer above the highest site.
+
+        Prompts come longest first, so that a batch holds little padding; memory stays at one batch.
+
+        Raises:
+            ActivationError: An activation is NaN or infinite.
+        """
+
+    def reinitialised(self, seed: int) -> LanguageModel:
+        """Return a random-weights twin: same architecture, tokenizer and settings, weights drawn anew.
+
+        Raises:
+            RequestError: Nothing says how this model's weights were first drawn.
         """
 
     def single_token_words(self, words: Sequence[str]) -> dict[str, int]:

@@ -19,6 +19,7 @@ from biaskit.records.site import Site
 if TYPE_CHECKING:
     from biaskit.hooks.store import ActivationStore
     from biaskit.protocols import LanguageModel
+    from biaskit.records.labelled_texts import LabelledTexts
     from biaskit.records.probe_set import ControlSet, ReferencePair, TargetSet
     from biaskit.records.prompt import Prompt
 
@@ -44,10 +45,11 @@ class Session:
 
     Attributes:
         model: The loaded model.
-        comparisons: What is compared with what.
+        comparisons: What is compared with what; empty where only labelled texts were given.
         store: Where captured activations are kept; each is captured once.
         seed: Seed from which every generator of the run is derived.
         progress: Who is told how far the work is.
+        labelled: The user's own labelled texts.
     """
 
     model: LanguageModel
@@ -55,6 +57,7 @@ class Session:
     store: ActivationStore
     seed: int = 0
     progress: Progress = field(default_factory=Silent)
+    labelled: tuple[LabelledTexts, ...] = ()
 
     def activations(
         self, prompts: Sequence[Prompt], sites: Sequence[Site], pooling: Pooling = Pooling.LAST
