@@ -5,7 +5,7 @@
 
 `build` trains organisms (about three minutes of one core each); `show` audits them and prints, for every
 ladder, the default score beside its ceiling (behaviour), its floor (50 random axes) and the other axes, and
-for null twins how often the test against the controls rejects at 0.05.
+for null twins how often the test against the controls rejects at 0.05, before and after adjustment.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -31,14 +31,18 @@ from biaskit.organisms.building import GENRES, PLANTED
 from biaskit.records.finding import Analysis
 from biaskit.records.probe_set import TargetSet
 from biaskit.records.reading import Reading
+from biaskit.reporting.standing import Standing, is_seen, standing
 from biaskit.session import Comparison, Session
 from biaskit.stats.proportions import binomial_band
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 RANDOM_AXES = 50
 STRONG = 1.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Planted:
     """One organism, opened, with what was planted in it."""
 
@@ -162,23 +166,44 @@ def erased(analysis: Analysis, dose: dict[str, float], reading: str) -> dict[str
     return left
 
 
-def rejections(planted: Planted) -> dict[str, tuple[int, int]]:
-    """Return how many targets of a null twin are rejected at 0.05, and of how many, by pair and reading."""
+class Count(NamedTuple):
+    """What an audit of a null twin wrongly says.
+
+    Attributes:
+        rejected: Targets whose p is at most 0.05.
+        tests: Targets that were tested.
+        adjusted: Targets whose adjusted p is at most 0.05.
+        verdicts: Targets that a report would say lean.
+    """
+
+    rejected: int
+    tests: int
+    adjusted: int
+    verdicts: int
+
+
+def rejections(planted: Planted) -> dict[str, Count]:
+    """Return what the audits of a null twin wrongly say, by pair and reading."""
     counts = {}
     for pair in PLANTED:
         analysis = BiasLens(axes=(), autoencoder="none").analyze(planted.session(pair))
         for reading in Reading:
-            p = [
-                f.estimate.null.p
+            found = [
+                f.estimate
                 for f in analysis.findings
                 if f.metric == "biaslens.score" and f.group == str(reading) and f.estimate.null is not None
             ]
-            counts[f"{pair}, {reading}"] = (sum(one <= 0.05 for one in p), len(p))
+            counts[f"{pair}, {reading}"] = Count(
+                sum(one.null.p <= 0.05 for one in found),
+                len(found),
+                sum(is_seen(one) for one in found),
+                sum(standing(one) is Standing.LEANS for one in found),
+            )
     return counts
 
 
 def show(folders: list[Path]) -> None:
-    """Print the table of the planted organisms and the rejection rates of the null twins."""
+    """Print the table of the planted organisms and the false alarms of the null twins."""
     opened = [Planted.open(folder) for folder in folders]
     for planted in opened:
         if not planted.null:
@@ -186,17 +211,27 @@ def show(folders: list[Path]) -> None:
                 cells = judged(planted, pair)
                 rounded = {k: round(v, 3) if isinstance(v, float) else v for k, v in cells.items()}
                 print(json.dumps(rounded), flush=True)
-    nulls = [planted for planted in opened if planted.null]
-    for name in sorted({planted.name for planted in nulls}):
-        counts = [rejections(planted) for planted in nulls if planted.name == name]
-        for place in counts[0]:
-            hits, total = (sum(one[place][index] for one in counts) for index in (0, 1))
-            band = binomial_band(0.05, total)
-            print(
-                f"{name}, {place}: {hits} of {total} rejected at 0.05 = {hits / total:.3f}, "
-                f"binomial band {band.low:.3f} to {band.high:.3f}",
-                flush=True,
-            )
+    counts = {planted: rejections(planted) for planted in opened if planted.null}
+    for planted, places in counts.items():
+        print(alarms(planted.folder.name, places.values()), flush=True)
+    for name in sorted({planted.name for planted in counts}):
+        own = [places for planted, places in counts.items() if planted.name == name]
+        for place in own[0]:
+            print(alarms(f"{name}, {place}", [places[place] for places in own]))
+        print(alarms(name, [count for places in own for count in places.values()]))
+    if counts:
+        print(alarms("all null twins", [count for places in counts.values() for count in places.values()]))
+
+
+def alarms(what: str, counts: Iterable[Count]) -> str:
+    """Return one line about the false alarms in some audits of null twins."""
+    total = Count(*map(sum, zip(*counts, strict=True)))
+    band = binomial_band(0.05, total.tests)
+    return (
+        f"{what}: {total.rejected} of {total.tests} rejected at 0.05 = {total.rejected / total.tests:.4f}, "
+        f"binomial band {band.low:.4f} to {band.high:.4f}; "
+        f"{total.adjusted} after adjustment, {total.verdicts} verdicts"
+    )
 
 
 def main() -> None:
