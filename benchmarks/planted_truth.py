@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 from scipy.stats import linregress, spearmanr
+from scipy.stats import t as student
 
 from biaskit import catalogue, models, organisms
 from biaskit.analyzers.biaslens import BiasLens
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 RANDOM_AXES = 50
 STRONG = 1.0
+FEWEST_TWINS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,26 +214,41 @@ def show(folders: list[Path]) -> None:
                 rounded = {k: round(v, 3) if isinstance(v, float) else v for k, v in cells.items()}
                 print(json.dumps(rounded), flush=True)
     counts = {planted: rejections(planted) for planted in opened if planted.null}
-    for planted, places in counts.items():
-        print(alarms(planted.folder.name, places.values()), flush=True)
-    for name in sorted({planted.name for planted in counts}):
-        own = [places for planted, places in counts.items() if planted.name == name]
-        for place in own[0]:
-            print(alarms(f"{name}, {place}", [places[place] for places in own]))
-        print(alarms(name, [count for places in own for count in places.values()]))
-    if counts:
-        print(alarms("all null twins", [count for places in counts.values() for count in places.values()]))
+    twins = {planted: added(places.values()) for planted, places in counts.items()}
+    for planted, count in twins.items():
+        print(alarms(planted.folder.name, [count]))
+    for name in sorted({planted.name for planted in twins}):
+        own = [planted for planted in twins if planted.name == name]
+        for place in counts[own[0]]:
+            print(alarms(f"{name}, {place}", [counts[planted][place] for planted in own]))
+        print(alarms(name, [twins[planted] for planted in own]))
+    if twins:
+        print(alarms("all null twins", list(twins.values())))
 
 
-def alarms(what: str, counts: Iterable[Count]) -> str:
-    """Return one line about the false alarms in some audits of null twins."""
-    total = Count(*map(sum, zip(*counts, strict=True)))
+def added(counts: Iterable[Count]) -> Count:
+    """Return the sum of some counts."""
+    return Count(*map(sum, zip(*counts, strict=True)))
+
+
+def alarms(what: str, twins: list[Count]) -> str:
+    """Return one line about the false alarms in some null twins.
+
+    The interval is that of the mean over twins: tests of one twin share their controls, so they are not
+    as many as the binomial band takes them for.
+    """
+    total = added(twins)
     band = binomial_band(0.05, total.tests)
-    return (
+    line = (
         f"{what}: {total.rejected} of {total.tests} rejected at 0.05 = {total.rejected / total.tests:.4f}, "
         f"binomial band {band.low:.4f} to {band.high:.4f}; "
         f"{total.adjusted} after adjustment, {total.verdicts} verdicts"
     )
+    if len(twins) < FEWEST_TWINS:
+        return line
+    rates = np.array([twin.rejected / twin.tests for twin in twins])
+    half = student.ppf(0.975, len(twins) - 1) * rates.std(ddof=1) / np.sqrt(len(twins))
+    return f"{line}; interval over twins {rates.mean() - half:.4f} to {rates.mean() + half:.4f}"
 
 
 def main() -> None:
