@@ -1,4 +1,4 @@
-"""A run on disk: report.json (canonical), report.html, evidence/*.jsonl; written whole or not at all."""
+"""A run on disk: report.json (canonical), report.html, evidence, tables; written whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from biaskit.errors import RequestError
 from biaskit.records.report import Report
-from biaskit.reporting import page
+from biaskit.reporting import measurements, page
 
 if TYPE_CHECKING:
     from biaskit.records.finding import Finding
@@ -26,14 +26,18 @@ REPORT = "report.json"
 def write(report: Report, folder: Path) -> None:
     """Write a run folder; each file appears under its name only when it is whole.
 
-    Files: `report.json`, `report.html`, and one `evidence/<metric>.jsonl` a metric, each line one
-    example with what it is about and how much it moves the number, in the estimate's unit.
+    Files: `report.json`, `report.html`, one `evidence/<metric>.jsonl` a metric, each line one example with
+    what it is about and how much it moves the number, in the estimate's unit, and one
+    `tables/<analyzer>.<table>.csv` a table. Evidence and tables of an earlier run are removed.
     """
-    rows = evidence(report)
+    rows = {f"evidence/{metric}.jsonl": lines for metric, lines in evidence(report).items()}
+    tables = measurements.files(report)
     for name, lines in rows.items():
-        write_file(folder / "evidence" / f"{name}.jsonl", lines)
-    for stale in folder.glob("evidence/*.jsonl"):
-        if stale.stem not in rows:
+        write_file(folder / name, lines)
+    for name, table in tables.items():
+        write_file(folder / name, measurements.as_csv(table))
+    for stale in (*folder.glob("evidence/*.jsonl"), *folder.glob(f"{measurements.FOLDER}/*.csv")):
+        if stale.relative_to(folder).as_posix() not in {*rows, *tables}:
             stale.unlink()
     write_file(folder / "report.html", page.render(report))
     write_file(folder / REPORT, to_json(report))

@@ -118,10 +118,11 @@ def _within(judged: Sequence[_Judged]) -> str:
 
 
 def _seen(report: Report) -> str:
-    """Count the scores that stand out, where there is no gate at all."""
+    """Count the scores that stand out, where there is no gate at all; without scores, say what was found."""
+    panels = view.panels(report)
     found = [
         (estimate, panel.standing(row))
-        for panel in view.panels(report)
+        for panel in panels
         for row in panel.rows
         if _is_tested(estimate := row.estimate(panel.main))
     ]
@@ -130,14 +131,21 @@ def _seen(report: Report) -> str:
         for one in view.unpaired(report)
         if one.headline and _is_tested(one.estimate)
     ]
+    if not panels and (sentence := _first_sentence(report)):
+        return f"{sentence.removesuffix('.')}; no gate was declared"
     if not found:
         return "No gate was declared: nothing was judged"
     seen = sum(stands is Standing.LEANS for _, stands in found)
     if all(stands is Standing.SLIGHT for _, stands in found):
         said = "No association to speak of"
     else:
-        said = f"{seen} of {len(found)} scores {'differs' if seen == 1 else 'differ'} from neutral words"
+        of, null = ("scores", "neutral words") if panels else ("numbers", "chance")
+        said = f"{seen} of {len(found)} {of} {'differs' if seen == 1 else 'differ'} from {null}"
     return f"{said}; no gate was declared, nothing was judged"
+
+
+def _first_sentence(report: Report) -> str:
+    return next((words.plain(one) for analysis in report.analyses for one in analysis.summary), "")
 
 
 def _is_tested(estimate: Estimate | None) -> bool:

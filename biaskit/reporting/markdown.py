@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING
 
 from biaskit.reporting import view, words
 from biaskit.reporting.headline import headline
+from biaskit.reporting.sections import sections
 from biaskit.reporting.standing import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from biaskit.records.finding import Finding
     from biaskit.records.report import Report
+    from biaskit.reporting.sections import Section
 
 _MARKUP = re.compile(r"([\\`*_\[\]#|~])")
+_MOST_NUMBERS = 30
 _BREAK = "\N{ZERO WIDTH SPACE}"
 
 
 def render(report: Report) -> str:
-    """Return conflicts, the verdict line, one table a comparison, gates, and what was not measured."""
+    """Return conflicts, the verdict line, a table for each comparison and analyzer, gates, gaps."""
     subject = report.subject
     blocks = [
         f"# biaskit: {escape(view.title(report))}",
@@ -32,6 +36,7 @@ def render(report: Report) -> str:
             f"run {words.STATUS_WORDS[report.run.status]}"
         ),
         *(_panel(panel) for panel in view.panels(report)),
+        *(_section(section) for section in sections(report)),
         _gates(report),
         _list("Not measured", report.not_measured),
         _list("Limits", [line for analysis in report.analyses for line in analysis.limitations]),
@@ -52,6 +57,33 @@ def _panel(panel: view.Panel) -> str:
         heading += f", {escape(panel.group)}"
     head = ("target", "layer", "inside", "chance", "behaviour", "left after erasing", "verdict")
     return f"{heading}\n\n{_table(head, (_cells(row, panel) for row in panel.rows))}"
+
+
+def _section(section: Section) -> str:
+    """Write what an analyzer says, its headline numbers, and how many are left out."""
+    shown = section.headline[:_MOST_NUMBERS]
+    more = len(section.headline) + len(section.others) - len(shown)
+    head = ("concept", "number", "site", "group", "value", "chance", "n")
+    blocks = (
+        f"## {escape(section.analysis.analyzer)}",
+        "\n".join(f"- {escape(line)}" for line in section.analysis.summary),
+        _table(head, map(_number, shown)) if shown else "",
+        f"{'And ' if shown else ''}{more:,} {'more' if shown else 'numbers'} in the report." if more else "",
+    )
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _number(finding: Finding) -> tuple[str, ...]:
+    about = (" / ".join(finding.concepts), words.pair(finding.references))
+    return (
+        ", ".join(part for part in about if part),
+        words.metric(finding.metric),
+        str(finding.site or ""),
+        finding.group or "",
+        words.whole(finding.estimate),
+        words.chance(finding.estimate),
+        f"{finding.estimate.n:,}",
+    )
 
 
 def _cells(row: view.Row, panel: view.Panel) -> tuple[str, ...]:

@@ -12,8 +12,9 @@ from markupsafe import Markup
 
 from biaskit.records.estimate import Unit
 from biaskit.records.report import Outcome
-from biaskit.reporting import plots, view, words
+from biaskit.reporting import curves, plots, view, words
 from biaskit.reporting.headline import headline
+from biaskit.reporting.sections import sections
 from biaskit.reporting.standing import Standing, is_seen, smallest
 
 if TYPE_CHECKING:
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
     from biaskit.records.estimate import Estimate
     from biaskit.records.finding import Finding
     from biaskit.records.report import Report, Verdict
+    from biaskit.reporting.sections import Section
 
 _HERE = Path(__file__).parent
-_MOST_EVIDENCE, _ROWS_EACH, _MOST_NUMBERS = 2400, 10, 1200
+_MOST_EVIDENCE, _ROWS_EACH = 2400, 10
+_MOST_NUMBERS, _MOST_AT_ONCE, _MOST_FIGURES = 1200, 40, 12
 _SHARE = plots.Scale(0.0, 1.0)
 _MOST_PASSED, _MOST_PASSED_BESIDE = 8, 3
 _CHART_HEIGHT = 96
@@ -136,7 +139,7 @@ def render_fragment(report: Report) -> str:
 def _content(report: Report) -> dict[str, Any]:
     panels = view.panels(report)
     examples = tuple(_examples(report))
-    unpaired = view.unpaired(report)
+    found = sections(report)
     return {
         "report": report,
         "title": view.title(report),
@@ -146,13 +149,19 @@ def _content(report: Report) -> dict[str, Any]:
         "forests": tuple(_forest(panel, count) for count, panel in enumerate(panels, 1)),
         "examples": examples,
         "more_examples": sum(bool(finding.evidence) for finding in report.findings()) - len(examples),
-        "unpaired": unpaired[:_MOST_NUMBERS],
-        "more_numbers": len(unpaired) - _MOST_NUMBERS,
-        "targets": list(dict.fromkeys(row.target for panel in panels for row in panel.rows)),
+        "sections": found,
+        "glossary": words.glossary(report),
+        "targets": list(dict.fromkeys(_targets(panels, found))),
         "pairs": list(dict.fromkeys(words.pair(panel.references) for panel in panels)),
         "gated": tuple(_gates(report)),
         "judged": any(row.outcome for panel in panels for row in panel.rows),
     }
+
+
+def _targets(panels: Sequence[view.Panel], found: Sequence[Section]) -> Iterator[str]:
+    """Yield what was audited: the targets of comparisons, then the concepts of other headline numbers."""
+    yield from (row.target for panel in panels for row in panel.rows)
+    yield from (one.concepts[0] for section in found for one in section.headline if one.concepts)
 
 
 def _gates(report: Report) -> Iterator[Gated]:
@@ -298,7 +307,7 @@ def _environment() -> Environment:
         "duration": words.duration,
         "agreement": agreement,
     }
-    made.filters |= {"is_seen": is_seen}
+    made.filters |= {"is_seen": is_seen, "place": curves.place, "cell": words.cell}
     made.globals |= {
         "Unit": Unit,
         "share": _SHARE,
@@ -310,7 +319,11 @@ def _environment() -> Environment:
         "marks": MARKS,
         "outcome_words": words.OUTCOME_WORDS,
         "status_words": words.STATUS_WORDS,
-        "glossary": words.GLOSSARY,
+        "most_numbers": _MOST_NUMBERS,
+        "most_at_once": _MOST_AT_ONCE,
+        "most_figures": _MOST_FIGURES,
+        "plot_height": curves.HEIGHT,
+        "shapes": curves.SHAPES,
         # The one text that is not escaped: the package's own style sheet.
         "style": Markup((_HERE / "report.css").read_text(encoding="utf-8")),
     }

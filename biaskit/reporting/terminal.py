@@ -9,24 +9,30 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.console import Console, Group
 from rich.measure import Measurement
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from biaskit.records.report import Outcome, Status
 from biaskit.reporting import view, words
 from biaskit.reporting.headline import headline
+from biaskit.reporting.sections import sections
 from biaskit.reporting.standing import Standing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from rich.console import ConsoleOptions, JustifyMethod, RenderableType, RenderResult
 
     from biaskit.records.estimate import Estimate
+    from biaskit.records.finding import Finding
     from biaskit.records.report import Report
+    from biaskit.reporting.sections import Section
 
 _LAYER = "layer"
-_MOST_UNDECIDED, _MOST_NAMES, _UNBOUNDED = 5, 12, 1000
+_WHOLE, _WIDEST = frozenset({"site", "number", "chance"}), 32
+_MOST_UNDECIDED, _MOST_NAMES, _MOST_NUMBERS, _UNBOUNDED = 5, 12, 30, 1000
 _STYLES = {
     Outcome.PASS: "green",
     Outcome.FAIL: "bold red",
@@ -43,7 +49,7 @@ _MARKS = {
 
 
 def render(report: Report, folder: Path | None = None) -> RenderableType:
-    """Return what the terminal shows of a report: conflicts, one table a comparison, the verdict line."""
+    """Return what the terminal shows of a report: conflicts, comparisons, other findings, verdict."""
     parts: list[RenderableType] = [_title(report)]
     parts += [
         Text.assemble(("! ", "bold red"), (words.plain(conflict), "red")) for conflict in report.conflicts
@@ -51,7 +57,8 @@ def render(report: Report, folder: Path | None = None) -> RenderableType:
     for panel in view.panels(report):
         said: list[RenderableType] = [*_nothing(panel)] or [_Panel(panel), *_slight(panel)]
         parts += [Text(""), *said]
-    parts += [_unpaired(report)] if view.unpaired(report) else []
+    for section in sections(report):
+        parts += [Text(""), *_section(section)]
     notes = [*(f"not measured: {words.plain(line)}" for line in report.not_measured), *_undecided(report)]
     parts += [Text("\n" * bool(notes), end=""), *(Text(line, style="dim") for line in notes)]
     return Group(*parts, Text(""), _verdict(report), _after(report, folder))
@@ -213,19 +220,40 @@ def _short(estimate: Estimate | None, *, wide: bool = True) -> str:
     return f"{number} {words.interval(estimate)}" if wide else number
 
 
-def _unpaired(report: Report) -> Table:
+def _section(section: Section) -> Iterator[RenderableType]:
+    """Yield what an analyzer says, its headline numbers, and how many the terminal leaves out."""
+    yield Text(words.plain(section.analysis.analyzer), style="bold")
+    for sentence in section.analysis.summary:
+        yield Padding(Text(words.plain(sentence)), (0, 0, 0, 2))
+    shown, held = section.headline[:_MOST_NUMBERS], len(section.headline) + len(section.others)
+    if shown:
+        yield _numbers(shown)
+    more = held - len(shown)
+    if more:
+        yield Text(
+            f"{'and ' if shown else ''}{more:,} {'more' if shown else 'numbers'} in the report", style="dim"
+        )
+
+
+def _numbers(findings: Sequence[Finding]) -> Table:
+    rows = [
+        (
+            words.about(one),
+            words.metric(one.metric),
+            str(one.site or ""),
+            words.whole(one.estimate),
+            words.chance(one.estimate),
+        )
+        for one in findings
+    ]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("metric", "about", "number", "chance"):
-        table.add_column(name, overflow="fold")
-    for finding in view.unpaired(report):
-        if finding.headline:
-            cells = (
-                words.metric(finding.metric),
-                words.about(finding),
-                words.whole(finding.estimate),
-                words.chance(finding.estimate),
-            )
-            table.add_row(*(Text(cell) for cell in cells))
+    heads = ("about", "metric", "site", "number", "chance")
+    kept = [place for place, _ in enumerate(heads) if any(row[place] for row in rows)]
+    for place in kept:
+        widest = max(len(row[place]) for row in rows) if heads[place] in _WHOLE else 0
+        table.add_column(heads[place], overflow="fold", min_width=min(widest, _WIDEST) or None)
+    for row in rows:
+        table.add_row(*(Text(row[place]) for place in kept))
     return table
 
 

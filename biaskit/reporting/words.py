@@ -12,9 +12,13 @@ from biaskit.records.report import Outcome, Status
 if TYPE_CHECKING:
     from biaskit.records.estimate import Estimate
     from biaskit.records.finding import Finding
+    from biaskit.records.report import Report
+    from biaskit.records.table import Cell
 
 _SMALL = 0.05
 _COUNTED = frozenset({Unit.NAT, Unit.BIT, Unit.LOGIT, Unit.POINT})
+_UNSIGNED = frozenset({Unit.ONE, Unit.AUC, Unit.PROPORTION, Unit.COUNT})
+_THREE_DECIMALS = frozenset({Unit.COSINE, Unit.AUC})
 MINUS, MISSING = "\N{MINUS SIGN}", "\N{EN DASH}"
 
 OUTCOME_WORDS = {
@@ -56,6 +60,21 @@ METRIC_WORDS = {
     "biaslens.paper": "published recipe",
     "biaslens.fvu": "unexplained by the SAE (FVU)",
     "biaslens.control_sd": "spread of neutral words",
+    "sparse_probing.auc": "read on held-out rows",
+    "sparse_probing.validation_auc": "read on the rows that chose the settings",
+    "sparse_probing.optimism": "optimism: validation less held-out",
+    "sparse_probing.selectivity": "selectivity: less the control task",
+    "sparse_probing.sae_gain": "SAE probe less the best fixed baseline",
+    "sparse_probing.leakage": "leakage: read where it should not be",
+    "sparse_probing.compression": "compression by the online code",
+    "sparse_probing.quiver_gain": "quiver with SAE probes less quiver without",
+    "sparse_probing.k_needed": "fewest latents within 0.01 of the best",
+    "sparse_probing.chosen_layer_auc": "read at a layer chosen inside the folds",
+    "sparse_probing.random_weights": "control: the model with random weights",
+    "sparse_probing.shuffled": "control: shuffled labels",
+    "sparse_probing.random_coordinates": "control: random coordinates",
+    "sparse_probing.bag_of_words": "control: the words alone, without the model",
+    "sparse_probing.length": "control: the text's length alone",
 }
 
 GLOSSARY = (
@@ -83,11 +102,38 @@ GLOSSARY = (
     ("latent", "One unit of a sparse autoencoder, a dictionary of the model's activations."),
 )
 
+_PROBING = "sparse_probing."
+_SHARED = frozenset({"interval", "p, q", "undecided", "layer", "latent"})
+
+PROBING_GLOSSARY = (
+    (
+        "AUC",
+        "How often a row that shows the concept scores above one that does not: 0.5 is chance, 1 is always.",
+    ),
+    ("held out", "Rows that took no part in any choice: not of coordinates, settings or weights."),
+    (
+        "nested",
+        "Every choice is made anew inside the training rows of each fold; the held-out rows stay unseen.",
+    ),
+    ("optimism", "How much better a probe looks on the rows that chose its settings than on held-out rows."),
+    ("baseline", "A probe on the activations themselves, which an SAE probe must beat to be of use."),
+    (
+        "quiver",
+        "For each task the probe that validated best; its gain is what a further kind of probe adds.",
+    ),
+    ("selectivity", "AUC on the concept less AUC on random labels of the same shape (the control task)."),
+    (
+        "compression",
+        "How many times shorter the labels can be told to someone who has the activations; 1 is not at all.",
+    ),
+    ("leakage", "AUC for something that the activations should not tell; 0.5 means that it is not there."),
+)
+
 
 def number(value: float | None, unit: Unit, decimals: int | None = None) -> str:
     """Write a number without its unit's name: percent for a proportion, a real minus sign.
 
-    Units that count something signed show their plus sign too. Two decimals, three for cosines and for
+    Units that count something signed show their plus sign too. Two decimals, three for cosines, AUC and
     what is small, unless `decimals` says otherwise. What rounds to zero keeps its sign: an interval that
     ends just below zero must not look as if it held zero.
     """
@@ -98,12 +144,12 @@ def number(value: float | None, unit: Unit, decimals: int | None = None) -> str:
     if unit is Unit.COUNT:
         return f"{value:,.0f}".replace("-", MINUS)
     places = _decimals(unit, value) if decimals is None else decimals
-    sign = "" if unit is Unit.ONE or value == 0 else "+"
+    sign = "" if unit in _UNSIGNED or value == 0 else "+"
     return f"{value:{sign}.{places}f}".replace("-", MINUS)
 
 
 def _decimals(unit: Unit, *values: float) -> int:
-    return 3 if unit is Unit.COSINE or 0 < max(map(abs, values)) < _SMALL else 2
+    return 3 if unit in _THREE_DECIMALS or 0 < max(map(abs, values)) < _SMALL else 2
 
 
 def estimate(shown: Estimate) -> str:
@@ -120,13 +166,15 @@ def _places(shown: Estimate) -> int:
 def tick(value: float, unit: Unit) -> str:
     """Write a round number at an axis, with no more decimals than it needs."""
     if unit is Unit.PROPORTION:
-        return number(value, unit)
-    return f"{value:+g}".replace("-", MINUS) if value else "0"
+        return f"{100 * value:.6g} %".replace("-", MINUS)
+    return f"{value:{'' if unit in _UNSIGNED else '+'}g}".replace("-", MINUS) if value else "0"
 
 
 def unit_name(unit: Unit, *, plural: bool = False) -> str:
     """Return the unit as it stands behind a number; nothing for pure numbers and percent."""
-    if unit in {Unit.ONE, Unit.PROPORTION, Unit.COUNT}:
+    if unit is Unit.AUC:
+        return "AUC"
+    if unit in _UNSIGNED:
         return ""
     return f"{unit}s" if plural and unit in _COUNTED else str(unit)
 
@@ -171,6 +219,15 @@ def metric(name: str) -> str:
     return METRIC_WORDS.get(name, name)
 
 
+def glossary(report: Report) -> tuple[tuple[str, str], ...]:
+    """Return the words to explain: those of comparisons, unless only probing was done, and of probing."""
+    findings = report.findings()
+    probing = any(finding.metric.startswith(_PROBING) for finding in findings)
+    others = not all(finding.metric.startswith(_PROBING) for finding in findings) or not findings
+    known = tuple(entry for entry in GLOSSARY if others or entry[0] in _SHARED)
+    return (*PROBING_GLOSSARY, *known) if probing else known
+
+
 def pair(references: tuple[str, str] | None) -> str:
     """Write two poles as `first - second` with a real minus sign."""
     return f"{plain(references[0])} {MINUS} {plain(references[1])}" if references else ""
@@ -180,6 +237,15 @@ def about(finding: Finding) -> str:
     """Write what a finding is about: target, pair and reading."""
     parts = (" / ".join(plain(concept) for concept in finding.concepts), pair(finding.references))
     return ", ".join(part for part in (*parts, plain(finding.group or "")) if part)
+
+
+def cell(value: Cell) -> str:
+    """Write one cell of a table: at most six digits, nothing for what is missing."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.6g}".replace("-", MINUS) if isinstance(value, float) else str(value)
 
 
 def duration(seconds: float) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 import pandas as pd
 from pydantic import PrivateAttr
 
+from biaskit.errors import RequestError, UnknownNameError
 from biaskit.records.report import Report
 from biaskit.reporting import folder, markdown, page, table, terminal
 
@@ -42,7 +43,7 @@ class Run(Report):
         return self
 
     def save(self, path: str | Path) -> Path:
-        """Write the run folder: report.json, report.html, evidence/*.jsonl; returns the folder."""
+        """Write the run folder: report.json, report.html, evidence and tables; returns the folder."""
         target = Path(path)
         folder.write(self, target)
         self.kept_in(target)
@@ -67,6 +68,31 @@ class Run(Report):
     def to_frame(self) -> pd.DataFrame:
         """Return one row a finding: metric, what it is about, value, interval, p, n, unit and reason."""
         return pd.DataFrame(table.rows(self), columns=list(table.COLUMNS))
+
+    def table(self, name: str, analyzer: str | None = None) -> pd.DataFrame:
+        """Return one of the tables of single measurements, one row a measurement; None is missing.
+
+        Args:
+            name: Name of the table.
+            analyzer: Whose table; needed where several analyzers have one of that name.
+
+        Raises:
+            UnknownNameError: No analyzer of the run, or no table of it, has that name.
+            RequestError: Several analyzers have a table of that name and `analyzer` is not given.
+        """
+        known = [one.analyzer for one in self.analyses]
+        if analyzer is not None and analyzer not in known:
+            raise UnknownNameError("analyzer in this run", analyzer, known)
+        held = [(one.analyzer, table) for one in self.analyses for table in one.tables]
+        own = [(owner, table) for owner, table in held if analyzer in (None, owner)]
+        found = [(owner, table) for owner, table in own if table.name == name]
+        if not found:
+            raise UnknownNameError("table", name, {table.name for _, table in own})
+        if len({owner for owner, _ in found}) > 1:
+            names = ", ".join(owner for owner, _ in found)
+            raise RequestError(f"Several analyzers have a table '{name}': {names}.", fix="Give analyzer=.")
+        table = found[0][1]
+        return pd.DataFrame(list(table.rows), columns=[column.name for column in table.columns])
 
     def __str__(self) -> str:
         """Return the terminal's table as plain text."""

@@ -1,0 +1,88 @@
+"""What an analysis says beside comparisons: its sentences, its numbers without a pair, its tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from biaskit.reporting import curves, measurements
+
+if TYPE_CHECKING:
+    from biaskit.records.finding import Analysis, Finding
+    from biaskit.records.report import Report
+    from biaskit.records.table import Table
+
+_FIRST_ROWS = 5
+_MOST_DRAWN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A table as a report speaks of it.
+
+    Attributes:
+        table: The table.
+        file: Its file in the run folder.
+    """
+
+    table: Table
+    file: str
+
+    @property
+    def first(self) -> Table:
+        """The table with its first few rows alone."""
+        return self.table.model_copy(update={"rows": self.table.rows[:_FIRST_ROWS]})
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What one analyzer found, apart from its comparisons.
+
+    Attributes:
+        anchor: Where the page jumps to.
+        analysis: The analysis.
+        headline: Findings without a reference pair that belong on the first page, as they were given.
+        others: The remaining findings without a reference pair.
+        tables: Its tables.
+    """
+
+    anchor: str
+    analysis: Analysis
+    headline: tuple[Finding, ...]
+    others: tuple[Finding, ...]
+    tables: tuple[Held, ...]
+
+    @property
+    def undrawn(self) -> int:
+        """How many figures are too many to draw."""
+        return max(0, len(self.analysis.figures) - _MOST_DRAWN)
+
+    def plots(self) -> tuple[curves.Plot, ...]:
+        """Return the figures as plots."""
+        return curves.draw(self.analysis.figures[:_MOST_DRAWN])
+
+
+def sections(report: Report) -> tuple[Section, ...]:
+    """Return one section an analysis that says anything beside comparisons."""
+    named = measurements.by_analysis(report)
+    made = (
+        _section(count, analysis, files)
+        for count, (analysis, files) in enumerate(zip(report.analyses, named, strict=True), 1)
+    )
+    return tuple(one for one in made if _says_something(one))
+
+
+def _section(count: int, analysis: Analysis, files: dict[str, Table]) -> Section:
+    unpaired = [one for one in analysis.findings if not (one.references and one.concepts)]
+    return Section(
+        anchor=f"analysis-{count}",
+        analysis=analysis,
+        headline=tuple(one for one in unpaired if one.headline),
+        others=tuple(one for one in unpaired if not one.headline),
+        tables=tuple(Held(table, file) for file, table in files.items()),
+    )
+
+
+def _says_something(one: Section) -> bool:
+    known = (one.headline, one.others, one.tables, one.analysis.summary, one.analysis.figures)
+    return any(known)
