@@ -1,11 +1,17 @@
-"""Erasing a concept from activations: mean projection, LEACE, and random erasers to compare with."""
+"""Erasing a concept from activations: mean projection, LEACE, INLP, and random erasers to compare with."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from jaxtyping import Float, Num
+from jaxtyping import Bool, Float, Int, Num
+from numpy import ndarray
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import StratifiedGroupKFold
 from torch import Tensor
 
 from biaskit.concepts.direction import as_float64
@@ -21,7 +27,7 @@ class Eraser:
         left: L, the directions taken away (orthonormal and equal to R^T for a projection).
         right: R, what is read of each activation.
         mean: m, the point that stays where it is.
-        method: `mean_projection`, `leace` or `random`.
+        method: `mean_projection`, `leace`, `inlp` or `random`.
     """
 
     left: Float[Tensor, "d k"]
@@ -160,6 +166,139 @@ class LeaceFitter:
 def fit_leace(activations: Float[Tensor, "n d"], concept: Num[Tensor, "m ..."]) -> Eraser:
     """Fit LEACE on rows that are all at hand; see `LeaceFitter`."""
     return LeaceFitter().update(activations, concept).fit()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NullspaceProjection:
+    """What INLP did.
+
+    Attributes:
+        eraser: The projection onto the null space of all classifiers that were taken away; its rank is 0
+            where already the first was at chance.
+        accuracies: Balanced accuracy of each classifier on the rows held out, 0 to 1; the last one belongs
+            to a classifier that was not taken away where `reached_chance` is true.
+        chance: What no better than chance means here: one half plus 1.645 binomial standard errors.
+        reached_chance: Whether the last classifier was at chance; false where the iterations ran out.
+    """
+
+    eraser: Eraser
+    accuracies: tuple[float, ...]
+    chance: float
+    reached_chance: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InlpFitter:
+    """Iterative null-space projection (Ravfogel et al. 2020, arXiv 2004.07667).
+
+    A logistic classifier is fitted, its direction is projected away, and again, until a classifier tells
+    held-out rows apart no better than chance. P = I - Q Q^T with Q an orthonormal basis of all weight vectors
+    (in the raw space), which equals the published product of projections. It guards against linear readers
+    alone: what is encoded otherwise (a radius, an exclusive or) stays.
+
+    Attributes:
+        iterations: Most directions that are taken away.
+        held_out: One in how many folds of the rows the accuracy is measured on.
+        inverse_penalty: scikit-learn's C of the classifiers, on standardised rows, classes weighted equally.
+        seed: Seed of the division into fitted and held-out rows.
+    """
+
+    iterations: int = 35
+    held_out: int = 4
+    inverse_penalty: float = 1.0
+    seed: int = 0
+
+    def fit(
+        self,
+        activations: Float[Tensor, "n d"],
+        labels: Num[Tensor, " m"],
+        groups: Int[ndarray, " m"] | None = None,
+    ) -> NullspaceProjection:
+        """Take directions away until chance.
+
+        Args:
+            activations: One row an example.
+            labels: 0 or 1 for each row.
+            groups: Rows of one group are never both fitted and held out; None for rows on their own.
+
+        Raises:
+            ActivationError: Activations are missing, NaN or infinite.
+            RequestError: Lengths differ, labels are not 0 and 1, or a class cannot be held out.
+        """
+        rows, target = as_float64(activations, "given"), _two_classes(labels, len(activations))
+        fitted, held = self._divide(target, np.arange(len(target)) if groups is None else groups)
+        chance = 0.5 + 1.645 * _chance_error(target[held])
+        mean, found, accuracies = rows.mean(dim=0), torch.zeros(0, rows.shape[1]).double(), []
+        while True:
+            left = _projection(found, mean, "inlp")(rows) - mean
+            weight, score = self._classify(left, target, fitted, held)
+            accuracies.append(score)
+            reached = score <= chance
+            if reached or len(found) == min(self.iterations, rows.shape[1]):
+                return NullspaceProjection(
+                    _projection(found, mean, "inlp"), tuple(accuracies), chance, reached
+                )
+            # What rounding leaves inside the span would be blown up by the next scaling.
+            fresh = weight - found.T @ (found @ weight)
+            found = torch.cat([found, torch.nn.functional.normalize(fresh, dim=0)[None]])
+
+    def _divide(
+        self, target: Bool[ndarray, " n"], groups: Int[ndarray, " n"]
+    ) -> tuple[Int[ndarray, " a"], Int[ndarray, " b"]]:
+        each = [len(np.unique(groups[target == side])) for side in (False, True)]
+        folds = min(self.held_out, *each)
+        if folds < 2:
+            raise RequestError(
+                "INLP has to hold out rows of both classes, and one class is a single group.",
+                fix="Give at least two groups of each class.",
+            )
+        divider = StratifiedGroupKFold(folds, shuffle=True, random_state=self.seed)
+        for fitted, held in divider.split(target, target, groups):
+            if all(len(np.unique(target[part])) == 2 for part in (fitted, held)):
+                return fitted, held
+        raise RequestError(
+            "INLP has to hold out rows of both classes, and no division of the groups does.",
+            fix="Give more groups of each class.",
+        )
+
+    def _classify(
+        self,
+        rows: Float[Tensor, "n d"],
+        target: Bool[ndarray, " n"],
+        fitted: Int[ndarray, " a"],
+        held: Int[ndarray, " b"],
+    ) -> tuple[Float[Tensor, " d"], float]:
+        """The weights of a classifier in the space of the rows, and how it does on held-out rows."""
+        scale = rows[fitted].std(dim=0, correction=0)
+        scale = torch.where(scale > 1e-9 * scale.max(), scale, torch.inf)
+        scaled = (rows / scale).numpy()
+        reader = LogisticRegression(C=self.inverse_penalty, class_weight="balanced", max_iter=1000)
+        reader.fit(scaled[fitted], target[fitted])
+        score = balanced_accuracy_score(target[held], reader.predict(scaled[held]))
+        return torch.from_numpy(reader.coef_[0]) / scale, float(score)
+
+
+def inlp(
+    activations: Float[Tensor, "n d"],
+    labels: Num[Tensor, " m"],
+    groups: Int[ndarray, " m"] | None = None,
+    iterations: int = 35,
+) -> NullspaceProjection:
+    """Erase by iterative null-space projection with the default settings; see `InlpFitter`."""
+    return InlpFitter(iterations=iterations).fit(activations, labels, groups)
+
+
+def _two_classes(labels: Num[Tensor, " m"], rows: int) -> Bool[ndarray, " m"]:
+    if len(labels) != rows:
+        raise RequestError(f"There are {rows} activations and {len(labels)} labels.")
+    if set(labels.tolist()) != {0, 1}:
+        raise RequestError("Labels must be 0 and 1, with both present.")
+    return labels.cpu().numpy().astype(bool)
+
+
+def _chance_error(held_out: Bool[ndarray, " b"]) -> float:
+    """Standard error of the balanced accuracy of guesses that are right half of the time."""
+    return math.sqrt(1 / held_out.sum() + 1 / (~held_out).sum()) / 4
 
 
 def _projection(basis: Float[Tensor, "k d"], mean: Float[Tensor, " d"], method: str) -> Eraser:

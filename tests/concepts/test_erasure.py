@@ -1,10 +1,15 @@
 """Erasers against what defines them: nothing linear is left, and no map does it with less change."""
 
+import warnings
+
 import pytest
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.neural_network import MLPClassifier
 
-from biaskit.concepts.erasure import Eraser, LeaceFitter, fit_leace, mean_projection, random_erasers
+from biaskit.concepts.erasure import Eraser, LeaceFitter, fit_leace, inlp, mean_projection, random_erasers
 from biaskit.errors import ActivationError, RequestError
 from biaskit.hooks.edits import Rows
 
@@ -189,3 +194,108 @@ def test_random_erasers_have_the_rank_asked_for_and_no_favourite_direction():
     assert torch.equal(again[-1].matrix, erasers[-1].matrix)
     with pytest.raises(RequestError):
         random_erasers(1, WIDTH + 1, torch.zeros(WIDTH), generator)
+
+
+@pytest.fixture
+def spread_out():
+    """Rows that show one attribute along two directions, and another only as an exclusive or of two."""
+    generator = torch.Generator().manual_seed(6)
+    rows = torch.randn(1200, WIDTH, generator=generator, dtype=torch.float64)
+    linear = torch.arange(1200) % 2
+    rows[:, 0] += 2 * (2 * linear - 1)
+    rows[:, 1] += 1 * (2 * linear - 1)
+    crossed = ((rows[:, 4] > 0) ^ (rows[:, 5] > 0)).long()
+    return rows, linear, crossed
+
+
+def held_out_auc(rows, labels, probe):
+    probe.fit(rows[:800].numpy(), labels[:800].numpy())
+    return roc_auc_score(labels[800:].numpy(), probe.predict_proba(rows[800:].numpy())[:, 1])
+
+
+def test_inlp_takes_away_what_linear_classifiers_read(spread_out):
+    rows, linear, _ = spread_out
+    found = inlp(rows, linear)
+    assert found.reached_chance
+    assert found.accuracies[0] > 0.9
+    assert found.accuracies[-1] <= found.chance < 0.56
+    assert found.eraser.rank == len(found.accuracies) - 1 >= 1
+    probe = LogisticRegression(max_iter=1000)
+    assert held_out_auc(rows, linear, probe) > 0.95
+    assert abs(held_out_auc(found.eraser(rows), linear, probe) - 0.5) < 0.07
+
+
+def test_inlp_is_a_projection_that_touches_nothing_else(spread_out):
+    rows, linear, _ = spread_out
+    eraser = inlp(rows, linear).eraser
+    torch.testing.assert_close(eraser.right @ eraser.left, torch.eye(eraser.rank).double())
+    erased = eraser(rows)
+    assert ((erased - rows.mean(0)) @ eraser.left).abs().max() < 1e-9
+    torch.testing.assert_close(eraser(erased), erased)
+    torch.testing.assert_close(erased.mean(0), rows.mean(0))
+
+
+def test_inlp_takes_away_the_planted_directions_first(spread_out):
+    rows, linear, _ = spread_out
+    eraser = inlp(rows, linear, iterations=1).eraser
+    planted = torch.zeros(WIDTH).double()
+    planted[:2] = torch.tensor([2.0, 1.0])
+    assert float(torch.nn.functional.cosine_similarity(eraser.right[0], planted, dim=0).abs()) > 0.97
+
+
+def test_a_non_linear_reader_survives_inlp(spread_out):
+    """Its known failure: the attribute is an exclusive or, so no linear reader ever saw it."""
+    rows, _, crossed = spread_out
+    found = inlp(rows, crossed)
+    assert found.reached_chance
+    erased = found.eraser(rows)
+    assert abs(held_out_auc(erased, crossed, LogisticRegression()) - 0.5) < 0.07
+    network = MLPClassifier((16,), max_iter=300, random_state=0, learning_rate_init=0.01, alpha=0.01)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        assert held_out_auc(erased, crossed, network) > 0.85
+
+
+def test_inlp_on_noise_stops_at_once():
+    generator = torch.Generator().manual_seed(3)
+    rows = torch.randn(400, WIDTH, generator=generator, dtype=torch.float64)
+    ranks = [inlp(rows, torch.randint(0, 2, (400,), generator=generator)).eraser.rank for _ in range(20)]
+    assert sum(rank == 0 for rank in ranks) >= 15
+    nothing = inlp(rows, torch.arange(400) % 2).eraser
+    torch.testing.assert_close(nothing(rows), rows)
+    everywhere = Rows(torch.arange(3), torch.full((3,), 3), torch.ones(3, 4, dtype=torch.bool))
+    hidden = rows[:12].reshape(3, 4, WIDTH)
+    torch.testing.assert_close(nothing.edit()(hidden, everywhere), hidden)
+
+
+def test_inlp_says_where_its_iterations_ran_out(spread_out):
+    rows, linear, _ = spread_out
+    strong = rows + 4 * torch.outer((2 * linear - 1).double(), torch.ones(WIDTH).double())
+    found = inlp(strong * torch.arange(1, WIDTH + 1), linear, iterations=1)
+    assert found.eraser.rank == 1
+    assert len(found.accuracies) == 2
+
+
+def test_inlp_keeps_groups_together():
+    """Each group has a code of its own and labels drawn by group: only a split group could be read."""
+    groups = torch.arange(600) // 30
+    mixed, apart = [], []
+    for seed in range(10):
+        generator = torch.Generator().manual_seed(seed)
+        codes = 6 * torch.randn(20, 2 * WIDTH, generator=generator, dtype=torch.float64)
+        rows = codes[groups] + torch.randn(600, 2 * WIDTH, generator=generator, dtype=torch.float64)
+        labels = (torch.arange(20) % 2)[groups]
+        mixed.append(inlp(rows, labels, iterations=0).accuracies[0])
+        apart.append(inlp(rows, labels, groups.numpy(), iterations=0).accuracies[0])
+    assert sum(mixed) / 10 > 0.95
+    assert abs(sum(apart) / 10 - 0.5) < 0.2
+
+
+def test_inlp_refuses_what_it_cannot_do(spread_out):
+    rows, linear, _ = spread_out
+    with pytest.raises(RequestError, match="1200 activations and 3 labels"):
+        inlp(rows, linear[:3])
+    with pytest.raises(RequestError, match="both present"):
+        inlp(rows, torch.ones(1200))
+    with pytest.raises(RequestError, match="single group"):
+        inlp(rows, linear, linear.numpy())
