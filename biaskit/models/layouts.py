@@ -4,6 +4,8 @@ Sites, in TransformerLens's words:
 
 - `embed`: output of the token embedding, scaled where the model scales it, before positions are added;
 - `resid_pre.i` and `resid_post.i`: input and output of block i;
+- `mlp_post.i`: the neurons of block i, what the down projection of its MLP is given: act(W_in x), and for a
+  gated MLP the product act(gate) * up;
 - `attn_out.i` and `mlp_out.i`: what attention and MLP of block i add to the residual stream, so that
   resid_post = resid_pre + attn_out + mlp_out. For gemma 2 and 3 that is after their own closing norm; for a
   parallel block (gpt_neox, phi, gptj) both read resid_pre. Models that normalise after adding (bert, roberta,
@@ -20,6 +22,7 @@ from torch import nn
 
 from biaskit.errors import ModelLoadError, RunError, UnknownNameError
 from biaskit.hooks.capture import capture
+from biaskit.models.neurons import down_projections
 from biaskit.records.site import Site, SiteKind
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ class Paths:
         embed: The token embedding, inside the body.
         attn: What attention adds to the residual stream, inside a block.
         mlp: What the MLP adds, inside a block.
+        down: The MLP's down projection, inside a block.
         norm: The norm above the last block, inside the body; empty where there is none.
     """
 
@@ -44,36 +48,46 @@ class Paths:
     embed: str
     attn: str
     mlp: str
+    down: str
     norm: str = ""
 
 
-_GPT2 = Paths("h", "wte", "attn", "mlp", "ln_f")
-_LLAMA = Paths("layers", "embed_tokens", "self_attn", "mlp", "norm")
-_GEMMA = Paths("layers", "embed_tokens", "post_attention_layernorm", "post_feedforward_layernorm", "norm")
-_BERT = Paths("encoder.layer", "embeddings.word_embeddings", "attention.output.dense", "output.dense")
+_GPT2 = Paths("h", "wte", "attn", "mlp", "mlp.c_proj", "ln_f")
+_LLAMA = Paths("layers", "embed_tokens", "self_attn", "mlp", "mlp.down_proj", "norm")
+_GEMMA = replace(_LLAMA, attn="post_attention_layernorm", mlp="post_feedforward_layernorm")
+_BERT = Paths(
+    "encoder.layer", "embeddings.word_embeddings", "attention.output.dense", "output.dense", "output.dense"
+)
+_NEOX = Paths("layers", "embed_in", "attention", "mlp", "mlp.dense_4h_to_h", "final_layer_norm")
+_OPT = Paths("layers", "embed_tokens", "self_attn", "fc2", "fc2", "final_layer_norm")
+_BLOOM_DOWN = "mlp.dense_4h_to_h"
+_BLOOM = Paths("h", "word_embeddings", "self_attention.dense", _BLOOM_DOWN, _BLOOM_DOWN, "ln_f")
+_DISTILBERT = Paths(
+    "transformer.layer", "embeddings.word_embeddings", "attention.out_lin", "ffn.lin2", "ffn.lin2"
+)
 
 TABLE: Mapping[str, Paths] = {
     "gpt2": _GPT2,
-    "gptj": _GPT2,
+    "gptj": replace(_GPT2, down="mlp.fc_out"),
     "gpt_neo": _GPT2,
-    "gpt_neox": Paths("layers", "embed_in", "attention", "mlp", "final_layer_norm"),
+    "gpt_neox": _NEOX,
     "llama": _LLAMA,
     "mistral": _LLAMA,
     "qwen2": _LLAMA,
     "qwen3": _LLAMA,
     "gemma": _LLAMA,
-    "phi": replace(_LLAMA, norm="final_layernorm"),
+    "phi": replace(_LLAMA, down="mlp.fc2", norm="final_layernorm"),
     "phi3": _LLAMA,
     "gemma2": _GEMMA,
     "gemma3": _GEMMA,
     "gemma3_text": _GEMMA,
-    "opt": Paths("layers", "embed_tokens", "self_attn", "fc2", "final_layer_norm"),
-    "bloom": Paths("h", "word_embeddings", "self_attention.dense", "mlp.dense_4h_to_h", "ln_f"),
+    "opt": _OPT,
+    "bloom": _BLOOM,
     "bert": _BERT,
     "roberta": _BERT,
     "xlm-roberta": _BERT,
     "camembert": _BERT,
-    "distilbert": Paths("transformer.layer", "embeddings.word_embeddings", "attention.out_lin", "ffn.lin2"),
+    "distilbert": _DISTILBERT,
 }
 
 
@@ -142,8 +156,12 @@ def find_layout(module: nn.Module, architecture: str, probe: Callable[[], object
         return _inferred(module, architecture, probe)
     points = {Site(kind=SiteKind.EMBED): Point(body.get_submodule(paths.embed))}
     for layer, block in enumerate(_blocks(body, paths.blocks)):
-        parts = (Point(block.get_submodule(paths.attn)), Point(block.get_submodule(paths.mlp)))
-        points.update(_block_sites(layer, block, parts))
+        inside = {
+            SiteKind.ATTN_OUT: Point(block.get_submodule(paths.attn)),
+            SiteKind.MLP_POST: Point(block.get_submodule(paths.down), "input"),
+            SiteKind.MLP_OUT: Point(block.get_submodule(paths.mlp)),
+        }
+        points.update(_block_sites(layer, block, inside))
     # A checkpoint may leave its final norm out, and then holds None in its place.
     norm = getattr(body, paths.norm, None) if paths.norm else None
     return Layout(points, "known", norm)
@@ -167,11 +185,8 @@ def _blocks(body: nn.Module, path: str) -> list[nn.Module]:
     return list(body.get_submodule(path).children())
 
 
-def _block_sites(layer: int, block: nn.Module, parts: tuple[Point, Point] | None = None) -> dict[Site, Point]:
-    points = {SiteKind.RESID_PRE: Point(block, "input")}
-    if parts is not None:
-        points |= {SiteKind.ATTN_OUT: parts[0], SiteKind.MLP_OUT: parts[1]}
-    points[SiteKind.RESID_POST] = Point(block)
+def _block_sites(layer: int, block: nn.Module, inside: Mapping[SiteKind, Point]) -> dict[Site, Point]:
+    points = {SiteKind.RESID_PRE: Point(block, "input"), **inside, SiteKind.RESID_POST: Point(block)}
     return {Site(kind=kind, layer=layer): point for kind, point in points.items()}
 
 
@@ -191,14 +206,16 @@ def _inferred(module: nn.Module, architecture: str, probe: Callable[[], object])
     embedding = getattr(module, "get_input_embeddings", lambda: None)()
     if isinstance(embedding, nn.Module):
         points[Site(kind=SiteKind.EMBED)] = Point(embedding)
-    for layer, block in enumerate(fitting[name]):
-        points.update(_block_sites(layer, block))
-    return Layout(
-        points,
-        f"'{architecture}' is not in the table of architectures: '{name}' was taken for its "
-        f"{len(fitting[name])} blocks; attention and MLP have no sites of their own.",
-        _norm_beside(module, name),
+    blocks = list(fitting[name])
+    down = down_projections(module, blocks, probe)
+    for layer, block in enumerate(blocks):
+        neurons = {SiteKind.MLP_POST: Point(down[layer], "input")} if down else {}
+        points.update(_block_sites(layer, block, neurons))
+    words = (
+        f"'{architecture}' is not in the table of architectures: '{name}' was taken for its {len(blocks)} "
+        f"blocks; attention and MLP have no sites of their own{', apart from the neurons' if down else ''}."
     )
+    return Layout(points, words, _norm_beside(module, name))
 
 
 def _norm_beside(module: nn.Module, blocks: str) -> nn.Module | None:

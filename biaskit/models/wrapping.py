@@ -26,7 +26,13 @@ _PROCESSED = (
     "TransformerLens has processed the weights (folded norms, centred writing): values in the residual "
     "stream differ from the published model's, what it predicts does not."
 )
-_HOOKED_KINDS = (SiteKind.RESID_PRE, SiteKind.ATTN_OUT, SiteKind.MLP_OUT, SiteKind.RESID_POST)
+_HOOKED = {
+    SiteKind.RESID_PRE: "hook_resid_pre",
+    SiteKind.ATTN_OUT: "hook_attn_out",
+    SiteKind.MLP_POST: "mlp.hook_post",
+    SiteKind.MLP_OUT: "hook_mlp_out",
+    SiteKind.RESID_POST: "hook_resid_post",
+}
 
 
 def wrap(model: Any, tokenizer: Any, subject: Subject | None) -> LanguageAdapter:
@@ -91,10 +97,10 @@ def _hooked(model: Any, tokenizer: Any, subject: Subject | None) -> LanguageAdap
 def _hooked_layout(model: Any) -> Layout:
     points = {Site(kind=SiteKind.EMBED): Point(model.hook_embed)}
     for layer, block in enumerate(model.blocks):
-        for kind in _HOOKED_KINDS:
-            hook = getattr(block, f"hook_{kind}", None)
-            if hook is not None:
-                points[Site(kind=kind, layer=layer)] = Point(hook)
+        # A model of attention alone has no MLP, and one of experts no neurons in one place.
+        parts = dict(block.named_modules())
+        found = {kind: parts[path] for kind, path in _HOOKED.items() if path in parts}
+        points |= {Site(kind=kind, layer=layer): Point(part) for kind, part in found.items()}
     return Layout(points, "known", getattr(model, "ln_final", None))
 
 

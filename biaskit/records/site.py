@@ -17,6 +17,7 @@ class SiteKind(StrEnum):
     RESID_PRE = "resid_pre"
     RESID_POST = "resid_post"
     ATTN_OUT = "attn_out"
+    MLP_POST = "mlp_post"
     MLP_OUT = "mlp_out"
     CONV_OUT = "conv_out"
     TOKENS = "tokens"
@@ -26,7 +27,8 @@ class SiteKind(StrEnum):
 
 _SHORT = re.compile(r"^(?P<kind>[a-z_]+)(?:\.(?P<layer>\d+))?$")
 _TRANSFORMER_LENS = re.compile(r"^blocks\.(?P<layer>\d+)\.hook_(?P<kind>[a-z_]+)$")
-_ALIASES = {"hook_embed": "embed", "hook_out": "hook_resid_post"}
+_IN_A_BLOCK = re.compile(r"^(?P<block>blocks\.\d+\.)(?P<place>hook_out|mlp\.hook_post)$")
+_OUR_NAMES = {"hook_out": "hook_resid_post", "mlp.hook_post": "hook_mlp_post"}
 
 
 class Site(Record):
@@ -46,7 +48,7 @@ class Site(Record):
             RequestError: The text has neither of the two forms.
         """
         name = text.strip()
-        name = re.sub(r"^(blocks\.\d+\.)hook_out$", r"\1hook_resid_post", _ALIASES.get(name, name))
+        name = "embed" if name == "hook_embed" else _IN_A_BLOCK.sub(_our_name, name)
         match = _TRANSFORMER_LENS.match(name) or _SHORT.match(name)
         if match is None:
             raise RequestError(
@@ -61,3 +63,7 @@ class Site(Record):
         if self.kind in {SiteKind.EMBED, SiteKind.BOTTLENECK}:
             return str(self.kind)
         return f"{self.kind}.{self.layer}"
+
+
+def _our_name(match: re.Match[str]) -> str:
+    return match["block"] + _OUR_NAMES[match["place"]]

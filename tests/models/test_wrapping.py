@@ -12,7 +12,8 @@ from biaskit.records.site import Site
 from tests.models.conftest import TEXTS, make_tokenizer
 
 PROMPTS = [Prompt(text) for text in TEXTS]
-SITES = [Site.parse(site) for site in ("embed", "resid_pre.0", "attn_out.1", "mlp_out.0", "resid_post.1")]
+NAMES = ("embed", "resid_pre.0", "attn_out.1", "mlp_out.0", "mlp_post.1", "resid_post.1")
+SITES = [Site.parse(site) for site in NAMES]
 
 
 class Shift:

@@ -36,6 +36,9 @@ def test_both_forms_mean_the_same(site):
         ("blocks.6.hook_resid_post", SiteKind.RESID_POST, 6),
         ("blocks.11.hook_attn_out", SiteKind.ATTN_OUT, 11),
         ("blocks.2.hook_out", SiteKind.RESID_POST, 2),
+        ("mlp_post.3", SiteKind.MLP_POST, 3),
+        ("blocks.3.mlp.hook_post", SiteKind.MLP_POST, 3),
+        ("blocks.12.hook_mlp_post", SiteKind.MLP_POST, 12),
         ("hook_embed", SiteKind.EMBED, 0),
         ("embed", SiteKind.EMBED, 0),
         ("bottleneck", SiteKind.BOTTLENECK, 0),
@@ -60,7 +63,9 @@ def test_a_typo_gets_near_names(text, near):
     assert near in caught.value.near
 
 
-@pytest.mark.parametrize("text", ["", "6", "resid_post.six", "resid_post.-1", "blocks.hook_resid_post"])
+@pytest.mark.parametrize(
+    "text", ["", "6", "resid_post.six", "resid_post.-1", "blocks.hook_resid_post", "blocks.1.mlp.hook_pre"]
+)
 def test_what_is_no_site(text):
     with pytest.raises(RequestError) as caught:
         Site.parse(text)
