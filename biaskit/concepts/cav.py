@@ -172,13 +172,13 @@ class CavFitter:
         if not scores:
             return Estimate(
                 value=None,
-                unit=Unit.PROPORTION,
+                unit=Unit.AUC,
                 n=0,
                 resampling_unit="fillers",
                 method="held-out AUC",
                 reason="a class has fewer than two fillers, so none can be held out",
             )
-        return clustered_auc(scores, np.random.default_rng(self.seed))
+        return clustered_auc(scores)
 
 
 _NOT_CONVERGED = (

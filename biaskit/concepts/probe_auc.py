@@ -1,17 +1,47 @@
-"""Area under the ROC curve over folds, with an interval that resamples fillers."""
+"""Area under the ROC curve over folds, with an interval over the groups that were held out.
+
+Rows of a group stand or fall together, a group may be held out in several repeats, and in cross-validation
+the group that is tested in one fold has trained the probes of the others. The interval takes all three in:
+
+* The influence of each group on the mean AUC is summed over all its rows and folds before it is squared
+  (structural components of DeLong et al. 1988, clustered as by Obuchowski 1997, Biometrics 53:567).
+* The variance is multiplied by 1 + K n_test / n_train for K folds a repeat, 2.25 for five (Nadeau and Bengio
+  2003, Machine Learning 52:239); a single division is left as it is.
+* t quantiles with as many degrees of freedom as the smaller class has groups beyond the folds, on the logit
+  scale, so that the ends stay inside 0 and 1.
+
+Which interval is the default was decided by simulation: a mean-difference probe on 20 normal coordinates,
+groups of one class, 5 folds, nominal level 0.95, 250 data sets (150 for the bootstraps). Coverage of the
+fitted probes' mean true AUC by resampling groups within each fold, once for all folds, and as here:
+
+    groups   rows a group   true AUC   repeats   within folds   jointly   here
+    20 + 20  4              .50        1         .873           .880      .980
+    20 + 20  4              .50        5         .540           .780      .956
+    20 + 20  4              .78        5         .580           .913      .992
+    20 + 20  4              .90        5         .593           .873      .996
+    8 + 8    4              .73        5         .533           .833      .992
+    8 + 40   4              .76        5         .467           .800      .992
+    50 + 50  1              .50        5         .533           .827      .952
+    50 + 50  1              .78        5         .613           .947      .992
+
+It holds its level where there is nothing to find (its lower end lies above .5 in 0 to 2 % of the data sets)
+and is wide where there is something: at 20 + 20 groups and a true AUC of .78 it still excludes .5 in 97 %.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from numpy import ndarray
+from scipy.special import expit, logit
+from scipy.stats import rankdata, t
 
 from biaskit.records.estimate import Estimate, Interval, Unit
 
 LEVEL = 0.95
-DRAWS = 2000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,7 +51,7 @@ class FoldScores:
     Attributes:
         scores: The probe's log-odds.
         target: True where the concept is shown.
-        groups: The filler of each row.
+        groups: The group of each row, such as its filler; the same group has the same name in all folds.
     """
 
     scores: Float[ndarray, " n"]
@@ -30,65 +60,107 @@ class FoldScores:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Pairs:
-    """Wins of positives over negatives (ties count one half), summed by group."""
+class _Side:
+    """The rows of one class in all folds, and what each group moved the mean AUC by."""
 
-    wins: Float[ndarray, "g g"]
-    positives: Float[ndarray, " g"]
-    negatives: Float[ndarray, " g"]
+    influence: Float[ndarray, " g"]
+    """Of each group, summed over its rows and folds."""
+    present: Int[ndarray, " f"]
+    """How many groups hold a row of the class, in each fold."""
+    distinct: int
+    """How many different groups hold a row of the class in any fold."""
 
-    def auc(self, weights: Float[ndarray, "b g"]) -> Float[ndarray, " b"]:
-        """AUC with each group counted `weights` times; NaN where a class is missing from the draw."""
-        pairs = (weights @ self.positives) * (weights @ self.negatives)
-        wins = ((weights @ self.wins) * weights).sum(axis=1)
-        share: Float[ndarray, " b"] = np.divide(
-            wins, pairs, out=np.full(len(weights), np.nan), where=pairs > 0
-        )
-        return share
+    @property
+    def freedom(self) -> float:
+        """Groups beyond the folds of one repeat: each fold's mean takes one."""
+        return self.distinct * float((self.present - 1).sum() / self.present.sum())
+
+    @property
+    def unbiased(self) -> Float[ndarray, " g"]:
+        """The influences, larger by what centring within folds took from their spread."""
+        return self.influence * float(np.sqrt(self.present.sum() / (self.present - 1).sum()))
 
 
-def clustered_auc(folds: list[FoldScores], rng: np.random.Generator) -> Estimate:
-    """Mean AUC over folds, with a percentile interval from resampling groups within each fold.
+def clustered_auc(folds: Sequence[FoldScores], grouping: str = "fillers") -> Estimate:
+    """Mean AUC over folds, with an interval over groups.
 
-    AUC is the share of pairs (positive, negative) in which the positive scores higher, ties one half.
-    Where every pair is in order the bootstrap has no spread; the lower end is then the Clopper-Pearson
-    bound for all of n groups in order, (alpha/2)^(1/n), n counted in the class with fewer groups.
+    AUC is the share of pairs (positive, negative) in which the positive scores higher, ties one half. Where
+    every pair is in order there is no spread; the lower end is then the Clopper-Pearson bound for all of n
+    groups in order, (alpha/2)^(1/n), n counted in the class with fewer groups, and likewise where none is.
+
+    Args:
+        folds: At least one fold, each with both classes.
+        grouping: What the groups are, in the plural.
+
+    Returns:
+        The mean, its n the number of different groups; without an interval where no fold holds two groups of
+        each class.
     """
-    pairs = [_pairs(fold) for fold in folds]
-    value = float(np.mean([fold.auc(np.ones((1, len(fold.positives))))[0] for fold in pairs]))
-    groups = sum(len(fold.positives) for fold in pairs)
-    draws = np.stack([fold.auc(_multinomial(len(fold.positives), rng)) for fold in pairs])
+    names, index = np.unique(np.concatenate([fold.groups for fold in folds]), return_inverse=True)
+    members = np.split(index, np.cumsum([len(fold.groups) for fold in folds])[:-1])
+    value, sides = _influences(folds, members, len(names))
+    interval = _interval(value, sides, _widening(members, len(names)), grouping)
+    reason = "no null is refitted: at 0.5 the probe ranks unseen rows at random"
+    if interval is None:
+        reason = f"no fold holds two {grouping} of each class, so their spread is not seen; {reason}"
     return Estimate(
         value=value,
-        unit=Unit.PROPORTION,
-        n=groups,
-        resampling_unit="fillers",
-        method=f"AUC on held-out fillers, mean of {len(folds)} folds",
-        interval=_perfect(pairs) if value == 1.0 else _percentile(np.ma.masked_invalid(draws).mean(axis=0)),
-        reason="no null is refitted: at 0.5 the probe ranks unseen fillers at random",
+        unit=Unit.AUC,
+        n=len(names),
+        resampling_unit=grouping,
+        method=f"AUC on held-out {grouping}, mean of {len(folds)} folds",
+        interval=interval,
+        reason=reason,
     )
 
 
-def _pairs(fold: FoldScores) -> _Pairs:
-    names, index = np.unique(fold.groups, return_inverse=True)
-    member = np.eye(len(names))[index]
-    upper, lower = fold.scores[fold.target], fold.scores[~fold.target]
-    order = (np.sign(upper[:, None] - lower[None, :]) + 1) / 2
-    above, below = member[fold.target], member[~fold.target]
-    return _Pairs(above.T @ order @ below, above.sum(axis=0), below.sum(axis=0))
+def _influences(
+    folds: Sequence[FoldScores], members: Sequence[Int[ndarray, " _"]], groups: int
+) -> tuple[float, list[_Side]]:
+    """The mean AUC, and what each group moved it by on the side of the positives and of the negatives."""
+    aucs, moved, present = [], np.zeros((2, groups)), np.zeros((2, len(folds)), dtype=int)
+    held = np.zeros((2, groups), dtype=bool)
+    for number, (fold, member) in enumerate(zip(folds, members, strict=True)):
+        wins = _wins(fold)
+        aucs.append(float(wins[fold.target].mean()))
+        for side, rows in enumerate((fold.target, ~fold.target)):
+            parts = (wins[rows] - aucs[-1]) / (rows.sum() * len(folds))
+            moved[side] += np.bincount(member[rows], parts, groups)
+            present[side, number] = len(np.unique(member[rows]))
+            held[side, member[rows]] = True
+    return float(np.mean(aucs)), [_Side(moved[i], present[i], int(held[i].sum())) for i in range(2)]
 
 
-def _multinomial(groups: int, rng: np.random.Generator) -> Float[ndarray, "b g"]:
-    return rng.multinomial(groups, np.full(groups, 1 / groups), size=DRAWS).astype(float)
+def _wins(fold: FoldScores) -> Float[ndarray, " n"]:
+    """Of each row, the share of the other class's rows that it is in order with, ties one half."""
+    ranks, wins = rankdata(fold.scores), np.empty(len(fold.scores))
+    above, below = fold.target, ~fold.target
+    wins[above] = (ranks[above] - rankdata(fold.scores[above])) / below.sum()
+    wins[below] = 1 - (ranks[below] - rankdata(fold.scores[below])) / above.sum()
+    return wins
 
 
-def _percentile(draws: np.ma.MaskedArray) -> Interval:
-    low, high = np.quantile(draws.compressed(), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(low=float(low), high=float(high), level=LEVEL, method="cluster bootstrap over fillers")
+def _widening(members: Sequence[Int[ndarray, " _"]], groups: int) -> float:
+    """How much more the mean varies because groups tested in one fold have trained the others."""
+    tested = float(np.mean([len(np.unique(member)) for member in members])) / groups
+    # Where all folds test the same groups, none of these has trained another.
+    return 1.0 if tested == 1 else 1 + 1 / (1 - min(tested, 0.5))
 
 
-def _perfect(pairs: list[_Pairs]) -> Interval:
-    positive = sum(int((fold.positives > 0).sum()) for fold in pairs)
-    negative = sum(int((fold.negatives > 0).sum()) for fold in pairs)
-    low = ((1 - LEVEL) / 2) ** (1 / min(positive, negative))
-    return Interval(low=low, high=1.0, level=LEVEL, method="Clopper-Pearson over fillers, all in order")
+def _interval(value: float, sides: list[_Side], widening: float, grouping: str) -> Interval | None:
+    tail = (1 - LEVEL) / 2
+    if value in {0.0, 1.0}:
+        bound = tail ** (1 / min(side.distinct for side in sides))
+        low, high = (bound, 1.0) if value else (0.0, 1 - bound)
+        order = "all in order" if value else "none in order"
+        return Interval(low=low, high=high, level=LEVEL, method=f"Clopper-Pearson over {grouping}, {order}")
+    freedom = min(side.freedom for side in sides)
+    if freedom == 0:
+        return None
+    total = np.sum([side.unbiased for side in sides], axis=0)
+    error = float(np.sqrt(widening * (total**2).sum()))
+    half = float(t.ppf(1 - tail, max(freedom, 1.0))) * error / (value * (1 - value))
+    low, high = expit(logit(value) + np.array([-half, half])).tolist()
+    method = f"cluster-robust over {grouping}, logit scale, t({max(freedom, 1.0):.3g})"
+    method += ", widened for shared training rows" if widening > 1 else ""
+    return Interval(low=low, high=high, level=LEVEL, method=method)

@@ -16,12 +16,13 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from scipy.stats import rankdata
 
-from biaskit.concepts.probe_auc import FoldScores
+from biaskit.concepts.probe_auc import FoldScores, clustered_auc
 from biaskit.errors import RequestError, RunError
 from biaskit.probing.metrics import Metrics, measure
 from biaskit.probing.probe import Fitted, Job, Probe, Rows, Setting
 from biaskit.probing.problem import Problem
 from biaskit.probing.split import InnerRule, Split
+from biaskit.records.estimate import Estimate, Unit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,6 +110,20 @@ class Evaluation:
             if fold.validation_auc is not None and fold.metrics.auc is not None
         ]
         return _mean(gaps)
+
+    def estimate(self) -> Estimate:
+        """Return the mean test AUC with its interval over groups; see `clustered_auc`."""
+        scores = self.fold_scores()
+        if scores:
+            return clustered_auc(scores, self.problem.grouping)
+        return Estimate(
+            value=None,
+            unit=Unit.AUC,
+            n=0,
+            resampling_unit=self.problem.grouping,
+            method=f"AUC on held-out {self.problem.grouping}",
+            reason="no split's test rows hold both classes",
+        )
 
     def fold_scores(self) -> list[FoldScores]:
         """Return the test rows' log-odds with true labels and groups, for `clustered_auc`.

@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.metrics import roc_auc_score
+
+from biaskit.concepts.probe_auc import FoldScores, clustered_auc
+from biaskit.records.estimate import Unit
+
+
+def cross_validated(rng, *, shift, repeats, groups=20, rows=4):
+    """A mean-difference probe on repeated 5-fold cross-validation, and its probes' true mean AUC."""
+    label = np.arange(2 * groups) < groups
+    centre = np.zeros(20)
+    centre[0] = shift
+    means = rng.normal(size=(2 * groups, 20)) / 2 + np.where(label[:, None], centre, 0)
+    activations = means.repeat(rows, 0) + rng.normal(size=(2 * groups * rows, 20))
+    target, unit = label.repeat(rows), np.arange(2 * groups).repeat(rows)
+    folds, truth = [], []
+    for _ in range(repeats):
+        part = np.concatenate([rng.permutation(groups), rng.permutation(groups)]) % 5
+        for number in range(5):
+            test = part[unit] == number
+            weight = activations[~test & target].mean(0) - activations[~test & ~target].mean(0)
+            folds.append(FoldScores(activations[test] @ weight, target[test], unit[test]))
+            truth.append(stats.norm.cdf(weight @ centre / np.sqrt(2.5 * weight @ weight)))
+    return folds, float(np.mean(truth))
+
+
+@pytest.mark.parametrize("repeats", [1, 5])
+def test_a_null_is_covered_though_groups_come_back_in_every_repeat(repeats):
+    """Resampled within each fold, five repeats would cover half of the time at a nominal 0.95."""
+    rng = np.random.default_rng(0)
+    intervals = [
+        clustered_auc(cross_validated(rng, shift=0.0, repeats=repeats)[0]).interval for _ in range(150)
+    ]
+    assert np.mean([0.5 in interval for interval in intervals]) >= 0.92
+    assert np.mean([interval.low > 0.5 for interval in intervals]) <= 0.05
+
+
+def test_a_signal_is_covered_and_seen():
+    rng = np.random.default_rng(1)
+    drawn = [cross_validated(rng, shift=1.5, repeats=3) for _ in range(80)]
+    intervals = [clustered_auc(folds).interval for folds, _ in drawn]
+    assert np.mean([truth in found for (_, truth), found in zip(drawn, intervals, strict=True)]) >= 0.92
+    assert np.mean([found.low > 0.5 for found in intervals]) >= 0.9
+
+
+def test_repeating_the_same_folds_tells_nothing_more():
+    folds, _ = cross_validated(np.random.default_rng(2), shift=1.0, repeats=1)
+    once, thrice = clustered_auc(folds), clustered_auc(folds * 3)
+    assert thrice.value == pytest.approx(once.value)
+    assert thrice.n == once.n == 40
+    assert (thrice.interval.low, thrice.interval.high) == pytest.approx(
+        (once.interval.low, once.interval.high)
+    )
+
+
+def test_single_rows_give_delongs_variance():
+    rng = np.random.default_rng(3)
+    target = np.arange(60) < 25
+    scores = np.round(rng.normal(size=60) + target, 1)
+    found = clustered_auc([FoldScores(scores, target, np.arange(60))])
+    order = (np.sign(scores[target][:, None] - scores[~target][None, :]) + 1) / 2
+    variance = order.mean(1).var(ddof=1) / 25 + order.mean(0).var(ddof=1) / 35
+    value = roc_auc_score(target, scores)
+    half = stats.t.ppf(0.975, 24) * np.sqrt(variance) / (value * (1 - value))
+    expected = 1 / (1 + np.exp(-(np.log(value / (1 - value)) + np.array([-half, half]))))
+    assert found.value == pytest.approx(value)
+    assert (found.interval.low, found.interval.high) == pytest.approx(tuple(expected))
+    assert "widened" not in found.interval.method
+
+
+def test_it_says_what_the_groups_are():
+    folds, _ = cross_validated(np.random.default_rng(4), shift=1.0, repeats=1)
+    found = clustered_auc(folds, "authors")
+    assert (found.resampling_unit, found.unit) == ("authors", Unit.AUC)
+    assert "authors" in found.method
+    assert "cluster-robust over authors" in found.interval.method
+    assert "widened for shared training rows" in found.interval.method
+
+
+@pytest.mark.parametrize(("sign", "low", "high"), [(1, 0.025**0.25, 1.0), (-1, 0.0, 1 - 0.025**0.25)])
+def test_all_or_no_pairs_in_order_still_have_an_interval(sign, low, high):
+    target, groups = np.tile([False, True], 4), np.arange(8)
+    folds = [FoldScores(sign * target.astype(float), target, groups)] * 3
+    found = clustered_auc(folds)
+    assert (found.interval.low, found.interval.high) == pytest.approx((low, high))
+
+
+def test_certainty_is_a_score_like_any_other():
+    target = np.array([True, True, False, False])
+    scores = np.array([np.inf, 0.0, -np.inf, np.inf])
+    assert clustered_auc([FoldScores(scores, target, np.arange(4))]).value == pytest.approx(2.5 / 4)
+
+
+def test_folds_of_one_group_a_class_have_no_interval_and_say_why():
+    folds = [
+        FoldScores(np.array([float(i), 1.0]), np.array([True, False]), np.array([2 * i, 2 * i + 1]))
+        for i in range(4)
+    ]
+    found = clustered_auc(folds)
+    assert found.interval is None
+    assert "no fold holds two fillers of each class" in found.reason
