@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
-from scipy.stats import rankdata
 
 from biaskit.concepts.probe_auc import FoldScores, clustered_auc
 from biaskit.errors import RequestError, RunError
+from biaskit.probing.auc import auc
 from biaskit.probing.metrics import Metrics, measure
 from biaskit.probing.probe import Fitted, Job, Probe, Rows, Setting
 from biaskit.probing.problem import Problem
@@ -227,7 +227,7 @@ class _Cell:
     place: tuple[int, int]
     task: Task
     split: Split
-    folds: list[tuple[Int[ndarray, " f"], Int[ndarray, " v"]]]
+    folds: list[tuple[Int[ndarray, " _"], Int[ndarray, " _"]]]
 
     @property
     def told(self) -> Bool[ndarray, " n"]:
@@ -258,7 +258,7 @@ class _Choice:
 
 
 def _cells(tasks: Sequence[Task], inner: InnerRule, rng: np.random.Generator) -> list[_Cell]:
-    drawn: dict[tuple[int, int], list[tuple[Int[ndarray, " f"], Int[ndarray, " v"]]]] = {}
+    drawn: dict[tuple[int, int], list[tuple[Int[ndarray, " _"], Int[ndarray, " _"]]]] = {}
     cells = []
     for number, task in enumerate(tasks):
         for place, split in enumerate(task.splits):
@@ -271,7 +271,7 @@ def _cells(tasks: Sequence[Task], inner: InnerRule, rng: np.random.Generator) ->
 
 def _inner_folds(
     problem: Problem, split: Split, inner: InnerRule, rng: np.random.Generator
-) -> list[tuple[Int[ndarray, " f"], Int[ndarray, " v"]]]:
+) -> list[tuple[Int[ndarray, " _"], Int[ndarray, " _"]]]:
     told = problem.labels if split.labels is None else split.labels
     pairs = inner.folds(told, problem.groups, split.train, rng)
     return [(fit, held) for fit, held in pairs if _both(told[fit]) and _both(told[held])]
@@ -298,7 +298,7 @@ def _validation(
     owners = [index for index, cell in enumerate(cells) for _ in cell.folds]
     sums, counts = np.zeros((len(cells), len(settings))), np.bincount(owners, minlength=len(cells))
     for owner, job, fitted in zip(owners, jobs, _fits(probe, jobs, settings, rng), strict=True):
-        sums[owner] += _aucs(fitted.log_odds, job.labels[job.held_out])
+        sums[owner] += auc(fitted.log_odds, job.labels[job.held_out])
     return np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], np.nan)
 
 
@@ -364,15 +364,6 @@ def _by_variant(
         for result in found[number, place]:
             folds.setdefault(result.variant, []).append(result)
     return {name: Evaluation(task.problem, probe, name, tuple(results)) for name, results in folds.items()}
-
-
-def _aucs(log_odds: Float[ndarray, "s b"], labels: Bool[ndarray, " b"]) -> Float[ndarray, " s"]:
-    """AUC of each row of log-odds from its ranks, ties one half (Mann and Whitney)."""
-    positives = int(labels.sum())
-    negatives = len(labels) - positives
-    ranks = rankdata(log_odds, axis=1)[:, labels].sum(axis=1)
-    aucs: Float[ndarray, " s"] = (ranks - positives * (positives + 1) / 2) / (positives * negatives)
-    return aucs
 
 
 def _both(labels: Bool[ndarray, " a"]) -> bool:

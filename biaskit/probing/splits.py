@@ -105,7 +105,7 @@ class GroupFolds:
         groups: Int[ndarray, " n"],
         train: Int[ndarray, " a"],
         rng: np.random.Generator,
-    ) -> list[tuple[Int[ndarray, " f"], Int[ndarray, " v"]]]:
+    ) -> list[tuple[Int[ndarray, " _"], Int[ndarray, " _"]]]:
         """Return pairs (rows to fit on, rows to validate on); none where a class has a single group."""
         told, units = labels[train], groups[train]
         count = _possible(told, units, self.count)
@@ -207,7 +207,7 @@ def _notes(
 
 def _divide(
     labels: Bool[ndarray, " n"], units: Int[ndarray, " n"], count: int, rng: np.random.Generator
-) -> list[tuple[Int[ndarray, " a"], Int[ndarray, " b"]]]:
+) -> list[tuple[Int[ndarray, " _"], Int[ndarray, " _"]]]:
     seed = int(rng.integers(2**31))
     # The same division, a hundred times faster, where every row is a group of its own.
     alone = len(np.unique(units)) == len(units)
