@@ -77,10 +77,10 @@ def _number(finding: Finding) -> tuple[str, ...]:
     about = (" / ".join(finding.concepts), words.pair(finding.references))
     return (
         ", ".join(part for part in about if part),
-        words.metric(finding.metric),
+        words.measure(finding),
         str(finding.site or ""),
         finding.group or "",
-        words.whole(finding.estimate),
+        words.bare(finding.estimate),
         words.chance(finding.estimate),
         f"{finding.estimate.n:,}",
     )

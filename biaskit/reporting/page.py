@@ -307,7 +307,7 @@ def _environment() -> Environment:
         "duration": words.duration,
         "agreement": agreement,
     }
-    made.filters |= {"is_seen": is_seen, "place": curves.place, "cell": words.cell}
+    made.filters |= {"is_seen": is_seen, "place": curves.place, "cell": words.cell, "measure": words.measure}
     made.globals |= {
         "Unit": Unit,
         "share": _SHARE,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from biaskit.reporting.sections import Section
 
 _LAYER = "layer"
-_WHOLE, _WIDEST = frozenset({"site", "number", "chance"}), 32
+_WHOLE, _WIDEST = frozenset({"site", "number", "chance"}), 28
 _MOST_UNDECIDED, _MOST_NAMES, _MOST_NUMBERS, _UNBOUNDED = 5, 12, 30, 1000
 _STYLES = {
     Outcome.PASS: "green",
@@ -239,9 +239,9 @@ def _numbers(findings: Sequence[Finding]) -> Table:
     rows = [
         (
             words.about(one),
-            words.metric(one.metric),
+            words.measure(one),
             str(one.site or ""),
-            words.whole(one.estimate),
+            words.bare(one.estimate),
             words.chance(one.estimate),
         )
         for one in findings
@@ -250,8 +250,8 @@ def _numbers(findings: Sequence[Finding]) -> Table:
     heads = ("about", "metric", "site", "number", "chance")
     kept = [place for place, _ in enumerate(heads) if any(row[place] for row in rows)]
     for place in kept:
-        widest = max(len(row[place]) for row in rows) if heads[place] in _WHOLE else 0
-        table.add_column(heads[place], overflow="fold", min_width=min(widest, _WIDEST) or None)
+        whole = heads[place] in _WHOLE and max(len(row[place]) for row in rows) <= _WIDEST
+        table.add_column(heads[place], overflow="fold", no_wrap=whole)
     for row in rows:
         table.add_row(*(Text(row[place]) for place in kept))
     return table

@@ -103,7 +103,7 @@ GLOSSARY = (
 )
 
 _PROBING = "sparse_probing."
-_SHARED = frozenset({"interval", "p, q", "undecided", "layer", "latent"})
+_SHARED = frozenset({"interval", "undecided", "layer", "latent"})
 
 PROBING_GLOSSARY = (
     (
@@ -125,6 +125,10 @@ PROBING_GLOSSARY = (
     (
         "compression",
         "How many times shorter the labels can be told to someone who has the activations; 1 is not at all.",
+    ),
+    (
+        "chance",
+        "How often the named null, such as shuffled labels, reaches such a number: p, or q if corrected.",
     ),
     ("leakage", "AUC for something that the activations should not tell; 0.5 means that it is not there."),
 )
@@ -206,6 +210,13 @@ def chance(shown: Estimate) -> str:
     return f"{letter} < 0.001" if p < 0.001 else f"{letter} {p:.2g}" if p < 0.1 else f"{letter} {p:.2f}"
 
 
+def bare(shown: Estimate) -> str:
+    """Write value and interval without the unit, which stands beside them."""
+    if shown.value is None:
+        return whole(shown)
+    return f"{estimate(shown)} {interval(shown)}".rstrip()
+
+
 def whole(shown: Estimate) -> str:
     """Write value, interval and unit in one phrase."""
     if shown.value is None:
@@ -226,6 +237,12 @@ def glossary(report: Report) -> tuple[tuple[str, str], ...]:
     others = not all(finding.metric.startswith(_PROBING) for finding in findings) or not findings
     known = tuple(entry for entry in GLOSSARY if others or entry[0] in _SHARED)
     return (*PROBING_GLOSSARY, *known) if probing else known
+
+
+def measure(finding: Finding) -> str:
+    """Write what a finding measures with its unit, as `read on held-out rows, AUC`."""
+    unit = unit_name(finding.estimate.unit)
+    return ", ".join(part for part in (metric(finding.metric), unit) if part)
 
 
 def pair(references: tuple[str, str] | None) -> str:

@@ -17,8 +17,8 @@ KS = tuple(2**power for power in range(10))
 SIZES = (10, 14, 20, 28, 40, 56, 80, 113, 160, 226, 320, 452, 640, 905, 1280, 1810)
 SENTENCES = (
     "All 3 concepts are read from resid_post.6 at AUC 0.97 or more on held-out fillers.",
-    "One SAE latent reads food at AUC 0.91, 16 latents at 0.98; no SAE probe beats logistic regression on the "
-    "residual stream (−0.006 AUC, 95 % interval −0.011 to −0.001 over concepts).",
+    "One SAE latent reads food at AUC 0.91, 16 latents at 0.98; no SAE probe beats logistic regression on "
+    "the residual stream (0.006 AUC below it, 95 % interval 0.001 to 0.011 over concepts).",
     "Random coordinates read food at AUC 0.71 with k = 16, shuffled labels at 0.50: that is the floor.",
 )
 HEADS = {

@@ -11,7 +11,7 @@ from biaskit.reporting import page, plots, view, words
 from biaskit.reporting.headline import headline
 from tests.reporting.hostile import ALL, hostile_report
 
-VOID = {"meta", "br", "img", "input", "link", "rect", "line", "circle", "path"}
+VOID = {"meta", "br", "img", "input", "link", "rect", "line", "circle"}
 HARMLESS = {
     *(
         "html",

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from biaskit.records.estimate import Estimate, Null, Unit
 from biaskit.reporting import words
+from tests.reporting.probing import probing_report
 
 
 @pytest.mark.parametrize(
@@ -73,3 +74,53 @@ def test_a_missing_number_says_why():
         value=None, unit=Unit.NAT, n=0, resampling_unit="templates", method="none", reason="no words"
     )
     assert words.whole(estimate) == "not measured: no words"
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(0.98149, "0.981"), (1.0, "1.000"), (-0.006, f"{words.MINUS}0.006"), (0.5, "0.500"), (0.0, "0.000")],
+)
+def test_auc_has_three_decimals_and_no_plus(value, written):
+    assert words.number(value, Unit.AUC) == written
+    assert words.unit_name(Unit.AUC) == "AUC"
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "written"),
+    [
+        (0.5, Unit.AUC, "0.5"),
+        (-0.01, Unit.AUC, f"{words.MINUS}0.01"),
+        (0.5, Unit.NAT, "+0.5"),
+        (0.0, Unit.NAT, "0"),
+        (2.0, Unit.ONE, "2"),
+        (0.015, Unit.PROPORTION, "1.5 %"),
+    ],
+)
+def test_ticks(value, unit, written):
+    assert words.tick(value, unit) == written
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (None, ""),
+        (True, "yes"),
+        (-0.123456789, f"{words.MINUS}0.123457"),
+        (1034, "1034"),
+        ("12 455", "12 455"),
+        ("-1", "-1"),
+    ],
+)
+def test_cells(value, written):
+    assert words.cell(value) == written
+
+
+def test_each_report_explains_its_own_words(report):
+    probing = probing_report()
+    both = report.model_copy(update={"analyses": (*report.analyses, *probing.analyses)})
+    known, read, all_of_them = (dict(words.glossary(one)) for one in (report, probing, both))
+    assert "behaviour" in known
+    assert "AUC" not in known
+    assert "AUC" in read
+    assert "behaviour" not in read
+    assert set(all_of_them) == set(known) | set(read)
