@@ -53,6 +53,17 @@ class ColumnSums:
         positive: Float[ndarray, "j d"] = np.where(self.constant, 0.0, np.maximum(spread, 0.0))
         return positive
 
+    def shift(self) -> Float[ndarray, "j d"]:
+        """Mean of the columns that are never 0, else 0: what a sparse matrix can be centred by."""
+        mean = self.total / self.rows[:, None]
+        shift: Float[ndarray, "j d"] = np.where(self.nonzero == self.rows[:, None], mean, 0.0)
+        return shift
+
+    def deviation(self) -> Float[ndarray, "j d"]:
+        """Standard deviation over all training rows; 0 for a constant column."""
+        deviation: Float[ndarray, "j d"] = np.sqrt(self.scatter() / self.rows[:, None])
+        return deviation
+
     def explained(self) -> Float[ndarray, "j d"]:
         """Share of the scatter that lies between the two class means, in [0, 1]; 0 for a constant column."""
         weight = (self.positives * (self.rows - self.positives) / self.rows)[:, None]
@@ -83,6 +94,18 @@ def column_sums(jobs: Sequence[Job]) -> Iterator[tuple[list[int], ColumnSums]]:
         for start in range(0, len(places), size):
             block = places[start : start + size]
             yield block, _block_sums([jobs[place] for place in block])
+
+
+def rescaled(rows: Rows, shift: Float[ndarray, " d"], deviation: Float[ndarray, " d"]) -> Rows:
+    """Return (rows - shift) / deviation in float64, 0 where the deviation is 0; a sparse matrix stays sparse.
+
+    `shift` must be 0 for columns that hold zeros; see `ColumnSums.shift`.
+    """
+    scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+    if isinstance(rows, csr_array):
+        data = (rows.data - shift[rows.indices]) * scale[rows.indices]
+        return csr_array((data, rows.indices, rows.indptr), shape=rows.shape)
+    return (rows - shift) * scale
 
 
 def _ratio(above: ndarray, below: ndarray) -> ndarray:

@@ -12,7 +12,10 @@ from numpy import ndarray
 from scipy.sparse import csr_array
 
 Rows: TypeAlias = ndarray | csr_array
-"""Activations, one row an example: a dense float32 array (n, d), or latents as a `csr_array` (n, d)."""
+"""Activations, one row an example: a dense float32 array (n, d), or latents as a `csr_array` (n, d).
+
+A job of a probe that reads every token holds `biaskit.probing.tokens.Tokens` in their place.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class Fitted:
     """
 
     log_odds: Float[ndarray, "s b"]
-    columns: tuple[Int[ndarray, " k"] | None, ...]
+    columns: tuple[Int[ndarray, " _"] | None, ...]
     converged: tuple[bool, ...]
 
 

@@ -10,12 +10,11 @@ from typing import ClassVar, Literal, Protocol
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
-from scipy.sparse import csr_array
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from biaskit.errors import RequestError
-from biaskit.probing.column_sums import ColumnSums, column_sums
+from biaskit.probing.column_sums import ColumnSums, column_sums, rescaled
 from biaskit.probing.probe import Job, Rows
 
 # The L1 path: from the first entry to a penalty this many times weaker, in this many steps.
@@ -95,11 +94,10 @@ class L1Path:
         ranked = _empty(jobs)
         for places, sums in column_sums(jobs):
             share = np.where(sums.constant, -np.inf, sums.explained())
-            deviation = np.sqrt(sums.scatter() / sums.rows[:, None])
-            # Where a column is never 0 it can be centred without any cost to a sparse matrix.
-            shift = np.where(sums.nonzero == sums.rows[:, None], sums.total / sums.rows[:, None], 0.0)
+            shift, deviation = sums.shift(), sums.deviation()
             for row, place in enumerate(places):
-                entered = _entered(jobs[place], _scaled(jobs[place], shift[row], deviation[row]), k)
+                train = jobs[place].activations[jobs[place].train]
+                entered = _entered(jobs[place], rescaled(train, shift[row], deviation[row]), k)
                 # Above any share of variance, which is at most 1.
                 share[row, entered] = 1.0 + np.arange(len(entered), 0, -1)
                 ranked[place] = _strongest(share[row], k)
@@ -227,19 +225,10 @@ def _l1_weights(rows: Rows, labels: Bool[ndarray, " a"], strength: float) -> Flo
     # liblinear penalises the intercept too; on a scale of 100 the penalty does not bite.
     # The seed orders the solver's steps and moves no optimum; a fixed one makes a job's rank its own.
     model = LogisticRegression(
-        C=strength, l1_ratio=1.0, solver="liblinear", intercept_scaling=100.0, tol=1e-5, random_state=0
+        C=strength, l1_ratio=1.0, solver="liblinear", intercept_scaling=100.0, random_state=0
     )
     with warnings.catch_warnings():
         # The order of entry is what counts; the last digits of the weights do not.
         warnings.simplefilter("ignore", ConvergenceWarning)
         weights: Float[ndarray, " d"] = model.fit(rows, labels).coef_[0]
     return weights
-
-
-def _scaled(job: Job, shift: Float[ndarray, " d"], deviation: Float[ndarray, " d"]) -> Rows:
-    rows = job.activations[job.train]
-    scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
-    if isinstance(rows, csr_array):
-        data = (rows.data - shift[rows.indices]) * scale[rows.indices]
-        return csr_array((data, rows.indices, rows.indptr), shape=rows.shape)
-    return (rows - shift) * scale
