@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,9 +14,10 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_N
 from biaskit.hooks.edits import Rows
 from biaskit.models import fingerprint
 from biaskit.models.batches import Batch
-from biaskit.models.language import LanguageAdapter, Parts
+from biaskit.models.language import LanguageAdapter
 from biaskit.models.layouts import Layout, find_layout
 from biaskit.models.network import TransformersNetwork
+from biaskit.models.passes import Parts
 from biaskit.models.reading import Reader
 from biaskit.models.sources import Source
 from biaskit.records.audit_spec import Subject
@@ -80,8 +82,31 @@ def assemble(loaded: Loaded, settings: Subject) -> LanguageAdapter:
         settings,
         lambda: _describe(loaded, layout, settings),
         loaded.folder,
+        None if _spread(module) else lambda seed: _twin(loaded, settings, seed),
     )
     return LanguageAdapter(parts, notes)
+
+
+def _twin(loaded: Loaded, settings: Subject, seed: int) -> LanguageAdapter:
+    """Return the adapter of a model of the same class and config, its weights drawn anew."""
+    words = f"random weights, seed {seed}"
+    source = Source(f"{loaded.source.name} ({words})", f"{loaded.source.label} ({words})")
+    renamed = settings.model_copy(update={"model": source.name, "revision": None})
+    return assemble(Loaded(_drawn_anew(loaded.module, seed), loaded.tokenizer, source), renamed)
+
+
+def _drawn_anew(module: Any, seed: int) -> nn.Module:
+    config = copy.deepcopy(module.config)
+    # Drawn in float32 on the CPU, so that the weights depend on nothing but config and seed.
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        drawn: nn.Module = type(module)._from_config(  # noqa: SLF001  AutoModel's own way, but for any class
+            config,
+            dtype=torch.float32,
+            attn_implementation=config._attn_implementation,  # noqa: SLF001
+        )
+    weight = next(module.parameters())
+    return drawn.to(device=weight.device, dtype=weight.dtype).eval()
 
 
 def precision_notes(module: nn.Module) -> list[str]:
@@ -114,7 +139,6 @@ def _limit(config: Any) -> int | None:
 def _describe(loaded: Loaded, layout: Layout, settings: Subject) -> SubjectRecord:
     module: Any = loaded.module
     config = module.config.get_text_config()
-    spread = len({weight.device for weight in module.parameters()}) > 1
     return SubjectRecord(
         name=loaded.source.name,
         source=loaded.source.label,
@@ -125,9 +149,13 @@ def _describe(loaded: Loaded, layout: Layout, settings: Subject) -> SubjectRecor
         width=config.hidden_size,
         parameters=sum(weight.numel() for weight in module.parameters()),
         dtype=dtype_of(module),
-        device="balanced" if spread else str(next(module.parameters()).device),
+        device="balanced" if _spread(module) else str(next(module.parameters()).device),
         fingerprint=_fingerprint(loaded),
     )
+
+
+def _spread(module: nn.Module) -> bool:
+    return len({weight.device for weight in module.parameters()}) > 1
 
 
 def _fingerprint(loaded: Loaded) -> str:

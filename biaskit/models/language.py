@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -15,51 +13,22 @@ from torch import Tensor, nn
 
 from biaskit.errors import RequestError
 from biaskit.hooks.capture import capture
-from biaskit.hooks.edit import edit
 from biaskit.hooks.edits import Edit
 from biaskit.hooks.finite import require_finite
 from biaskit.hooks.pooling import Pooling, pooler
-from biaskit.hooks.unwrap import Side
-from biaskit.models.batches import Batch, Batcher, Padding, collate
-from biaskit.models.layouts import Layout
-from biaskit.models.network import Network, at_rest, forward_only
-from biaskit.models.reading import Reader, Reading
-from biaskit.models.readout import agrees, norm_scale, plain_head, unembedding_rows
-from biaskit.protocols import LogOddsGradients
+from biaskit.models.head import Head
+from biaskit.models.network import at_rest, forward_only
+from biaskit.models.passes import Parts, Passes
+from biaskit.models.readout import logprobs
+from biaskit.protocols import LanguageModel, LogOddsGradients, TokenBatch
 from biaskit.records.audit_spec import Subject
 from biaskit.records.probe_set import Modality
 from biaskit.records.prompt import Prompt
 from biaskit.records.report import SubjectRecord
-from biaskit.records.site import Site, SiteKind
+from biaskit.records.site import Site
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-K = TypeVar("K", bound=Hashable)
-HEAD_ROWS = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a language adapter is put together from.
-
-    Attributes:
-        network: Runs the model.
-        layout: Where its sites are.
-        reader: Turns prompts into tokens.
-        width: Width of its residual stream.
-        settings: How it was opened.
-        describe: Digests the weights and says what was loaded; called once, when it is asked for.
-        folder: The local folder it was read from.
-    """
-
-    network: Network
-    layout: Layout
-    reader: Reader
-    width: int
-    settings: Subject
-    describe: Callable[[], SubjectRecord]
-    folder: Path | None = None
 
 
 class LanguageAdapter:
@@ -74,9 +43,8 @@ class LanguageAdapter:
     def __init__(self, parts: Parts, notes: Sequence[str] = ()) -> None:
         self._network, self._layout, self._reader = parts.network, parts.layout, parts.reader
         self._parts, self._notes = parts, tuple(notes)
-        self._batcher = Batcher(parts.settings.batch_size)
-        self._head: Callable[[Tensor], Tensor] | None = None
-        self._head_compared = False
+        self._passes = Passes(parts)
+        self._head = Head(self._passes, parts.width)
 
     @property
     def module(self) -> nn.Module:
@@ -107,7 +75,7 @@ class LanguageAdapter:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the results should know, one sentence each."""
-        return (*self._notes, *self._batcher.notes)
+        return (*self._notes, *self._passes.batcher.notes)
 
     def sites(self) -> tuple[Site, ...]:
         """Every site, bottom first."""
@@ -138,24 +106,71 @@ class LanguageAdapter:
             UnknownNameError: The model has no such site.
             ActivationError: An activation is NaN or infinite.
         """
-        places, sides = self._places(sites)
+        places, sides = self._passes.places(sites)
         readings = self._reader.read(prompts, pooling)
         at = [reading.position(pooling) for reading in readings]
-        below = self._below(edits or {}, sites)
+        below = self._passes.below(edits or {}, sites)
 
         def step(rows: list[int]) -> dict[Site, Tensor]:
-            batch = self._batch(readings, rows, at)
+            batch = self._passes.batch(readings, rows, at)
             pool = batch.pooling(pooler(batch.rows, batch.words, pooling))
             with (
-                self._edited(below, batch),
+                self._passes.edited(below, batch),
                 capture(self.module, places, read=sides, pool=pool, stop=True) as seen,
             ):
                 self._network.run(batch)
             return seen
 
         with forward_only(self.module):
-            found = self._gathered(readings, step)
+            found = self._passes.gathered(readings, step)
         return {site: _checked(found[site], site) for site in sites}
+
+    def token_batches(self, prompts: Sequence[Prompt], sites: Sequence[Site]) -> Iterator[TokenBatch]:
+        """Read the activations at every token, a batch at a time, running no layer above the highest site.
+
+        Prompts come longest first, so that a batch holds little padding; memory stays at one batch. An
+        encoder reads the text as it stands, without a mask token.
+
+        Raises:
+            RequestError: A prompt is empty or too long.
+            UnknownNameError: The model has no such site.
+            ActivationError: An activation is NaN or infinite.
+        """
+        places, sides = self._passes.places(sites)
+        readings = self._reader.read(prompts, Pooling.MEAN)
+
+        def step(rows: list[int]) -> TokenBatch:
+            batch = self._passes.batch(readings, rows, [0] * len(readings))
+            keep = batch.pooling(lambda activation: activation.float().cpu())
+            with (
+                forward_only(self.module),
+                capture(self.module, places, read=sides, pool=keep, stop=True) as seen,
+            ):
+                self._network.run(batch)
+            mask = batch.rows.mask.cpu()
+            for site, activation in seen.items():
+                require_finite(activation[mask], site)
+            return TokenBatch(torch.tensor(rows), seen, mask)
+
+        lengths = [len(reading.ids) for reading in readings]
+        return (found for _, found in self._passes.batcher.run(lengths, step))
+
+    def reinitialised(self, seed: int) -> LanguageModel:
+        """Return a random-weights twin: same architecture, tokenizer and settings, weights drawn anew.
+
+        The weights are those that the architecture's own initialisation gives from its config, drawn from a
+        generator of its own; the twin's name and fingerprint tell it from this model.
+
+        Raises:
+            RequestError: Nothing says how this model's weights were first drawn.
+        """
+        if self._parts.twin is None:
+            raise RequestError(
+                f"'{self.subject.name}' has no random-weights twin.",
+                why="It does not keep how its weights were first drawn, or it lies on several devices.",
+                fix="Open it by its name on one device, or leave the random-weights control out.",
+            )
+        return self._parts.twin(seed)
 
     def single_token_words(self, words: Sequence[str]) -> dict[str, int]:
         """Token ids of those `words` that continue a text as one token; the others are left out."""
@@ -182,62 +197,26 @@ class LanguageAdapter:
         chosen = slice(None) if tokens is None else torch.tensor(list(tokens), dtype=torch.long)
 
         def step(rows: list[int]) -> dict[str, Tensor]:
-            batch = self._batch(readings, rows, at)
-            with self._edited(edits or {}, batch):
+            batch = self._passes.batch(readings, rows, at)
+            with self._passes.edited(edits or {}, batch):
                 logits = self._network.logits(batch, batch.ends[:, None])[:, 0]
-            return {"logprobs": _logprobs(logits).cpu()[:, chosen]}
+            return {"logprobs": logprobs(logits).cpu()[:, chosen]}
 
         with forward_only(self.module):
-            return self._gathered(readings, step)["logprobs"]
+            return self._passes.gathered(readings, step)["logprobs"]
 
     def unembed(
         self, residual: Float[Tensor, "n d"], tokens: Sequence[int] | None = None
     ) -> Float[Tensor, "n k"]:
         """Log-probabilities (nats) that the head reads off the last block's output.
 
-        The last block of a one-token text is made to give `residual`; all that the model does above it
-        follows, be it a norm, a projection or a cap on the logits. Where norm and output embedding alone give
-        the same for the first row, no block is run for the others.
+        Whatever the model does above that block follows, be it a norm, a projection or a cap on the logits.
 
         Raises:
             RequestError: The model has no language-modelling head.
             ActivationError: A logit is NaN or infinite.
         """
-        direct = self._direct_head(residual[:1])
-        if direct is None:
-            return self._unembedded(residual, tokens)
-        chosen = slice(None) if tokens is None else torch.tensor(list(tokens), dtype=torch.long)
-        with forward_only(self.module):
-            parts = [_logprobs(direct(rows)).cpu()[:, chosen] for rows in torch.split(residual, HEAD_ROWS)]
-        return torch.cat(parts)
-
-    def _direct_head(self, row: Float[Tensor, "one d"]) -> Callable[[Tensor], Tensor] | None:
-        """Return norm and output embedding where they are the whole head, as compared on one row."""
-        if not self._head_compared:
-            guess = plain_head(self.module, self._layout.norm)
-            with forward_only(self.module):
-                same = guess is not None and agrees(guess, row, self._unembedded(row, None))
-            self._head, self._head_compared = guess if same else None, True
-        return self._head
-
-    def _unembedded(
-        self, residual: Float[Tensor, "n d"], tokens: Sequence[int] | None
-    ) -> Float[Tensor, "n k"]:
-        last = Site(kind=SiteKind.RESID_POST, layer=self._layout.layers - 1)
-        readings = [Reading((self._reader.padding_token,), 0, (False,), (0, 1), spanned=False)] * len(
-            residual
-        )
-        chosen = slice(None) if tokens is None else torch.tensor(list(tokens), dtype=torch.long)
-
-        def step(rows: list[int]) -> dict[str, Tensor]:
-            batch = self._batch(readings, rows, [0] * len(readings))
-            own = residual[rows].to(batch.ids.device)
-            with self._edited({last: lambda _activation, _rows: own[:, None]}, batch):
-                logits = self._network.logits(batch, batch.ends[:, None])[:, 0]
-            return {"logprobs": _logprobs(logits).cpu()[:, chosen]}
-
-        with forward_only(self.module):
-            return self._gathered(readings, step)["logprobs"]
+        return self._head.unembed(residual, tokens)
 
     def unembedding(self, tokens: Sequence[int]) -> Float[Tensor, "k d"]:
         """Rows of the output embedding times the final norm's weight: logits per unit of normalised residual.
@@ -245,15 +224,7 @@ class LanguageAdapter:
         Raises:
             RequestError: The model has no head that is linear above its final norm, as an encoder.
         """
-        if self._reader.encoder:
-            raise RequestError(
-                "An encoder's head is not linear, so it has no unembedding.",
-                fix="Use the gradient of the log-odds instead.",
-            )
-        width = self._parts.width
-        with torch.no_grad():
-            rows = unembedding_rows(self.module, list(tokens), width)
-            return rows * norm_scale(self._layout.norm, width)
+        return self._head.unembedding(tokens)
 
     def continuation_logprobs(
         self,
@@ -301,12 +272,12 @@ class LanguageAdapter:
                 "A gradient of log-odds needs one token to be taken at and two groups of words.",
                 fix="Pool with 'last' or 'span', and check that both groups hold single-token words.",
             )
-        places, sides = self._places(sites)
+        places, sides = self._passes.places(sites)
         readings = self._reader.read(prompts, pooling)
         at = [reading.position(pooling) for reading in readings]
 
         def step(rows: list[int]) -> dict[str | tuple[str, Site], Tensor]:
-            batch = self._batch(readings, rows, at)
+            batch = self._passes.batch(readings, rows, at)
             with capture(self.module, places, read=sides, gradient=True) as seen:
                 odds = _log_odds(self._network.logits(batch, batch.ends[:, None])[:, 0], tokens)
                 grads = torch.autograd.grad(odds.sum(), [seen[site] for site in places])
@@ -318,7 +289,7 @@ class LanguageAdapter:
             }
 
         with torch.inference_mode(mode=False), at_rest(self.module, frozen=True):
-            found = self._gathered(readings, step)
+            found = self._passes.gathered(readings, step)
         gradients, activations = (
             {site: _checked(found[kind, site], f"{site} ({kind})") for site in sites}
             for kind in ("gradient", "activation")
@@ -333,58 +304,15 @@ class LanguageAdapter:
         targets = torch.tensor(ids)
 
         def step(rows: list[int]) -> dict[str, Tensor]:
-            batch = self._batch(readings, rows, at)
+            batch = self._passes.batch(readings, rows, at)
             places = batch.ends[:, None] + torch.arange(len(ids), device=batch.ids.device)
-            with self._edited(edits, batch):
-                logprobs = _logprobs(self._network.logits(batch, places)).cpu()
+            with self._passes.edited(edits, batch):
+                found = logprobs(self._network.logits(batch, places)).cpu()
             wanted = targets.expand(len(rows), -1)[..., None]
-            return {"logprobs": logprobs.gather(2, wanted)[..., 0].sum(dim=1)}
+            return {"logprobs": found.gather(2, wanted)[..., 0].sum(dim=1)}
 
         with forward_only(self.module):
-            return self._gathered(readings, step)["logprobs"]
-
-    def _places(self, sites: Sequence[Site]) -> tuple[dict[Site, nn.Module], dict[Site, Side]]:
-        points = {site: self._layout.find(site) for site in sites}
-        return (
-            {site: point.module for site, point in points.items()},
-            {site: point.side for site, point in points.items()},
-        )
-
-    def _below(self, edits: Mapping[Site, Edit], sites: Sequence[Site]) -> dict[Site, Edit]:
-        order = {site: place for place, site in enumerate(self._layout.points)}
-        highest = max((order[site] for site in sites), default=-1)
-        return {site: change for site, change in edits.items() if order.get(site, -1) <= highest}
-
-    def _batch(self, readings: Sequence[Reading], rows: list[int], at: Sequence[int]) -> Batch:
-        padding = Padding(self._reader.padding_token, self.settings.padding == "left", self._network.device)
-        return collate([readings[row] for row in rows], rows, [at[row] for row in rows], padding)
-
-    def _gathered(
-        self, readings: Sequence[Reading], step: Callable[[list[int]], Mapping[K, Tensor]]
-    ) -> dict[K, Tensor]:
-        out: dict[K, Tensor] = {}
-        for rows, found in self._batcher.run([len(reading.ids) for reading in readings], step):
-            for key, value in found.items():
-                if key not in out:
-                    # Made outside inference mode, so that callers may differentiate through what they get.
-                    with torch.inference_mode(mode=False):
-                        out[key] = torch.empty((len(readings), *value.shape[1:]), dtype=torch.float32)
-                out[key][rows] = value.float().cpu()
-        return out
-
-    @contextmanager
-    def _edited(self, edits: Mapping[Site, Edit], batch: Batch) -> Iterator[None]:
-        points = [(self._layout.find(site), change) for site, change in edits.items()]
-        with ExitStack() as stack:
-            for point, change in points:
-                bound = batch.editing(change)
-                stack.enter_context(edit(self.module, {point.module: bound}, read=point.side))
-            yield
-
-
-def _logprobs(logits: Float[Tensor, "*n v"]) -> Float[Tensor, "*n v"]:
-    require_finite(logits.reshape(-1, logits.shape[-1]), "the logits")
-    return logits.float().log_softmax(dim=-1)
+            return self._passes.gathered(readings, step)["logprobs"]
 
 
 def _log_odds(

@@ -10,8 +10,19 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from biaskit.errors import RequestError
+from biaskit.hooks.finite import require_finite
 
 _LOUD = 1e3
+
+
+def logprobs(logits: Float[Tensor, "*n v"]) -> Float[Tensor, "*n v"]:
+    """Return log-softmax of the logits over the vocabulary, float32, in nats.
+
+    Raises:
+        ActivationError: A logit is NaN or infinite.
+    """
+    require_finite(logits.reshape(-1, logits.shape[-1]), "the logits")
+    return logits.float().log_softmax(dim=-1)
 
 
 def norm_scale(norm: nn.Module | None, width: int) -> Float[Tensor, " d"]:

@@ -13,9 +13,10 @@ from biaskit.errors import RequestError
 from biaskit.models import fingerprint
 from biaskit.models.assembling import Loaded, assemble, dtype_of, precision_notes
 from biaskit.models.batches import Batch
-from biaskit.models.language import LanguageAdapter, Parts
+from biaskit.models.language import LanguageAdapter
 from biaskit.models.layouts import Layout, Point
 from biaskit.models.network import take
+from biaskit.models.passes import Parts
 from biaskit.models.reading import Reader
 from biaskit.models.sources import Source
 from biaskit.records.audit_spec import Subject

@@ -12,6 +12,7 @@ from biaskit.records.site import Site
         ("blocks.11.hook_resid_post", "resid_post.11"),
         ("blocks.3.hook_out", "resid_post.3"),
         ("blocks.2.hook_mlp_out", "mlp_out.2"),
+        ("blocks.2.mlp.hook_post", "mlp_post.2"),
         ("hook_embed", "embed"),
         ("transformer.h.1", "resid_post.1"),
         ("transformer.h.1.mlp", "mlp_out.1"),

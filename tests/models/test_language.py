@@ -145,10 +145,11 @@ def test_an_encoder_gives_no_number_for_several_tokens(opened):
 
 
 @pytest.mark.parametrize("name", ["gpt2", "opt", "gemma2", "gpt_neox"])
-@pytest.mark.parametrize("site", ["resid_pre.1", "attn_out.0", "mlp_out.0", "resid_post.0"])
+@pytest.mark.parametrize("site", ["resid_pre.1", "attn_out.0", "mlp_post.0", "mlp_out.0", "resid_post.0"])
 def test_an_edit_of_both_kinds_of_continuation_is_the_same(opened, name, site):
     adapter = opened(name, batch_size=2)
-    edits = {Site.parse(site): Shift(torch.randn(len(PROMPTS), 32))}
+    width = adapter.activations(PROMPTS, [Site.parse(site)])[Site.parse(site)].shape[1]
+    edits = {Site.parse(site): Shift(torch.randn(len(PROMPTS), width))}
     plain = adapter.continuation_logprobs(PROMPTS, ["good"])
     single = adapter.continuation_logprobs(PROMPTS, ["good"], edits)
     token = adapter.single_token_words(["good"])["good"]
