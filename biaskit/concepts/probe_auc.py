@@ -121,7 +121,7 @@ def _influences(
     aucs, moved, present = [], np.zeros((2, groups)), np.zeros((2, len(folds)), dtype=int)
     held = np.zeros((2, groups), dtype=bool)
     for number, (fold, member) in enumerate(zip(folds, members, strict=True)):
-        wins = _wins(fold)
+        wins = in_order(fold.scores, fold.target)
         aucs.append(float(wins[fold.target].mean()))
         for side, rows in enumerate((fold.target, ~fold.target)):
             parts = (wins[rows] - aucs[-1]) / (rows.sum() * len(folds))
@@ -131,13 +131,20 @@ def _influences(
     return float(np.mean(aucs)), [_Side(moved[i], present[i], int(held[i].sum())) for i in range(2)]
 
 
-def _wins(fold: FoldScores) -> Float[ndarray, " n"]:
-    """Of each row, the share of the other class's rows that it is in order with, ties one half."""
-    ranks, wins = rankdata(fold.scores), np.empty(len(fold.scores))
-    above, below = fold.target, ~fold.target
-    wins[above] = (ranks[above] - rankdata(fold.scores[above])) / below.sum()
-    wins[below] = 1 - (ranks[below] - rankdata(fold.scores[below])) / above.sum()
-    return wins
+def in_order(scores: Float[ndarray, " n"], target: Bool[ndarray, " n"]) -> Float[ndarray, " n"]:
+    """Of each row, the share of the other class's rows that it is in order with, ties one half.
+
+    The mean over the rows of either class is the AUC.
+
+    Args:
+        scores: The higher, the more like the target.
+        target: True where the concept is shown; both classes are there.
+    """
+    ranks, shares = rankdata(scores), np.empty(len(scores))
+    above, below = target, ~target
+    shares[above] = (ranks[above] - rankdata(scores[above])) / below.sum()
+    shares[below] = 1 - (ranks[below] - rankdata(scores[below])) / above.sum()
+    return shares
 
 
 def _widening(members: Sequence[Int[ndarray, " _"]], groups: int) -> float:

@@ -34,9 +34,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 from scipy import stats
-from scipy.stats import rankdata
 
-from biaskit.concepts.probe_auc import FoldScores
+from biaskit.concepts.probe_auc import FoldScores, in_order
 from biaskit.errors import RequestError
 from biaskit.probing.quiver import Cell, Family, Fixed, best_fixed
 from biaskit.records.estimate import Estimate, Interval, Null, Unit
@@ -223,7 +222,7 @@ def _influence(
     differences, influence = [], np.zeros(groups)
     held = np.zeros((2, groups), dtype=bool)
     for ours, theirs, member in zip(first, second, members, strict=True):
-        gain = _wins(ours) - _wins(theirs)
+        gain = in_order(ours.scores, ours.target) - in_order(theirs.scores, theirs.target)
         differences.append(float(gain[ours.target].mean()))
         for side, rows in enumerate((ours.target, ~ours.target)):
             parts = (gain[rows] - differences[-1]) / (rows.sum() * len(first))
@@ -234,15 +233,6 @@ def _influence(
     # Each fold of a repeat is centred on its own mean, which takes one group from the spread of each side.
     freedom = fewest - folds
     return float(np.mean(differences)), influence * np.sqrt(fewest / max(freedom, 1)), freedom
-
-
-def _wins(fold: FoldScores) -> Float[ndarray, " n"]:
-    """Of each row, the share of the other class's rows that it is in order with, ties one half."""
-    ranks, wins = rankdata(fold.scores), np.empty(len(fold.scores))
-    for rows, sign in ((fold.target, 1), (~fold.target, -1)):
-        share = (ranks[rows] - rankdata(fold.scores[rows])) / (~rows).sum()
-        wins[rows] = share if sign > 0 else 1 - share
-    return wins
 
 
 def _widening(members: Sequence[Int[ndarray, " _"]], groups: int) -> float:
