@@ -125,9 +125,16 @@ class BiasLens:
         """Return the findings of every comparison in every direction of reading.
 
         Raises:
+            RequestError: No concept was named.
             NothingAuditedError: No comparison left a word to read.
             UnknownNameError: The model has no site of that name; near names are given.
         """
+        if not session.comparisons:
+            raise RequestError(
+                "BiasLens compares concepts, and none was named.",
+                why="Labelled texts alone have no reference pair and no neutral controls.",
+                fix="Name concepts, such as --concepts food, or another analyzer for the data.",
+            )
         runs = [_Run(self, session, comparison) for comparison in session.comparisons]
         for run in runs:
             run.measure()
