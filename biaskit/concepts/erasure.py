@@ -175,10 +175,10 @@ class NullspaceProjection:
     Attributes:
         eraser: The projection onto the null space of all classifiers that were taken away; its rank is 0
             where already the first was at chance.
-        accuracies: Balanced accuracy of each classifier on the rows held out, 0 to 1; the last one belongs
-            to a classifier that was not taken away where `reached_chance` is true.
-        chance: What no better than chance means here: one half plus 1.645 binomial standard errors.
-        reached_chance: Whether the last classifier was at chance; false where the iterations ran out.
+        accuracies: Cross-validated balanced accuracy before each step, 0 to 1; the last one is that of what
+            is left.
+        chance: What no better than chance means here: one half plus one binomial standard error.
+        reached_chance: Whether the last accuracy is at chance; false where the iterations ran out.
     """
 
     eraser: Eraser
@@ -191,20 +191,20 @@ class NullspaceProjection:
 class InlpFitter:
     """Iterative null-space projection (Ravfogel et al. 2020, arXiv 2004.07667).
 
-    A logistic classifier is fitted, its direction is projected away, and again, until a classifier tells
+    A logistic classifier is fitted, its direction is projected away, and again, until such classifiers tell
     held-out rows apart no better than chance. P = I - Q Q^T with Q an orthonormal basis of all weight vectors
     (in the raw space), which equals the published product of projections. It guards against linear readers
     alone: what is encoded otherwise (a radius, an exclusive or) stays.
 
     Attributes:
         iterations: Most directions that are taken away.
-        held_out: One in how many folds of the rows the accuracy is measured on.
+        folds: Folds of the accuracy; fewer where a class has fewer groups.
         inverse_penalty: scikit-learn's C of the classifiers, on standardised rows, classes weighted equally.
-        seed: Seed of the division into fitted and held-out rows.
+        seed: Seed of the folds.
     """
 
     iterations: int = 35
-    held_out: int = 4
+    folds: int = 4
     inverse_penalty: float = 1.0
     seed: int = 0
 
@@ -226,56 +226,66 @@ class InlpFitter:
             RequestError: Lengths differ, labels are not 0 and 1, or a class cannot be held out.
         """
         rows, target = as_float64(activations, "given"), _two_classes(labels, len(activations))
-        fitted, held = self._divide(target, np.arange(len(target)) if groups is None else groups)
-        chance = 0.5 + 1.645 * _chance_error(target[held])
-        mean, found, accuracies = rows.mean(dim=0), torch.zeros(0, rows.shape[1]).double(), []
+        folds = self._folds(target, np.arange(len(target)) if groups is None else groups)
+        held = target[np.concatenate([held for _, held in folds])]
+        chance = 0.5 + math.sqrt(1 / held.sum() + 1 / (~held).sum()) / 4
+        mean, accuracies = rows.mean(dim=0), []
+        found = torch.zeros(0, rows.shape[1], dtype=torch.float64)
         while True:
             left = _projection(found, mean, "inlp")(rows) - mean
-            weight, score = self._classify(left, target, fitted, held)
-            accuracies.append(score)
-            reached = score <= chance
+            accuracies.append(self._accuracy(left, target, folds))
+            reached = accuracies[-1] <= chance
             if reached or len(found) == min(self.iterations, rows.shape[1]):
-                return NullspaceProjection(
-                    _projection(found, mean, "inlp"), tuple(accuracies), chance, reached
-                )
+                eraser = _projection(found, mean, "inlp")
+                return NullspaceProjection(eraser, tuple(accuracies), chance, reached)
+            weight = self._weight(left, target)
             # What rounding leaves inside the span would be blown up by the next scaling.
             fresh = weight - found.T @ (found @ weight)
             found = torch.cat([found, torch.nn.functional.normalize(fresh, dim=0)[None]])
 
-    def _divide(
+    def _folds(
         self, target: Bool[ndarray, " n"], groups: Int[ndarray, " n"]
-    ) -> tuple[Int[ndarray, " a"], Int[ndarray, " b"]]:
+    ) -> list[tuple[Int[ndarray, " a"], Int[ndarray, " b"]]]:
         each = [len(np.unique(groups[target == side])) for side in (False, True)]
-        folds = min(self.held_out, *each)
-        if folds < 2:
+        count = min(self.folds, *each)
+        if count < 2:
             raise RequestError(
                 "INLP has to hold out rows of both classes, and one class is a single group.",
                 fix="Give at least two groups of each class.",
             )
-        divider = StratifiedGroupKFold(folds, shuffle=True, random_state=self.seed)
-        for fitted, held in divider.split(target, target, groups):
-            if all(len(np.unique(target[part])) == 2 for part in (fitted, held)):
-                return fitted, held
-        raise RequestError(
-            "INLP has to hold out rows of both classes, and no division of the groups does.",
-            fix="Give more groups of each class.",
-        )
+        divider = StratifiedGroupKFold(count, shuffle=True, random_state=self.seed)
+        pairs = list(divider.split(target, target, groups))
+        kept = [pair for pair in pairs if all(len(np.unique(target[part])) == 2 for part in pair)]
+        if not kept:
+            raise RequestError(
+                "INLP has to hold out rows of both classes, and no division of the groups does.",
+                fix="Give more groups of each class.",
+            )
+        return kept
 
-    def _classify(
+    def _accuracy(
         self,
         rows: Float[Tensor, "n d"],
         target: Bool[ndarray, " n"],
-        fitted: Int[ndarray, " a"],
-        held: Int[ndarray, " b"],
-    ) -> tuple[Float[Tensor, " d"], float]:
-        """The weights of a classifier in the space of the rows, and how it does on held-out rows."""
-        scale = rows[fitted].std(dim=0, correction=0)
-        scale = torch.where(scale > 1e-9 * scale.max(), scale, torch.inf)
-        scaled = (rows / scale).numpy()
-        reader = LogisticRegression(C=self.inverse_penalty, class_weight="balanced", max_iter=1000)
-        reader.fit(scaled[fitted], target[fitted])
-        score = balanced_accuracy_score(target[held], reader.predict(scaled[held]))
-        return torch.from_numpy(reader.coef_[0]) / scale, float(score)
+        folds: list[tuple[Int[ndarray, " a"], Int[ndarray, " b"]]],
+    ) -> float:
+        """Balanced accuracy of classifiers on the rows they were not fitted on, all folds together."""
+        told = []
+        for fitted, held in folds:
+            scale = _scale(rows[fitted])
+            reader = self._reader().fit((rows[fitted] / scale).numpy(), target[fitted])
+            told.append(reader.predict((rows[held] / scale).numpy()))
+        held_out = np.concatenate([held for _, held in folds])
+        return float(balanced_accuracy_score(target[held_out], np.concatenate(told)))
+
+    def _weight(self, rows: Float[Tensor, "n d"], target: Bool[ndarray, " n"]) -> Float[Tensor, " d"]:
+        """The weights of a classifier of all rows, in their own space."""
+        scale = _scale(rows)
+        reader = self._reader().fit((rows / scale).numpy(), target)
+        return torch.from_numpy(reader.coef_[0]) / scale
+
+    def _reader(self) -> LogisticRegression:
+        return LogisticRegression(C=self.inverse_penalty, class_weight="balanced", max_iter=1000)
 
 
 def inlp(
@@ -296,9 +306,10 @@ def _two_classes(labels: Num[Tensor, " m"], rows: int) -> Bool[ndarray, " m"]:
     return labels.cpu().numpy().astype(bool)
 
 
-def _chance_error(held_out: Bool[ndarray, " b"]) -> float:
-    """Standard error of the balanced accuracy of guesses that are right half of the time."""
-    return math.sqrt(1 / held_out.sum() + 1 / (~held_out).sum()) / 4
+def _scale(rows: Float[Tensor, "n d"]) -> Float[Tensor, " d"]:
+    """Standard deviation of each coordinate, infinite where it is constant, so that it is divided away."""
+    scale = rows.std(dim=0, correction=0)
+    return torch.where(scale > 1e-9 * scale.max(), scale, torch.inf)
 
 
 def _projection(basis: Float[Tensor, "k d"], mean: Float[Tensor, " d"], method: str) -> Eraser:
