@@ -8,6 +8,7 @@ whose value names a package with folders `probes` and `audits`), and last in the
 from __future__ import annotations
 
 from biaskit.catalogue.folders import Origin
+from biaskit.catalogue.labelled import check_labels, labelled_texts
 from biaskit.catalogue.matching import Matched, comparisons, reference_pair, resolve_target
 from biaskit.catalogue.naming import audit_path, audit_spec, audit_specs, probe_set, probe_sets
 from biaskit.catalogue.reading import inside, read_audit_spec, read_probe_set
@@ -18,8 +19,10 @@ __all__ = [
     "audit_path",
     "audit_spec",
     "audit_specs",
+    "check_labels",
     "comparisons",
     "inside",
+    "labelled_texts",
     "probe_set",
     "probe_sets",
     "read_audit_spec",

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from biaskit.catalogue.folders import THINGS, Kind, readme
 from biaskit.errors import CatalogueError
-from biaskit.records.audit_spec import AnalyzerSpec, AuditSpec, Gate, Subject, Waiver
+from biaskit.records.audit_spec import AnalyzerSpec, AuditSpec, DataSpec, Gate, Subject, Waiver
 from biaskit.records.probe_set import AnyProbeSet, ControlSet, ReferencePair, TargetSet
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _SETS: Mapping[object, type[Record]] = {"target": TargetSet, "pair": ReferencePair, "controls": ControlSet}
 _SECTIONS: Mapping[object, type[Record]] = {
     "analyzers": AnalyzerSpec,
+    "data": DataSpec,
     "gates": Gate,
     "subject": Subject,
     "waivers": Waiver,
@@ -84,7 +85,7 @@ def _adapter(kind: Kind) -> TypeAdapter[Any]:
 
 
 def _record(kind: Kind, path: Path) -> Any:
-    text = _text(path)
+    text = decoded(path)
     try:
         return _adapter(kind).validate_python(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
@@ -106,7 +107,12 @@ def _unusable(kind: Kind, path: Path, *problems: str) -> CatalogueError:
     )
 
 
-def _text(path: Path) -> str:
+def decoded(path: Path) -> str:
+    """Return the text of a UTF-8 file, without a byte-order mark.
+
+    Raises:
+        CatalogueError: It cannot be read, or is not UTF-8.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -174,6 +180,7 @@ def _named_files(spec: AuditSpec) -> Iterator[str]:
     yield from (name for name in (*spec.concepts, *spec.references) if name.endswith(".toml"))
     if spec.subject is not None:
         yield spec.subject.model
+    yield from (name for one in spec.data for name in (one.path, one.shifted) if name)
     for analyzer in spec.analyzers:
         yield from filter(_OUTSIDE.search, _strings(list(analyzer.settings.values())))
 

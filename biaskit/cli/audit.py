@@ -12,6 +12,7 @@ from platformdirs import user_cache_path
 
 from biaskit.cli import options
 from biaskit.errors import RequestError
+from biaskit.runner.data import DataOptions
 from biaskit.runner.request import Options, parse_value, request
 
 if TYPE_CHECKING:
@@ -27,6 +28,17 @@ REPORT = "report.json"
     "--concepts", multiple=True, help="What to audit: food, or occupations/nurse; commas or repeated."
 )
 @options.option("--references", multiple=True, help="Reference pairs; by default those the concepts name.")
+@options.option("--data", multiple=True, help="A CSV file of labelled texts of your own; repeatable.")
+@click.option("--text-column", help="Column of the texts in --data.  [default: text]")
+@click.option("--label-column", help="Column of the labels in --data.  [default: label]")
+@click.option("--positive", help="The label that counts as positive; by default each against the rest.")
+@click.option(
+    "--group-column", "group_columns", multiple=True, help="Column of --data whose equal cells stay together."
+)
+@click.option(
+    "--attribute-column", "attribute_columns", multiple=True, help="Column of --data: a sensitive attribute."
+)
+@click.option("--shifted", help="A CSV file from elsewhere, with the columns of --data, to test on as well.")
 @options.option("-c", "--config", help="An audit: its name or the path of its TOML file.")
 @options.option(
     "--analyzers", multiple=True, help="Which analyzers; default: those of the audit, else biaslens."
@@ -46,7 +58,7 @@ REPORT = "report.json"
 @options.option("--offline", is_flag=True, help="Make any attempt to reach the network an error.")
 @options.option("--no-cache", is_flag=True, help="Keep activations in memory only.")
 @options.option(
-    "--limit", type=click.IntRange(min=2), help="Use at most N templates and fillers; nothing is decided."
+    "--limit", type=click.IntRange(min=2), help="Use at most N templates, fillers, rows; nothing is decided."
 )
 @options.fail_on
 @click.option("-q", "--quiet", is_flag=True, help="Only the last line.")
@@ -62,7 +74,8 @@ def audit(**flags: Any) -> int:
 
 
 def _options(flags: dict[str, Any]) -> Options:
-    same = ("analyzers", "seed", "device", "dtype", "revision", "batch_size", "probes", "offline", "limit")
+    plain = ("analyzers", "seed", "device", "dtype", "revision", "batch_size", "probes", "offline", "limit")
+    same = (*plain, *DataOptions.__annotations__)
     cache = None if flags["no_cache"] else user_cache_path("biaskit") / "activations"
     given = {
         "settings": options.pairs(flags["settings"], "-A", parse_value),

@@ -109,6 +109,7 @@ def _audit(spec: AuditSpec) -> None:
         [
             ("concepts", ", ".join(spec.concepts)),
             ("references", ", ".join(spec.references)),
+            ("data", ", ".join(one.path for one in spec.data)),
             ("analyzers", ", ".join(one.name for one in spec.analyzers)),
             ("sha256", spec.digest),
             *limits,

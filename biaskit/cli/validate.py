@@ -78,6 +78,7 @@ def _audit(path: Path, folders: tuple[Path, ...]) -> str:
     for gate in spec.gates:
         gates.check(gate)
     compared = catalogue.comparisons(spec.concepts, spec.references, folders=folders, base=path.parent)
-    return (
-        f"audit {spec.name}, {len(compared)} comparisons, {len(spec.gates)} gates, sha256 {spec.digest[:12]}"
-    )
+    held = [catalogue.labelled_texts(one, path.parent) for one in spec.data]
+    data = (f"data {one.name}" for one in held)
+    parts = (f"{len(compared)} comparisons", *data, f"{len(spec.gates)} gates")
+    return f"audit {spec.name}, {', '.join(parts)}, sha256 {spec.digest[:12]}"

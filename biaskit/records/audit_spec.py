@@ -54,6 +54,25 @@ class AnalyzerSpec(Record):
     """The analyzer's fields; what is not named keeps its default."""
 
 
+class DataSpec(Record):
+    """A CSV file of one's own: texts with a label each."""
+
+    path: str = Field(min_length=1)
+    """The file; in an audit file relative to that file's folder, which it must not leave."""
+    text: str = "text"
+    """Column of the texts."""
+    label: str = "label"
+    """Column of the labels."""
+    positive: str | None = None
+    """The label that counts as positive; None where there are exactly two, or for one against the rest."""
+    groups: tuple[str, ...] = ()
+    """Columns whose equal cells are never split between fitting and testing."""
+    attributes: tuple[str, ...] = ()
+    """Columns of sensitive attributes."""
+    shifted: str | None = None
+    """A paired test set from elsewhere, with the same columns."""
+
+
 class Gate(Record):
     """A limit on a metric and what each outcome means."""
 
@@ -105,6 +124,8 @@ class AuditSpec(Record):
     """Target sets, or single targets as `set/target`."""
     references: tuple[str, ...] = ()
     """Reference pairs; empty for those that each target set names."""
+    data: tuple[DataSpec, ...] = ()
+    """Labelled texts of one's own."""
     analyzers: tuple[AnalyzerSpec, ...] = ()
     """What is run."""
     gates: tuple[Gate, ...] = ()

@@ -78,18 +78,18 @@ class SubjectRecord(Record):
 
 
 class ProbeSetRecord(Record):
-    """A probe set as it was used."""
+    """A probe set, or labelled texts of the user's own, as they were used."""
 
     name: str
     """Name of the set."""
     kind: str
-    """`target`, `pair` or `controls`."""
+    """`target`, `pair`, `controls` or `data`."""
     digest: str
     """SHA-256 of its content, in hex."""
     source: str
-    """Where the words come from."""
+    """Where the words come from; of data, the file's name."""
     licence: str
-    """Licence of the words."""
+    """Licence of the words; of data, `not stated`."""
 
 
 class RunRecord(Record):
@@ -127,7 +127,7 @@ class Report(Record):
     spec_digest: str
     """SHA-256 of the resolved spec, in hex."""
     probe_sets: tuple[ProbeSetRecord, ...]
-    """The probe sets that were used."""
+    """The probe sets and data that were used."""
     analyses: tuple[Analysis, ...]
     """What each analyzer found."""
     verdicts: tuple[Verdict, ...] = ()

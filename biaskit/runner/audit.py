@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Unpack
 
 from biaskit import models
 from biaskit.errors import MissingExtraError
+from biaskit.records.audit_spec import DataSpec
+from biaskit.records.labelled_texts import LabelledTexts
 from biaskit.runner.offline import guard
 from biaskit.runner.request import Options, Request, request
 
@@ -35,7 +37,7 @@ def audit(
             commas.
         references: Reference pairs; by default those that each target set names.
         spec: An audit by name, path or record; what the call names wins over it.
-        **options: See `biaskit.runner.request.Options`.
+        **options: See `biaskit.runner.request.Options`; `data` among them, which may stand in for concepts.
 
     Returns:
         The run. Where an analyzer failed or Ctrl-C was pressed it holds what was found until then, and
@@ -52,8 +54,16 @@ def audit(
 def _call(model: object, asked: Mapping[str, object]) -> str:
     """Return the call as Python code, as far as its arguments can be written down."""
     named = model if model is None or isinstance(model, str) else type(model).__name__
-    shown = [f"{key}={value!r}" for key, value in asked.items() if isinstance(value, _WRITTEN) and value]
+    shown = [
+        f"{key}={value!r}" for key, value in asked.items() if isinstance(value, _WRITTEN) and _plain(value)
+    ]
     return f"biaskit.audit({', '.join([repr(named), *shown])})"
+
+
+def _plain(value: object) -> bool:
+    """Whether an argument says something, and all of it can be written down."""
+    listed = value if isinstance(value, list | tuple) else [value]
+    return bool(value) and not any(isinstance(one, LabelledTexts | DataSpec) for one in listed)
 
 
 def perform(resolved: Request) -> Run:

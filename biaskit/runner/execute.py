@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import biaskit
@@ -62,6 +63,7 @@ def execute(request: Request) -> Run:
             store=ActivationStore(request.cache),
             seed=request.spec.seed,
             progress=request.progress,
+            labelled=request.labelled,
         )
         work = _noted(_analyze(chosen, session), model)
     run = _judged(_report(request, model.subject, work, meter)).stopped_by(work.failure)
@@ -143,12 +145,24 @@ def _judged(run: Run) -> Run:
 
 def _probe_sets(request: Request) -> tuple[ProbeSetRecord, ...]:
     used = {one.name: one for comparison in request.comparisons for one in comparison}
-    return tuple(
+    sets = [
         ProbeSetRecord(
             name=one.name, kind=one.kind, digest=one.digest, source=one.source, licence=one.licence
         )
         for one in used.values()
-    )
+    ]
+    files = {Path(one.path).stem: Path(one.path).name for one in request.spec.data}
+    own = [
+        ProbeSetRecord(
+            name=one.name,
+            kind="data",
+            digest=one.digest,
+            source=files.get(one.name, "in memory"),
+            licence="not stated",
+        )
+        for one in request.labelled
+    ]
+    return (*sets, *own)
 
 
 def _id(request: Request, subject: SubjectRecord, sets: Iterable[ProbeSetRecord]) -> str:

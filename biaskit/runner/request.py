@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -14,23 +14,27 @@ from biaskit.errors import RequestError
 from biaskit.models.sources import find_source
 from biaskit.records.audit_spec import AuditSpec
 from biaskit.records.progress import Progress, Silent
+from biaskit.runner import data
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from biaskit.records.labelled_texts import LabelledTexts
     from biaskit.records.probe_set import ControlSet, ReferencePair, TargetSet
 
 _SUBJECT = ("revision", "dtype", "device", "batch_size")
 DEFAULT_AUDIT = "quick"
+FOR_DATA = "sparse-probing"
 _FEWEST_CONTROLS = 20
 _NO_MODEL = RequestError("No model was named.", fix="Give one, such as --model demo or --model gpt2.")
 _NO_CONCEPT = RequestError(
-    "No concept was named.", fix="Give one, such as --concepts food; see `biaskit list concepts`."
+    "No concept was named and no data given.",
+    fix="Give one, such as --concepts food (see `biaskit list concepts`), or a file: --data reviews.csv.",
 )
 
 
-class Options(TypedDict, total=False):
-    """Everything about an audit that has a default.
+class Options(data.DataOptions, total=False):
+    """Everything about an audit that has a default; labelled texts are told in `DataOptions`.
 
     Keys:
         analyzers: Names of the analyzers to run; default: those of the spec, else `biaslens`.
@@ -43,7 +47,8 @@ class Options(TypedDict, total=False):
         probes: Folder with probe sets of one's own.
         offline: Whether any attempt to reach the network is an error.
         cache: Folder of the activation store; None keeps activations in memory only.
-        limit: Use at most so many templates and fillers; the run is marked partial.
+        limit: Use at most so many templates and fillers, and rows of a label (20 or more); the run is
+            marked partial.
         progress: Who is told how far the work is.
         command: The command line or call that repeats the run.
     """
@@ -81,6 +86,7 @@ class Request:
         partial: Whether only a part of the examples is used.
         progress: Who is told how far the work is.
         command: The command line or call that repeats the run.
+        labelled: The user's own labelled texts.
     """
 
     spec: AuditSpec
@@ -93,6 +99,7 @@ class Request:
     partial: bool = False
     progress: Progress = field(default_factory=Silent)
     command: str = ""
+    labelled: tuple[LabelledTexts, ...] = ()
 
 
 def request(
@@ -111,7 +118,12 @@ def request(
     """
     base, folder = _base(spec)
     asked = (_names(concepts), _names(references))
-    complete = _complete(_asked(base, model, asked, options))
+    files, texts = data.asked(options)
+    if files or texts:
+        base = base.model_copy(update={"data": files})
+    if not (asked[0] or base.concepts):
+        options = _without_concepts(base, options)
+    complete = _complete(_asked(base, model, asked, options), texts)
     limit, out_dir, probes = options.get("limit"), options.get("out_dir"), options.get("probes")
     compared = catalogue.comparisons(
         complete.concepts,
@@ -130,6 +142,7 @@ def request(
         partial=limit is not None,
         progress=options.get("progress", Silent()),
         command=options.get("command", ""),
+        labelled=data.read(complete.data, texts, None if files or texts else folder, limit),
     )
 
 
@@ -181,6 +194,13 @@ def _asked(
     return _validated(content)
 
 
+def _without_concepts(base: AuditSpec, options: Options) -> Options:
+    """Let the default audit, where only data were given, run the analyzer that is made for them."""
+    if base.name != DEFAULT_AUDIT or options.get("analyzers") or FOR_DATA not in analyzers.BUILT_IN:
+        return options
+    return {**options, "analyzers": (FOR_DATA,)}
+
+
 def _judges(gate: Mapping[str, Any], listed: Sequence[Mapping[str, Any]]) -> bool:
     """Tell whether one of the analyzers gives the gate's metric."""
     return str(gate["metric"]).partition(".")[0] in {one["name"].replace("-", "_") for one in listed}
@@ -227,10 +247,10 @@ def _change(content: Any, path: str, value: Any) -> None:
         ) from error
 
 
-def _complete(spec: AuditSpec) -> AuditSpec:
+def _complete(spec: AuditSpec, handed: Sequence[LabelledTexts]) -> AuditSpec:
     if spec.subject is None:
         raise _NO_MODEL
-    if not spec.concepts:
+    if not (spec.concepts or spec.data or handed):
         raise _NO_CONCEPT
     for analyzer in spec.analyzers:
         analyzers.find(analyzer.name)
