@@ -9,8 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biaskit.errors import RequestError
+from biaskit.probing.evaluation import Task, evaluate
+from biaskit.probing.logistic import Logistic
 from biaskit.probing.problem import Problem
 from biaskit.probing.regimes import FLIPS, RATIOS, SIZES, imbalance, label_noise, left_out, scarcity, shift
+from biaskit.probing.splits import GroupFolds
 
 
 def alone(positive, negative):
@@ -243,3 +246,50 @@ def test_levels_out_of_range_are_refused():
         imbalance(alone(50, 50), 1, rng(), ratios=(0.5, 1.0))
     with pytest.raises(RequestError, match="between 0 and 1"):
         label_noise(alone(50, 50), 1, rng(), flips=(1.5,))
+
+
+@pytest.fixture
+def planted():
+    """Groups of five rows, a signal along one coordinate, and what a group shares besides."""
+    generator = np.random.default_rng(8)
+    groups = np.repeat(np.arange(120), 5)
+    problem = Problem("planted", groups % 2 == 0, groups, "fillers")
+    rows = generator.normal(size=(600, 30)) + generator.normal(size=(120, 30))[groups]
+    rows[:, 0] += 3 * problem.labels
+    return rows.astype(np.float32), problem
+
+
+def curve(rows, problem, splits):
+    found = evaluate(Task(rows, problem, splits), Logistic((0.01,)), GroupFolds(3), rng())[""]
+    levels = dict.fromkeys(fold.split.tags["x"] for fold in found.folds)
+    return {
+        level: np.mean([fold.metrics.auc for fold in found.folds if fold.split.tags["x"] == level])
+        for level in levels
+    }
+
+
+def test_more_rows_are_read_better(planted):
+    found = curve(*planted, scarcity(planted[1], 10, rng(), sizes=(4, 20, 103, 382)))
+    assert list(found.values()) == sorted(found.values())
+    assert found[4] < 0.75 < 0.9 < found[382]
+
+
+def test_wrong_labels_are_read_worse_and_half_of_them_not_at_all(planted):
+    found = curve(*planted, label_noise(planted[1], 10, rng(), flips=(0.0, 0.3, 0.5)))
+    assert found[0.0] > found[0.3] + 0.03 > 0.6
+    assert found[0.5] == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_ratio_alone_moves_the_auc_little(planted):
+    found = curve(*planted, imbalance(planted[1], 10, rng(), ratios=(0.2, 0.5, 0.8)))
+    assert min(found.values()) > 0.85
+
+
+def test_a_shift_is_seen(planted):
+    """Elsewhere the signal points the other way."""
+    rows, problem = planted
+    elsewhere = rows.copy()
+    elsewhere[:, 0] *= -1
+    both, split = shift(problem, problem)
+    found = curve(np.concatenate([rows, elsewhere]), both, (split,))
+    assert found[1] < 0.25
