@@ -38,8 +38,11 @@ class Steady(_Analyzer):
     words: tuple[str, ...] = ("a",)
 
     def analyze(self, session):
-        comparison = session.comparisons[0]
-        findings = tuple(self._finding(session, comparison, target) for target in comparison.targets.targets)
+        findings = tuple(
+            self._finding(session, comparison, target)
+            for comparison in session.comparisons[:1]
+            for target in comparison.targets.targets
+        )
         settings = {"shift": self.shift, "words": list(self.words)}
         return Analysis(
             analyzer=self.name, settings=settings, findings=findings, limitations=self.limitations
@@ -71,6 +74,28 @@ def _stopping(called, error):
 
     body = {"name": called, "analyze": analyze, "__doc__": f"Stop with {error!r}."}
     return dataclass(frozen=True)(type(called.title(), (_Analyzer,), body))
+
+
+@dataclass(frozen=True)
+class Counting(_Analyzer):
+    """Count the rows of each set of labelled texts."""
+
+    name: ClassVar[str] = "counting"
+
+    def analyze(self, session):
+        findings = tuple(self._finding(one) for one in session.labelled)
+        return Analysis(analyzer=self.name, settings={}, findings=findings, limitations=self.limitations)
+
+    def _finding(self, data):
+        estimate = Estimate(
+            value=float(len(data.texts)),
+            unit=Unit.COUNT,
+            n=len(data.texts),
+            resampling_unit="texts",
+            method="a count",
+            reason="it is exact",
+        )
+        return Finding(metric="counting.rows", concepts=(data.name,), headline=True, estimate=estimate)
 
 
 Crashing = _stopping("crashing", ZeroDivisionError("division by\nzero"))
