@@ -6,7 +6,8 @@ the group that is tested in one fold has trained the probes of the others. The i
 * The influence of each group on the mean AUC is summed over all its rows and folds before it is squared
   (structural components of DeLong et al. 1988, clustered as by Obuchowski 1997, Biometrics 53:567).
 * The variance is multiplied by 1 + K n_test / n_train for K folds a repeat, 2.25 for five (Nadeau and Bengio
-  2003, Machine Learning 52:239); a single division is left as it is.
+  2003, Machine Learning 52:239). For folds that test more than a fifth of the groups the excess falls with
+  the square root of the rest (fitted to simulations), to nothing where all folds test the same groups.
 * t quantiles with as many degrees of freedom as the smaller class has groups beyond the folds, on the logit
   scale, so that the ends stay inside 0 and 1.
 
@@ -42,6 +43,7 @@ from scipy.stats import rankdata, t
 from biaskit.records.estimate import Estimate, Interval, Unit
 
 LEVEL = 0.95
+_FIFTH = 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,8 +152,9 @@ def in_order(scores: Float[ndarray, " n"], target: Bool[ndarray, " n"]) -> Float
 def _widening(members: Sequence[Int[ndarray, " _"]], groups: int) -> float:
     """How much more the mean varies because groups tested in one fold have trained the others."""
     tested = float(np.mean([len(np.unique(member)) for member in members])) / groups
-    # Where all folds test the same groups, none of these has trained another.
-    return 1.0 if tested == 1 else 1 + 1 / (1 - min(tested, 0.5))
+    if tested <= _FIFTH:
+        return 1 + 1 / (1 - tested)
+    return 1 + float(np.sqrt((1 - tested) / (1 - _FIFTH))) / (1 - _FIFTH)
 
 
 def _interval(value: float, sides: list[_Side], widening: float, grouping: str) -> Interval | None:

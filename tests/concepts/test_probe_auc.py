@@ -37,6 +37,26 @@ def test_a_null_is_covered_though_groups_come_back_in_every_repeat(repeats):
     assert np.mean([interval.low > 0.5 for interval in intervals]) <= 0.05
 
 
+def held_out_at_random(rng, share, repeats):
+    """A mean-difference probe on noise, on random halves, fifths or the like of 20 + 20 groups of 4 rows."""
+    target, unit = (np.arange(40) < 20).repeat(4), np.arange(40).repeat(4)
+    activations = (rng.normal(size=(40, 20)) / 2).repeat(4, 0) + rng.normal(size=(160, 20))
+    for _ in range(repeats):
+        tested = np.concatenate(
+            [rng.permutation(20)[: round(20 * share)], 20 + rng.permutation(20)[: round(20 * share)]]
+        )
+        test = np.isin(unit, tested)
+        weight = activations[~test & target].mean(0) - activations[~test & ~target].mean(0)
+        yield FoldScores(activations[test] @ weight, target[test], unit[test])
+
+
+@pytest.mark.parametrize("share", [0.5, 0.8])
+def test_a_null_is_covered_where_most_groups_are_tested(share):
+    rng = np.random.default_rng(5)
+    intervals = [clustered_auc(list(held_out_at_random(rng, share, 10))).interval for _ in range(100)]
+    assert np.mean([0.5 in interval for interval in intervals]) >= 0.92
+
+
 def test_a_signal_is_covered_and_seen():
     rng = np.random.default_rng(1)
     drawn = [cross_validated(rng, shift=1.5, repeats=3) for _ in range(80)]
