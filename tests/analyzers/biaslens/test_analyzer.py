@@ -167,7 +167,7 @@ def test_a_target_without_a_single_token_noun_says_so_in_the_reverse_reading():
 
 def test_nothing_to_compare_is_said():
     session = replace(toy_session(toys.comparison()), comparisons=())
-    with pytest.raises(NothingAuditedError):
+    with pytest.raises(RequestError, match="--concepts"):
         BiasLens().analyze(session)
 
 
