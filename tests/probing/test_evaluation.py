@@ -345,17 +345,17 @@ def test_the_best_candidate_is_chosen_on_the_training_rows(rng):
 
 def test_the_best_of_many_noises_looks_good_inside_and_is_chance_outside(rng):
     optimism, tests = [], []
-    for _ in range(4):
+    for _ in range(3):
         activations, problem = planted(rng, groups=40, rows=1, shift=0.0)
         splits = nested_splits(problem, 1, 5, rng).splits
         layers = [
-            Task(rng.normal(size=activations.shape).astype(np.float32), problem, splits) for _ in range(12)
+            Task(rng.normal(size=activations.shape).astype(np.float32), problem, splits) for _ in range(8)
         ]
         found = evaluate_many(layers, Ridge(ks=(4,), costs=(1.0,)), GroupFolds(4), rng)
         best = best_of({f"layer {number}": one["k=4"] for number, one in enumerate(found)})
         optimism.append(best.optimism)
         tests.append(best.auc)
-    assert abs(np.mean(tests) - 0.5) < 0.12
+    assert abs(np.mean(tests) - 0.5) < 0.15
     assert np.mean(optimism) > 0.1
 
 
