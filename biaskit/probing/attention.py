@@ -21,8 +21,8 @@ from biaskit.probing.tokens import Tokens
 # Texts read at once.
 _BATCH = 256
 _STOPPING_SHARE = 0.2
-# The best pass must come before this share of the passes is over.
-_SETTLED = 0.9
+# Nats of log-loss that the last tenth of the passes may still gain.
+_GAIN = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class AttentionPooling:
 
     The query q, the value v and b start at 0, which is the mean over the tokens, and are trained together by
     Adam on the mean log-loss. A fifth of the training rows, drawn at random within each class, is set aside,
-    and the weights of the pass that did best on it are kept; it has converged when that was not among the
-    last passes. Where a class is too small for that, the last weights are kept and it has not converged.
-    Source: Kantamneni et al., arXiv 2502.16681.
+    and the weights of the pass that did best on it are kept; it has converged when the last tenth of
+    the passes gained less than 0.01 nats there. Where a class is too small for that, the last weights are
+    kept and it has not converged. Source: Kantamneni et al., arXiv 2502.16681.
 
     Attributes:
         rate: Learning rate of Adam.
@@ -83,18 +83,19 @@ class AttentionPooling:
         rows: tuple[Int[ndarray, " l"], Int[ndarray, " s"]],
         rng: np.random.Generator,
     ) -> bool:
-        """Train in place and say whether the best pass came before the last tenth of them."""
+        """Train in place and say whether the last passes no longer gained on the rows set aside."""
         learn, stop = rows
         optimizer = torch.optim.Adam(weights.parts, lr=self.rate)
-        best, kept, found = np.inf, weights.copies(), self.epochs
-        for epoch in range(self.epochs):
+        best, kept = [np.inf], weights.copies()
+        for _ in range(self.epochs):
             self._pass(texts, weights, rng.permutation(learn), optimizer)
             with torch.inference_mode():
                 loss = float(texts.loss(weights, stop)) if len(stop) else np.inf
-            if loss < best or not len(stop):
-                best, kept, found = loss, weights.copies(), epoch
+            if loss < best[-1] or not len(stop):
+                kept = weights.copies()
+            best.append(min(loss, best[-1]))
         weights.restore(kept)
-        return len(stop) > 0 and found < _SETTLED * self.epochs
+        return len(stop) > 0 and best[-1 - self.epochs // 10] - best[-1] < _GAIN
 
     def _pass(
         self, texts: _Texts, weights: _Weights, rows: Int[ndarray, " l"], optimizer: torch.optim.Adam

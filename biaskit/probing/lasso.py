@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
-from sklearn.linear_model import LogisticRegression
 
 from biaskit.errors import RequestError
 from biaskit.probing.column_sums import column_sums, rescaled
-from biaskit.probing.one_by_one import answerable, converges, one_by_one, undecided
+from biaskit.probing.one_by_one import answerable, converges, l1_logistic, one_by_one, undecided
 from biaskit.probing.probe import Fitted, Job, Rows, Setting
 from biaskit.probing.selectors import Selector
-
-_ITERATIONS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +35,6 @@ class LassoLogistic:
     selector: Selector | None = None
     ks: tuple[int, ...] = ()
     standardise: bool = True
-    name: ClassVar[str] = "lasso-logistic"
 
     def __post_init__(self) -> None:
         """Refuse a selector without numbers of columns, and the reverse.
@@ -53,9 +48,14 @@ class LassoLogistic:
                 fix="Give both, such as selector=MeanDifference() and ks=(16, 128), or neither.",
             )
 
+    @property
+    def name(self) -> str:
+        """`lasso-logistic`, or `k-sparse-lasso` and the selector's name."""
+        return "lasso-logistic" if self.selector is None else f"k-sparse-lasso-{self.selector.name}"
+
     def settings(self, rows: int, width: int) -> tuple[Setting, ...]:  # noqa: ARG002 - the protocol's shape
         """Return each k that `width` columns allow (the smallest at least) with each C."""
-        fitting = tuple(k for k in self.ks if k <= width) or self.ks[:1]
+        fitting = tuple(k for k in self.ks if k <= width) or tuple(sorted(self.ks)[:1])
         variants = [Setting(variant=f"k={k}", k=k) for k in fitting] or [Setting()]
         return tuple(
             replace(variant, values={"C": strength})
@@ -82,7 +82,7 @@ class LassoLogistic:
     def _all_columns(self, job: Job, settings: Sequence[Setting], seed: int) -> Fitted:
         train, held_out = self._prepared(job)
         labels = job.labels[job.train]
-        models = [_model(setting, seed) for setting in settings]
+        models = [l1_logistic(float(setting.values["C"]), seed) for setting in settings]
         converged = tuple(converges(model, train, labels) for model in models)
         return Fitted(
             log_odds=np.stack([model.decision_function(held_out) for model in models]),
@@ -112,18 +112,6 @@ class LassoLogistic:
         _, sums = next(column_sums([job]))
         shift, deviation = sums.shift()[0], sums.deviation()[0]
         return rescaled(train, shift, deviation), rescaled(held_out, shift, deviation)
-
-
-def _model(setting: Setting, seed: int) -> LogisticRegression:
-    # liblinear penalises the intercept too; on a scale of 100 the penalty does not bite.
-    return LogisticRegression(
-        C=float(setting.values["C"]),
-        l1_ratio=1.0,
-        solver="liblinear",
-        intercept_scaling=100.0,
-        max_iter=_ITERATIONS,
-        random_state=seed,
-    )
 
 
 def _used(weights: Float[ndarray, " d"]) -> Int[ndarray, " k"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
@@ -10,11 +9,10 @@ from typing import ClassVar, Literal, Protocol
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 from biaskit.errors import RequestError
 from biaskit.probing.column_sums import ColumnSums, column_sums, rescaled
+from biaskit.probing.one_by_one import converges, l1_logistic
 from biaskit.probing.probe import Job, Rows
 
 # The L1 path: from the first entry to a penalty this many times weaker, in this many steps.
@@ -222,13 +220,9 @@ def _entered(job: Job, rows: Rows, k: int) -> Int[ndarray, " e"]:
 
 
 def _l1_weights(rows: Rows, labels: Bool[ndarray, " a"], strength: float) -> Float[ndarray, " d"]:
-    # liblinear penalises the intercept too; on a scale of 100 the penalty does not bite.
     # The seed orders the solver's steps and moves no optimum; a fixed one makes a job's rank its own.
-    model = LogisticRegression(
-        C=strength, l1_ratio=1.0, solver="liblinear", intercept_scaling=100.0, random_state=0
-    )
-    with warnings.catch_warnings():
-        # The order of entry is what counts; the last digits of the weights do not.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        weights: Float[ndarray, " d"] = model.fit(rows, labels).coef_[0]
+    model = l1_logistic(strength, seed=0)
+    # The order of entry is what counts; the last digits of the weights do not.
+    converges(model, rows, labels)
+    weights: Float[ndarray, " d"] = model.coef_[0]
     return weights

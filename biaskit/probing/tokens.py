@@ -27,13 +27,8 @@ class Tokens:
         """Refuse a text without a token.
 
         Raises:
-            RequestError: The mask has another shape, or a row of it is all False.
+            RequestError: A row of the mask is all False.
         """
-        if self.mask.shape != self.values.shape[:2]:
-            raise RequestError(
-                f"The mask has shape {self.mask.shape} and the tokens {self.values.shape[:2]}.",
-                fix="Give one entry for each token.",
-            )
         empty = np.flatnonzero(~self.mask.any(axis=1))
         if len(empty):
             raise RequestError(

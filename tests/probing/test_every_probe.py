@@ -30,7 +30,7 @@ class Case:
     values: dict = field(default_factory=dict)
 
     def __str__(self):
-        return self.probe.name + ("-selected" if getattr(self.probe, "selector", None) else "")
+        return self.probe.name
 
     def activations(self, rows):
         """The rows, as three tokens each where the probe reads tokens; padding is not a number."""
@@ -49,7 +49,7 @@ CASES = [
     Case(SmallMlp(), slack=0.06, linear=False),
     Case(LassoLogistic()),
     Case(LassoLogistic(selector=MeanDifference("sd"), ks=(4, 16))),
-    Case(AttentionPooling(), tokens=True, slack=0.06),
+    Case(AttentionPooling(epochs=100), tokens=True, slack=0.06),
 ]
 POOLED = [case for case in CASES if not case.tokens]
 each = pytest.mark.parametrize("case", CASES, ids=str)
