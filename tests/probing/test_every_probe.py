@@ -1,6 +1,6 @@
 """What holds for every probe: power, silence on noise, no look at held-out rows, order, seeds and faults."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -27,7 +27,6 @@ class Case:
     slack: float = 0.04
     linear: bool = True
     tokens: bool = False
-    values: dict = field(default_factory=dict)
 
     def __str__(self):
         return self.probe.name
