@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 GROUP = "biaskit.analyzers"
 DEFAULT = "biaslens"
-BUILT_IN = {"biaslens": "biaskit.analyzers.biaslens:BiasLens"}
+BUILT_IN = {
+    "biaslens": "biaskit.analyzers.biaslens:BiasLens",
+    "sparse-probing": "biaskit.analyzers.sparse_probing:SparseProbing",
+}
 
 _MUST_HAVE = ("name", "modality", "unit", "nulls", "limitations", "analyze")
 

@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from biaskit.records.estimate import Estimate, Interval, Null, Unit
+from biaskit.analyzers.biaslens.grid import LEAST_PEERS
+from biaskit.records.estimate import UNTESTED, Estimate, Interval, Null, Unit
 from biaskit.records.finding import Evidence
 from biaskit.stats.bootstrap import (
     two_way_degrees_of_freedom,
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from biaskit.analyzers.biaslens.measured import Measured
 
 EVIDENCE_ROWS = 10
+NO_PEERS = (
+    f"{UNTESTED} fewer than {LEAST_PEERS} neutral nouns are like the target's (one token for the model, or several)"
+)
+"""Why a target has no null."""
 
 
 def target_estimates(
@@ -34,14 +39,15 @@ def target_estimates(
 ) -> dict[str, Estimate]:
     """Return one estimate for each target: mean of its cells, in nats, against the neutral controls.
 
-    The interval resamples stems and fillers; the null is the conformal test against the control nouns of
-    the target's form (see `Nouns.peers`), adjusted over all targets of the comparison.
+    The interval resamples stems and fillers; the null is the conformal test of the target's nouns against
+    the controls that are like them (see `Nouns.peers`), adjusted over all targets of the comparison that
+    were tested.
     """
     by_noun = cells.mean(axis=0)
     nulls = {
-        target: _against_peers(by_noun, measured.nouns, columns, rng)
+        target: null
         for target, columns in measured.nouns.columns.items()
-        if columns
+        if columns and (null := _against_peers(by_noun, measured.nouns, columns, rng)) is not None
     }
     adjusted = _adjusted(nulls)
     return {
@@ -52,12 +58,17 @@ def target_estimates(
 
 def _against_peers(
     by_noun: Float[ndarray, " n"], nouns: Nouns, columns: Sequence[int], rng: np.random.Generator
-) -> Null:
+) -> Null | None:
     peers = nouns.peers(columns)
-    null = control_p(by_noun[list(columns)], by_noun[list(peers)], rng=rng)
-    if len(peers) == len(nouns.controls):
-        return null
-    kind = f"{null.kind}; of {len(nouns.controls)} controls those of the target's form"
+    if peers is None:
+        return None
+    null = control_p(by_noun[list(peers.nouns)], by_noun[list(peers.controls)], rng=rng)
+    kind = null.kind
+    if len(peers.nouns) < len(columns):
+        kind += f"; on {len(peers.nouns)} of {len(columns)} nouns"
+    if len(peers.controls) < len(nouns.controls):
+        like = "of the target's form" if peers.whole_form else "that are one token or several, as the target is"
+        kind += f"; of {len(nouns.controls)} controls those {like}"
     return null.model_copy(update={"kind": kind})
 
 
@@ -79,7 +90,8 @@ def _estimate(cells: Float[ndarray, "g f"], null: Null | None, method: str) -> E
         reason = "none of the target's words is a single token for this model"
         return Estimate(value=None, unit=Unit.NAT, n=0, resampling_unit=unit, method=method, reason=reason)
     if cells.size == 1:
-        basis = Basis(1, unit, method, "one stem with one word cannot be resampled")
+        reason = "one stem with one word cannot be resampled"
+        basis = Basis(1, unit, method, reason if null is not None else f"{NO_PEERS}; {reason}")
         return plain_estimate(float(cells[0, 0]), Unit.NAT, basis, null=null)
     error = two_way_standard_error(cells)
     return Estimate(
@@ -91,7 +103,7 @@ def _estimate(cells: Float[ndarray, "g f"], null: Null | None, method: str) -> E
         interval=two_way_interval(cells),
         null=null,
         minimum_detectable_effect=minimum_detectable_effect(error, df=two_way_degrees_of_freedom(cells)),
-        reason=None if null is not None else "no neutral control was read",
+        reason=None if null is not None else NO_PEERS,
     )
 
 

@@ -19,6 +19,25 @@ if TYPE_CHECKING:
 
 FEWEST_PEERS = 50
 """With fewer neutral nouns no single noun's p falls below 0.02, too coarse to survive an adjustment."""
+LEAST_PEERS = 19
+"""With fewer neutral nouns no single noun's p reaches 0.05."""
+_LIKENESS = ((2, FEWEST_PEERS), (2, LEAST_PEERS), (1, LEAST_PEERS))
+"""How much of the form nouns and controls share, and how many controls that takes; the best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """Nouns of a target, and the controls that they are exchangeable with, were they neutral.
+
+    Attributes:
+        nouns: The columns of these nouns.
+        controls: The columns of these controls.
+        whole_form: Whether they share the whole form, or only being one token or several.
+    """
+
+    nouns: tuple[int, ...]
+    controls: tuple[int, ...]
+    whole_form: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +74,37 @@ class Nouns:
         forms = tuple((word in single, any(uses[part] > 1 for part in word.split())) for word in words)
         return cls(tuple(words), columns, controls, forms)
 
-    def peers(self, columns: Sequence[int]) -> tuple[int, ...]:
-        """Return the controls that the nouns of `columns` are exchangeable with, were they neutral.
+    def peers(self, columns: Sequence[int]) -> Peers | None:
+        """Return those of the nouns that have controls like them, with these controls; None if none has.
 
-        They are those of the same form, where the nouns have one form and it has at least 50 controls;
-        failing that, those alike in being one token or several; failing that, all. A noun of several
-        tokens is read by another way through the model than a noun of one, and nouns that share a word
-        (`player`, `chess player`) share its accidents and its frequency: trading places with one of them
-        would change the joint distribution. No score enters the choice.
+        Of nouns of several forms it is the largest group of one form (of equals the first). A form needs
+        50 controls; failing that for every group, 19; failing that, the nouns are grouped by being one
+        token or several alone, and need 19 again. Where all controls are alike they do, however few.
+
+        A noun of several tokens is read by another way through the model than a noun of one, and nouns
+        that share a word (`player`, `chess player`) share its accidents and its frequency: trading places
+        with one of them would change the joint distribution. No score enters the choice.
         """
-        for depth in (2, 1):
-            forms = {self.forms[column][:depth] for column in columns}
-            peers = tuple(control for control in self.controls if {self.forms[control][:depth]} == forms)
-            if len(peers) >= FEWEST_PEERS:
-                return peers
-        return self.controls
+        for depth, fewest in _LIKENESS:
+            groups = self._grouped(columns, depth)
+            controls = self._grouped(self.controls, depth)
+            enough = max(1, min(fewest, len(self.controls)))
+            found = [
+                Peers(group, controls[form], depth == len(form))
+                for form, group in groups.items()
+                if len(controls.get(form, ())) >= enough
+            ]
+            if found:
+                return max(found, key=lambda peers: len(peers.nouns))
+        return None
+
+    def _grouped(self, columns: Sequence[int], depth: int) -> dict[tuple[bool, ...], tuple[int, ...]]:
+        """Return the columns by the first `depth` parts of their form, in their order."""
+        groups: dict[tuple[bool, ...], tuple[int, ...]] = {}
+        for column in columns:
+            form = self.forms[column][:depth]
+            groups[form] = (*groups.get(form, ()), column)
+        return groups
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,129 @@
+"""Do SAE latents add anything? The comparison over all concepts, by one fixed method and by the quiver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from biaskit.analyzers.sparse_probing.results import LATENTS, RESIDUAL
+from biaskit.errors import RequestError
+from biaskit.probing.comparison import compare, difference_over_datasets
+from biaskit.probing.quiver import Cell, Family, TieRule, quiver
+from biaskit.records.finding import Direction, Finding
+
+if TYPE_CHECKING:
+    from biaskit.analyzers.sparse_probing.results import Result, Results
+    from biaskit.probing.comparison import Comparison
+    from biaskit.probing.evaluation import FoldResult
+    from biaskit.probing.quiver import Quiver
+    from biaskit.records.estimate import Estimate
+    from biaskit.records.site import Site
+
+ALL = "all questions"
+WHOLE = "whole data"
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """The comparison in one regime.
+
+    Attributes:
+        findings: The gain of the best fixed probe of latents, and what latents add to the quiver.
+        sentences: The same in words.
+    """
+
+    findings: tuple[Finding, ...]
+    sentences: tuple[str, ...]
+
+
+def contest(results: Results, focus: Site, regime: str, rng: np.random.Generator) -> Contest | None:
+    """Compare baselines and probes of latents at the focus site; None where either is missing.
+
+    Every fold of every question is a cell; what is resampled is the question.
+    """
+    found = [one for one in results.where(regime=regime) if one.site == focus]
+    table = list(_cells(found))
+    if {cell.family for cell in table} != set(Family):
+        return None
+    try:
+        fixed, quivers = compare(table, rng), quiver(table)
+    except RequestError:
+        return None
+    gain = difference_over_datasets(
+        np.array(list(quivers.deltas.values())),
+        "mean over questions: quiver with SAE probes less quiver without, ties at random",
+        rng,
+    )
+    where = regime or WHOLE
+    sentences = (_fixed(where, fixed), _ties(where, quivers))
+    shown = {"sae_gain": fixed.estimate, "quiver_gain": gain}
+    return Contest(tuple(_finding(name, one, where, focus) for name, one in shown.items()), sentences)
+
+
+def _finding(metric: str, estimate: Estimate, where: str, focus: Site) -> Finding:
+    return Finding(
+        metric=f"sparse_probing.{metric}",
+        concepts=(ALL,),
+        site=focus,
+        group=where,
+        direction=Direction.NONE,
+        headline=where == WHOLE,
+        estimate=estimate,
+    )
+
+
+def _fixed(where: str, found: Comparison) -> str:
+    ours, theirs = found.subject, found.baseline
+    return (
+        f"{where}: {ours.method} of the latents reaches AUC {ours.test:.3f}, the best fixed baseline, "
+        f"{theirs.method}, {theirs.test:.3f}; {_verdict(found.estimate)}"
+    )
+
+
+def _ties(where: str, found: Quiver) -> str:
+    random = found.outcomes[TieRule.RANDOM]
+    kind, unkind = (found.outcomes[rule].sae_chosen for rule in (TieRule.SAE_FIRST, TieRule.BASELINES_FIRST))
+    return (
+        f"{where}, quiver of arrows: {random.with_sae:.3f} with SAE probes, {random.without:.3f} without. "
+        f"{found.tied_across:.0%} of {found.cells} cells tie an SAE probe with a baseline, so one is "
+        f"chosen in {unkind:.0%} of them if ties go to baselines and in {kind:.0%} if they go to the SAE."
+    )
+
+
+def _verdict(gain: Estimate) -> str:
+    """Say what the interval allows: better, worse, or not told apart."""
+    if gain.value is None or gain.interval is None:
+        return "one question alone cannot say whether that holds elsewhere."
+    ends = f"{gain.value:+.3f} [{gain.interval.low:+.3f}, {gain.interval.high:+.3f}]"
+    if gain.interval.low > 0:
+        return f"the latents add {ends}."
+    if gain.interval.high < 0:
+        return f"the latents cost {ends}."
+    return f"no difference is shown, {ends}."
+
+
+def _cells(found: Iterable[Result]) -> Iterator[Cell]:
+    for result in found:
+        if result.view not in {RESIDUAL, LATENTS} or (result.view == RESIDUAL and result.k is not None):
+            continue
+        evaluation = result.evaluation
+        family = Family.SAE if result.view == LATENTS else Family.BASELINE
+        method = evaluation.variant if result.view == LATENTS else evaluation.probe
+        for number, fold in enumerate(evaluation.folds):
+            if fold.validation_auc is not None and fold.metrics.auc is not None:
+                yield Cell(
+                    result.question.name,
+                    _place(fold, number),
+                    method,
+                    family,
+                    fold.validation_auc,
+                    fold.metrics.auc,
+                )
+
+
+def _place(fold: FoldResult, number: int) -> str:
+    tags = fold.split.tags
+    return "/".join(str(tags[name]) for name in ("x", "repeat", "fold") if name in tags) or str(number)

@@ -1,0 +1,119 @@
+"""The controls beside every figure: what a probe reaches where there is nothing to read inside the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from biaskit.analyzers.sparse_probing.bench import Place
+from biaskit.analyzers.sparse_probing.methods import dense, k_sparse
+from biaskit.analyzers.sparse_probing.results import LATENTS, TEXT, Result, Results
+from biaskit.errors import RequestError
+from biaskit.probing import controls
+from biaskit.probing.evaluation import Task, evaluate
+from biaskit.probing.input_only import BagOfWords, text_lengths, word_counts
+from biaskit.probing.selectors import RandomCoordinates
+from biaskit.probing.splits import GroupFolds, template_splits
+
+if TYPE_CHECKING:
+    from biaskit.analyzers.sparse_probing.bench import Bench
+    from biaskit.analyzers.sparse_probing.measure import Subject
+    from biaskit.probing.k_sparse import KSparse
+    from biaskit.records.estimate import Estimate
+
+SHUFFLED, RANDOM, TWIN = "shuffled labels", "random coordinates", "random weights"
+BAG, LENGTH = "bag of words", "length"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Floors:
+    """Judges the controls on the same rows, splits and probes as what they stand beside.
+
+    Attributes:
+        bench: The divisions.
+        subject: What is probed.
+        sparse: The probe of few latents.
+    """
+
+    bench: Bench
+    subject: Subject
+    sparse: KSparse
+
+    def measure(self, names: Sequence[str]) -> Results:
+        """Judge the named controls; what cannot be judged is said in the notes."""
+        known: dict[str, Callable[[Results], Iterator[Result]]] = {
+            "shuffled-labels": self._shuffled,
+            "random-coordinates": self._random_coordinates,
+            "random-weights": self._random_weights,
+            "bag-of-words": self._bag_of_words,
+            "length": self._lengths,
+        }
+        results = Results()
+        for name in names:
+            if name in known:
+                results.found += list(known[name](results))
+        return results
+
+    def _shuffled(self, results: Results) -> Iterator[Result]:
+        """Shuffle the labels of whole groups, then select, choose and fit as before."""
+        for place in (*self.subject.residual(self.subject.focus), *self.subject.latents()):
+            question = place.question
+            rng = self.bench.session.rng(f"sparse-probing/shuffled/{question.name}")
+            problem = controls.shuffled(question.problem, rng)
+            splits = self.bench.as_told(problem, question)
+            if splits is None:
+                results.notes.append(f"{question.name}: shuffled labels could not be divided.")
+                continue
+            probe = self.sparse if place.view == LATENTS else dense()
+            yield from self.bench.judge_tasks([place], [Task(place.rows, problem, splits)], probe, SHUFFLED)
+
+    def _random_coordinates(self, _results: Results) -> Iterator[Result]:
+        places = self.subject.latents() or self.subject.residual(self.subject.focus)
+        probe = k_sparse(RandomCoordinates(), self.sparse.ks)
+        yield from self.bench.judge(places, probe, "probing random coordinates", RANDOM)
+
+    def _random_weights(self, results: Results) -> Iterator[Result]:
+        """Read the same texts through a twin with random weights, at every site."""
+        reader = self.subject.reader
+        try:
+            twin = reader.session.model.reinitialised(reader.session.seed)
+        except RequestError as error:
+            results.notes.append(f"The random-weights control was not run. {error.what}")
+            return
+        own = replace(self.subject, reader=reader.twin(twin))
+        own.reader.capture(own.questions, own.sites)
+        places = [place for site in own.sites for place in own.residual(site)]
+        yield from self.bench.judge(places, dense(), "probing random weights", TWIN)
+
+    def _bag_of_words(self, _results: Results) -> Iterator[Result]:
+        places = [
+            Place(one, TEXT, None, word_counts([prompt.text for prompt in one.prompts]))
+            for one in self.subject.questions
+        ]
+        yield from self.bench.judge(places, BagOfWords(), "reading the words alone", BAG)
+
+    def _lengths(self, _results: Results) -> Iterator[Result]:
+        places = [
+            Place(one, TEXT, None, text_lengths([prompt.text for prompt in one.prompts]))
+            for one in self.subject.questions
+        ]
+        yield from self.bench.judge(places, dense(), "reading the length alone", LENGTH)
+
+
+def selectivity(bench: Bench, place: Place) -> Estimate | None:
+    """Accuracy less that on Hewitt and Liang's control task, split by template; None without templates."""
+    question, session = place.question, bench.session
+    if question.problem.crossed is None:
+        return None
+    rng = session.rng(f"sparse-probing/control-task/{question.name}")
+    control = controls.control_task(question.problem, rng)
+    splits = template_splits(question.problem, bench.folds.repeats, bench.folds.outer, rng).splits
+    probe, inner = dense(), GroupFolds(bench.folds.inner)
+    judged = [
+        evaluate(Task(place.rows, problem, splits), probe, inner, session.rng("sparse-probing/control-task"))[
+            ""
+        ]
+        for problem in (controls.by_template(question.problem), control)
+    ]
+    return controls.selectivity(*judged)

@@ -1,0 +1,96 @@
+"""Every fold of every result as one row of a long-format table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from biaskit.records.table import Cell, Column, Table
+
+if TYPE_CHECKING:
+    from biaskit.analyzers.sparse_probing.results import Result
+    from biaskit.probing.evaluation import FoldResult
+
+COLUMNS = {
+    "concept": "What was told apart.",
+    "kind": "`concept`, or `attribute` for a sensitive property that activations may leak.",
+    "view": "What the probe saw: residual, latents, neurons or text.",
+    "site": "Where in the model; empty for the text itself.",
+    "probe": "Name of the probe.",
+    "variant": "Its variant, such as k=16.",
+    "k": "How many coordinates it may use; empty for all.",
+    "control": "Which control the row belongs to; empty for a measurement.",
+    "regime": "The hard regime: scarcity, imbalance, noise or shift; empty for the whole data.",
+    "x": "Where in the regime: training rows, share of positives, or share of flipped labels.",
+    "repeat": "Number of the repeat.",
+    "fold": "Number of the fold.",
+    "train_rows": "Rows the probe was fitted on.",
+    "test_rows": "Rows it was judged on.",
+    "validation_auc": "Mean AUC over the inner folds at the chosen settings, 0 to 1.",
+    "auc": "Test area under the ROC curve, 0 to 1.",
+    "pr_auc": "Test average precision, 0 to 1.",
+    "f1": "Test F1 at log-odds above 0, 0 to 1.",
+    "accuracy": "Share of test rows on the right side of log-odds 0, 0 to 1.",
+    "brier": "Test Brier score, 0 to 1; lower is better.",
+    "log_loss": "Test log-loss in nats; lower is better.",
+    "optimism": "Validation AUC less test AUC.",
+    "settings": "Chosen hyper-parameters, as JSON.",
+    "columns": "Coordinates or latents used, strongest first, separated by spaces; empty for all.",
+    "converged": "Whether the last fit's solver reached its tolerance.",
+}
+
+
+def long_table(results: Iterable[Result]) -> Table:
+    """Return one row for each fold of each result."""
+    return Table(
+        name="folds",
+        title="every probe on every fold",
+        columns=tuple(Column(name=name, description=text) for name, text in COLUMNS.items()),
+        rows=tuple(row for result in results for row in _rows(result)),
+    )
+
+
+def _rows(result: Result) -> Iterator[tuple[Cell, ...]]:
+    evaluation, question = result.evaluation, result.question
+    about: tuple[Cell, ...] = (
+        question.name,
+        "attribute" if question.sensitive else "concept",
+        result.view,
+        str(result.site) if result.site else None,
+        evaluation.probe,
+        evaluation.variant or None,
+    )
+    for fold in evaluation.folds:
+        tags = fold.split.tags
+        yield (
+            *about,
+            fold.k,
+            result.control or None,
+            result.regime or None,
+            tags.get("x"),
+            tags.get("repeat"),
+            tags.get("fold"),
+            *_measures(fold),
+        )
+
+
+def _measures(fold: FoldResult) -> tuple[Cell, ...]:
+    metrics = fold.metrics
+    known = fold.validation_auc is not None and metrics.auc is not None
+    columns = None if fold.columns is None else " ".join(map(str, fold.columns))
+    return (
+        len(fold.split.train),
+        len(fold.split.test),
+        fold.validation_auc,
+        metrics.auc,
+        metrics.pr_auc,
+        metrics.f1,
+        metrics.accuracy,
+        metrics.brier,
+        metrics.log_loss,
+        (fold.validation_auc or 0.0) - (metrics.auc or 0.0) if known else None,
+        json.dumps(dict(fold.values)),
+        columns,
+        fold.converged,
+    )

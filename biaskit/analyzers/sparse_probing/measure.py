@@ -1,0 +1,172 @@
+"""The measurements: a profile over sites, baselines and latents at one site, the hard regimes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.sparse import csr_array, vstack
+
+from biaskit.analyzers.sparse_probing.bench import Place
+from biaskit.analyzers.sparse_probing.methods import ATTENTION, LOGISTIC, dense, k_sparse
+from biaskit.analyzers.sparse_probing.results import LATENTS, NEURONS, RESIDUAL, Result, Results
+from biaskit.errors import RequestError
+from biaskit.probing import regimes
+from biaskit.probing.evaluation import Task
+from biaskit.records.site import Site, SiteKind
+
+if TYPE_CHECKING:
+    from biaskit.analyzers.sparse_probing.bench import Bench
+    from biaskit.analyzers.sparse_probing.questions import Question
+    from biaskit.analyzers.sparse_probing.reading import Reader, View
+    from biaskit.probing.probe import Probe, Rows
+    from biaskit.probing.selectors import Selector
+    from biaskit.probing.split import Split
+
+REGIMES = {
+    "scarcity": regimes.scarcity,
+    "imbalance": regimes.imbalance,
+    "label-noise": regimes.label_noise,
+}
+SHIFT = "shift"
+REGIME_KS = (16, 128)
+"""The numbers of latents that the published study carries through its hard regimes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subject:
+    """What is probed, and where.
+
+    Attributes:
+        reader: Reads the prompts.
+        questions: What is told apart.
+        sites: Every site of the profile.
+        focus: The site at which methods are compared.
+        view: The autoencoder of that site.
+    """
+
+    reader: Reader
+    questions: tuple[Question, ...]
+    sites: tuple[Site, ...]
+    focus: Site
+    view: View
+
+    def residual(self, site: Site) -> list[Place]:
+        """Return every question's rows at one site."""
+        kind = NEURONS if site.kind is SiteKind.MLP_POST else RESIDUAL
+        return [Place(one, kind, site, self.reader.rows(one, site)) for one in self.questions]
+
+    def latents(self) -> list[Place]:
+        """Return every question's latents; nothing where no autoencoder fits."""
+        autoencoder = self.view.autoencoder
+        if autoencoder is None:
+            return []
+        return [
+            Place(one, LATENTS, self.focus, self.reader.latents(one, autoencoder)) for one in self.questions
+        ]
+
+    def tokens(self) -> list[Place]:
+        """Return every question's activations at every token of the focus site."""
+        return [
+            Place(one, RESIDUAL, self.focus, self.reader.tokens(one, self.focus)) for one in self.questions
+        ]
+
+
+def profile(bench: Bench, subject: Subject, sites: Sequence[Site]) -> list[Result]:
+    """Judge the logistic probe at every site, all fits at once."""
+    places = [place for site in sites for place in subject.residual(site)]
+    return bench.judge(places, dense(), "probing every site")
+
+
+def baselines(bench: Bench, subject: Subject, names: Sequence[str]) -> Iterator[Result]:
+    """Judge the other dense probes at the focus site."""
+    places = subject.residual(subject.focus)
+    for name in names:
+        if name == LOGISTIC:
+            continue
+        own = subject.tokens() if name == ATTENTION else places
+        yield from bench.judge(own, dense(name), f"probing by {name}")
+
+
+def paths(bench: Bench, places: Sequence[Place], probe: Probe) -> list[Result]:
+    """Judge the k-sparse probe at every k."""
+    return bench.judge(places, probe, "probing few coordinates") if places else []
+
+
+def hard_regimes(
+    bench: Bench,
+    places: Mapping[str, Sequence[Place]],
+    probes: Mapping[str, Probe],
+    names: Sequence[str],
+    repeats: int,
+) -> Results:
+    """Judge the logistic probe and the latents' under each regime, on the same divisions.
+
+    Args:
+        bench: Source of generators and inner folds.
+        places: The questions' rows by view.
+        probes: The probe of each view.
+        names: Regimes: scarcity, imbalance, label-noise.
+        repeats: How many times the rows are drawn anew.
+    """
+    results = Results()
+    for regime in names:
+        divided = _divided(bench, places, regime, repeats, results)
+        for view, own in places.items():
+            kept = [place for place in own if place.question.name in divided]
+            tasks = [Task(one.rows, one.question.problem, divided[one.question.name]) for one in kept]
+            if tasks:
+                results.found += bench.judge_tasks(kept, tasks, probes[view], regime=regime)
+    return results
+
+
+def _divided(
+    bench: Bench, places: Mapping[str, Sequence[Place]], regime: str, repeats: int, results: Results
+) -> dict[str, tuple[Split, ...]]:
+    """Divide every question's rows once, so that all views are judged on the same divisions."""
+    questions = {place.question.name: place.question for own in places.values() for place in own}
+    divided: dict[str, tuple[Split, ...]] = {}
+    for name, question in questions.items():
+        rng = bench.session.rng(f"sparse-probing/{regime}/{name}")
+        try:
+            splits = REGIMES[regime](question.problem, repeats, rng)
+        except RequestError as error:
+            results.notes.append(f"{name}: {regime} was not measured. {error.what}")
+            continue
+        divided[name] = splits
+    return divided
+
+
+def shifted(bench: Bench, subject: Subject, probes: Mapping[str, Probe]) -> list[Result]:
+    """Judge probes trained on a data set's own texts on its shifted texts."""
+    found: list[Result] = []
+    for question in subject.questions:
+        if question.shifted is None:
+            continue
+        joined, split = regimes.shift(question.problem, question.shifted.problem)
+        for view, rows in _both(subject, question, question.shifted).items():
+            place = Place(question, view, subject.focus, rows)
+            task = Task(rows, joined, (split,))
+            found += bench.judge_tasks([place], [task], probes[view], regime=SHIFT)
+    return found
+
+
+def _both(subject: Subject, question: Question, elsewhere: Question) -> dict[str, Rows]:
+    """Rows of a question's own and shifted texts, one below the other, by view."""
+    site, autoencoder = subject.focus, subject.view.autoencoder
+    read = subject.reader.rows
+    rows: dict[str, Rows] = {RESIDUAL: np.concatenate([read(question, site), read(elsewhere, site)])}
+    if autoencoder is not None:
+        parts = [subject.reader.latents(one, autoencoder) for one in (question, elsewhere)]
+        rows[LATENTS] = csr_array(vstack(parts, format="csr"))
+    return rows
+
+
+def regime_probes(selector: Selector) -> dict[str, Probe]:
+    """Return the probe of each view in the hard regimes; the latents' uses the published numbers of k."""
+    return {
+        RESIDUAL: dense(),
+        LATENTS: k_sparse(selector, REGIME_KS),
+    }

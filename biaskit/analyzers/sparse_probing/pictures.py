@@ -1,0 +1,170 @@
+"""The curves: AUC against site, number of coordinates, and each hard regime."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import stats
+
+from biaskit.analyzers.sparse_probing.results import RESIDUAL
+from biaskit.concepts.probe_auc import clustered_auc
+from biaskit.records.estimate import Unit
+from biaskit.records.figure import AxisScale, Curve, Figure, Point, Role
+
+if TYPE_CHECKING:
+    from biaskit.analyzers.sparse_probing.questions import Question
+    from biaskit.analyzers.sparse_probing.results import Result, Results
+    from biaskit.records.site import Site
+
+LEVEL = 0.95
+FEWEST_FOR_A_BAND = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """The horizontal axis of a regime's figure."""
+
+    title: str
+    label: str
+    scale: AxisScale = AxisScale.LINEAR
+
+
+REGIME_AXES = {
+    "scarcity": _Axis("AUC with few training rows", "training rows", AxisScale.LOG),
+    "imbalance": _Axis("AUC with uneven classes", "share of positive rows"),
+    "label-noise": _Axis("AUC with wrong training labels", "share of flipped labels"),
+}
+
+
+def figures(results: Results, questions: Sequence[Question], sites: Sequence[Site]) -> Iterator[Figure]:
+    """Yield every figure that has something to show."""
+    for number, question in enumerate(questions):
+        yield from _layers(results, question, sites, number)
+        yield from _against_k(results, question, number)
+    for regime, axis in REGIME_AXES.items():
+        yield from _regime(results, regime, axis)
+
+
+def _layers(results: Results, question: Question, sites: Sequence[Site], number: int) -> Iterator[Figure]:
+    lines = (
+        ("logistic regression", Role.SUBJECT, results.where(question, probe="logistic")),
+        ("shuffled labels", Role.CONTROL, results.where(question, control="shuffled labels")),
+        ("random weights", Role.CONTROL, results.where(question, control="random weights")),
+    )
+    order = {site: place for place, site in enumerate(sites)}
+    curves = [
+        Curve(name=name, role=role, points=points)
+        for name, role, found in lines
+        if (points := _points((order[one.site], one) for one in found if one.site in order))
+    ]
+    if len(sites) > 1 and curves:
+        names = ", ".join(f"{place} {site}" for site, place in order.items())
+        yield Figure(
+            name=f"sites-{number}",
+            title=f"{question.name}: where it can be read ({names})",
+            x_label="site",
+            y_label="AUC",
+            unit=Unit.AUC,
+            chance=0.5,
+            band=f"95 % interval over {question.problem.grouping}",
+            curves=tuple(curves),
+        )
+
+
+def _against_k(results: Results, question: Question, number: int) -> Iterator[Figure]:
+    dense = results.where(question, view=RESIDUAL, probe="logistic")
+    curves = [
+        Curve(name=name, role=role, points=points)
+        for name, role, found in (
+            ("SAE latents", Role.SUBJECT, results.where(question, view="latents")),
+            ("residual coordinates", Role.BASELINE, results.where(question, view=RESIDUAL)),
+            ("random latents", Role.CONTROL, results.where(question, control="random coordinates")),
+            ("shuffled labels", Role.CONTROL, results.where(question, control="shuffled labels")),
+        )
+        if (points := _points((one.k, one) for one in found if one.k))
+    ]
+    if not curves:
+        return
+    ends = sorted({point.x for curve in curves for point in curve.points})
+    focus = {one.site for one in results.where(question) if one.k}
+    level = next((one.evaluation.auc for one in dense if one.site in focus), None)
+    if level is not None:
+        flat = tuple(Point(x=x, y=level) for x in (ends[0], ends[-1]))
+        curves.append(Curve(name="logistic regression, all coordinates", role=Role.BASELINE, points=flat))
+    yield Figure(
+        name=f"k-{number}",
+        title=f"{question.name}: how many coordinates it takes",
+        x_label="coordinates used (k)",
+        y_label="AUC",
+        unit=Unit.AUC,
+        x_scale=AxisScale.LOG,
+        chance=0.5,
+        band=f"95 % interval over {question.problem.grouping}",
+        curves=tuple(curves),
+    )
+
+
+def _points(found: Iterable[tuple[float | None, Result]]) -> tuple[Point, ...]:
+    points = []
+    for x, result in found:
+        scores = result.evaluation.fold_scores()
+        if x is None or not scores:
+            continue
+        estimate = clustered_auc(scores, result.question.problem.grouping)
+        ends = (None, None) if estimate.interval is None else (estimate.interval.low, estimate.interval.high)
+        points.append(Point(x=x, y=estimate.value or 0.0, low=ends[0], high=ends[1]))
+    return tuple(sorted(points, key=lambda point: point.x))
+
+
+def _regime(results: Results, regime: str, axis: _Axis) -> Iterator[Figure]:
+    found = list(results.where(regime=regime))
+    lines: dict[str, list[Result]] = {}
+    for result in found:
+        name = "logistic regression" if result.k is None else f"SAE latents, {result.evaluation.variant}"
+        lines.setdefault(name, []).append(result)
+    banded = len({result.question.name for result in found}) >= FEWEST_FOR_A_BAND
+    curves = tuple(
+        Curve(
+            name=name,
+            role=Role.BASELINE if own[0].k is None else Role.SUBJECT,
+            points=_mean_points(own, banded=banded),
+        )
+        for name, own in lines.items()
+    )
+    if curves:
+        yield Figure(
+            name=f"regime-{regime}",
+            title=axis.title,
+            x_label=axis.label,
+            y_label="AUC, mean over concepts",
+            unit=Unit.AUC,
+            x_scale=axis.scale,
+            chance=0.5,
+            band="95 % t interval over concepts" if banded else "",
+            curves=curves,
+        )
+
+
+def _mean_points(results: Sequence[Result], *, banded: bool) -> tuple[Point, ...]:
+    """Average over a concept's repeats first, then over concepts."""
+    by_x: dict[float, dict[str, list[float]]] = {}
+    for result in results:
+        for fold in result.evaluation.folds:
+            if fold.metrics.auc is not None:
+                own = by_x.setdefault(float(fold.split.tags["x"]), {})
+                own.setdefault(result.question.name, []).append(fold.metrics.auc)
+    return tuple(
+        _mean_point(x, [float(np.mean(aucs)) for aucs in by_x[x].values()], banded=banded)
+        for x in sorted(by_x)
+    )
+
+
+def _mean_point(x: float, aucs: Sequence[float], *, banded: bool) -> Point:
+    mean = float(np.mean(aucs))
+    if not banded or len(aucs) < FEWEST_FOR_A_BAND:
+        return Point(x=x, y=mean)
+    half = float(stats.t.ppf((1 + LEVEL) / 2, len(aucs) - 1) * np.std(aucs, ddof=1) / np.sqrt(len(aucs)))
+    return Point(x=x, y=mean, low=max(mean - half, 0.0), high=min(mean + half, 1.0))
