@@ -10,14 +10,15 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 TOLERANCE = 5e-5
+DISTANCE = 2e-5
 
 # Most steps of a descent, in single and in double precision.
 _QUICK_STEPS, _STEPS = 20, 60
 # Single precision leaves about this share of C sqrt(n k) of a gradient's norm.
 _ROUNDING = 3e-6
 # Up to this many coordinates a Hessian costs little more than a gradient, so each step has its own.
-_SMALL = 80
-_PATIENCE = {torch.float32: 4, torch.float64: 2}
+_SMALL = 48
+_PATIENCE = {torch.float32: 6, torch.float64: 3}
 _AGE = 2
 # Share of the Hessian's weight on the rows that a large one is formed from.
 _BEARING = 0.97
@@ -77,18 +78,17 @@ def minimise(problems: Problems, start: Float[Tensor, "p k"] | None = None) -> S
     tolerance = TOLERANCE * min(1.0, total / 20) + 1e-13 * total
     coarse = _ROUNDING * cost * math.sqrt(double[0].numel())
     begin = _Begin(weights)
-    if coarse > tolerance:
+    if coarse > tolerance and double.shape[1] > _SMALL:
         quick = _Fixed(single, single, problems.labels.float(), cost, coarse)
         near = _descend(quick, _Begin(weights.float()), _QUICK_STEPS)
-        begin = _Begin(near.weights.double(), near.factor)
+        begin = _Begin(near.weights.double(), near.factor, near.drift.double())
     exact = _Fixed(double, single, problems.labels, cost, tolerance)
     reached = _descend(exact, begin, _STEPS)
-    weights, norm = reached.weights, reached.norm
-    left = (~(norm <= tolerance)).nonzero()[:, 0]
+    left = (~reached.done).nonzero()[:, 0]
     if len(left):
-        again = _descend(replace(exact, curved=double).take(left), _Begin(weights[left]), _STEPS)
-        weights[left], norm[left] = again.weights, again.norm
-    return Solution(weights, norm, norm <= tolerance)
+        again = _descend(replace(exact, curved=double).take(left), _Begin(reached.weights[left]), _STEPS)
+        reached.weights[left], reached.norm[left], reached.done[left] = again.weights, again.norm, again.done
+    return Solution(reached.weights, reached.norm, reached.done)
 
 
 def _constant(problems: Problems) -> Float[Tensor, "p k"]:
@@ -157,10 +157,11 @@ def _product(rows: Float[Tensor, "k n"], spread: Float[Tensor, " n"]) -> Float[T
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Begin:
-    """Where a descent begins, with a factor of the Hessian nearby where there is one."""
+    """Where a descent begins, with a factor of a Hessian that was formed `drift` away where there is one."""
 
     weights: Float[Tensor, "p k"]
     factor: Float[Tensor, "p k k"] | None = None
+    drift: Float[Tensor, " p"] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,10 +170,13 @@ class _Reached:
 
     weights: Float[Tensor, "p k"]
     norm: Float[Tensor, " p"]
+    done: Bool[Tensor, " p"]
+    drift: Float[Tensor, " p"]
     factor: Float[Tensor, "p k k"]
 
     def put(self, where: Int[Tensor, " q"], state: _State) -> None:
         self.weights[where], self.norm[where] = state.weights, state.norm
+        self.done[where], self.drift[where] = state.done, state.drift
         if self.factor is not state.factor:
             self.factor[where] = state.factor
 
@@ -196,6 +200,8 @@ class _State:
     direction: Float[Tensor, "p k"]
     age: Int[Tensor, " p"]
     reference: Float[Tensor, " p"]
+    drift: Float[Tensor, " p"]
+    done: Bool[Tensor, " p"]
 
     @classmethod
     def at(cls, fixed: _Fixed, begin: _Begin) -> _State:
@@ -206,9 +212,13 @@ class _State:
         norm = torch.linalg.vector_norm(gradient, dim=1)
         count, width = weights.shape
         factor = fixed.curved.new_zeros(count, width, width) if begin.factor is None else begin.factor
-        age = torch.full((count,), -1 if begin.factor is None else 0)
+        age = (factor[:, 0, 0] > 0).long() - 1
         none = torch.zeros_like(weights)
-        return cls(weights, scores, chance, gradient, norm, factor, none, norm, none, age, norm.clone())
+        drift = torch.zeros_like(norm) if begin.drift is None else begin.drift
+        done = norm <= fixed.tolerance
+        return cls(
+            weights, scores, chance, gradient, norm, factor, none, norm, none, age, norm.clone(), drift, done
+        )
 
     def take(self, index: Int[Tensor, " q"]) -> _State:
         return _State(*(getattr(self, item.name)[index] for item in fields(self)))
@@ -217,10 +227,12 @@ class _State:
 def _descend(fixed: _Fixed, begin: _Begin, steps: int) -> _Reached:
     """Go on until the tolerance is met or `steps` are done; a problem that is done is left alone."""
     state = _State.at(fixed, begin)
-    ended = _Reached(state.weights.clone(), state.norm.clone(), state.factor)
+    ended = _Reached(
+        state.weights.clone(), state.norm.clone(), state.done.clone(), state.drift.clone(), state.factor
+    )
     where = torch.arange(len(state.norm))
     for _ in range(steps):
-        live = ~(state.norm <= fixed.tolerance)
+        live = ~state.done
         if 2 * int(live.sum()) <= len(live):
             ended.put(where, state)
             index = live.nonzero()[:, 0]
@@ -229,7 +241,7 @@ def _descend(fixed: _Fixed, begin: _Begin, steps: int) -> _Reached:
             return ended
         _renew(fixed, state, live)
         _aim(state)
-        _step(fixed, state, live)
+        _step(fixed, state, ~state.done)
     ended.put(where, state)
     return ended
 
@@ -249,6 +261,7 @@ def _renew(fixed: _Fixed, state: _State, live: Bool[Tensor, " p"]) -> None:
         state.factor[index] = fixed.factor(index, state.chance[index])
     state.age[index] = 0
     state.reference[index] = state.norm[index]
+    state.drift[index] = 0.0
 
 
 def _aim(state: _State) -> None:
@@ -267,9 +280,14 @@ def _aim(state: _State) -> None:
     downhill = _dot(direction, state.gradient) < 0
     state.direction = torch.where(downhill[:, None], direction, -pulled)
     state.pulled, state.reach = pulled, reach
+    # p (1 - p) falls at most by exp(-drift) where log-odds move by drift, so the true step is at most this.
+    distance = torch.linalg.vector_norm(pulled, dim=1) * state.drift.exp()
+    state.done = state.done | (distance <= DISTANCE)
 
 
 def _step(fixed: _Fixed, state: _State, live: Bool[Tensor, " p"]) -> None:
+    # A problem that is done may have no Hessian yet, and so no direction that is a number.
+    state.direction = torch.where(live[:, None], state.direction, 0.0)
     along = fixed.scores(state.direction)
     length, chance = _length(fixed, state, along, live)
     length = torch.where(live, length, 0.0)[:, None]
@@ -280,6 +298,8 @@ def _step(fixed: _Fixed, state: _State, live: Bool[Tensor, " p"]) -> None:
     state.gradient = torch.where(live[:, None], gradient, state.gradient)
     state.norm = torch.linalg.vector_norm(state.gradient, dim=1)
     state.age = state.age + 1
+    state.drift = state.drift + length[:, 0].abs() * along.abs().amax(dim=1)
+    state.done = state.done | (state.norm <= fixed.tolerance)
 
 
 def _length(

@@ -164,3 +164,16 @@ def test_batches_change_nothing(rng, monkeypatch):
     for one, other in zip(together, fit(jobs, probe), strict=True):
         np.testing.assert_allclose(one.log_odds, other.log_odds, atol=1e-3)
         assert [row.tolist() for row in one.columns] == [row.tolist() for row in other.columns]
+
+
+def test_columns_that_say_nothing_more_leave_the_answer_where_it_was():
+    """Each k begins where the last one ended; with constant columns added it has nothing left to do."""
+    rng = np.random.default_rng(0)
+    rows = np.zeros((12, 200), dtype=np.float32)
+    rows[:, :5] = rng.normal(size=(12, 5))
+    labels = np.arange(12) % 2 == 0
+    job = Job(rows, labels, np.array([0, 1, 2, 3]), np.arange(4, 12))
+    probe = KSparse(MeanDifference("sd"), (5, 120, 200))
+    fitted = next(iter(probe.fit([job], probe.settings(4, 200), rng)))
+    np.testing.assert_allclose(fitted.log_odds[1:], fitted.log_odds[:1].repeat(2, axis=0), atol=1e-6)
+    assert all(fitted.converged)
