@@ -111,9 +111,12 @@ class LeakageTest:
             rows, rank = self._erased(erasure, task, fitted_on)
             ranks.append(rank)
             part = Task(rows, task.problem, (probed,))
-            parts.append([evaluate(part, probe, self.inner, np.random.default_rng(seed)) for probe in probes])
+            parts.append([self._read(part, probe, np.random.default_rng(seed)) for probe in probes])
         joined = [_joined([part[number] for part in parts]) for number in range(len(probes))]
         return [Leak(erasure, one, tuple(ranks)) for by_variant in joined for one in by_variant]
+
+    def _read(self, task: Task, probe: Probe, rng: np.random.Generator) -> dict[str, Evaluation]:
+        return evaluate(task, probe, self.inner, rng, optimism=False)
 
     def _halves(
         self, problem: Problem, split: Split, rng: np.random.Generator
