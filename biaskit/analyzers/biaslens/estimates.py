@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 EVIDENCE_ROWS = 10
 NO_PEERS = (
-    f"{UNTESTED} fewer than {LEAST_PEERS} neutral nouns are like the target's (one token for the model, or several)"
+    f"{UNTESTED} too few neutral nouns are like its nouns in being one token or several; "
+    f"it takes {LEAST_PEERS}"
 )
 """Why a target has no null."""
 
@@ -67,7 +68,7 @@ def _against_peers(
     if len(peers.nouns) < len(columns):
         kind += f"; on {len(peers.nouns)} of {len(columns)} nouns"
     if len(peers.controls) < len(nouns.controls):
-        like = "of the target's form" if peers.whole_form else "that are one token or several, as the target is"
+        like = "of the target's form" if peers.whole_form else "of as many tokens, one or several"
         kind += f"; of {len(nouns.controls)} controls those {like}"
     return null.model_copy(update={"kind": kind})
 

@@ -21,8 +21,9 @@ FEWEST_PEERS = 50
 """With fewer neutral nouns no single noun's p falls below 0.02, too coarse to survive an adjustment."""
 LEAST_PEERS = 19
 """With fewer neutral nouns no single noun's p reaches 0.05."""
-_LIKENESS = ((2, FEWEST_PEERS), (2, LEAST_PEERS), (1, LEAST_PEERS))
-"""How much of the form nouns and controls share, and how many controls that takes; the best first."""
+_WHOLE_FORM, _TOKENS_ALONE = 2, 1
+_LIKENESS = ((_WHOLE_FORM, FEWEST_PEERS), (_WHOLE_FORM, LEAST_PEERS), (_TOKENS_ALONE, LEAST_PEERS))
+"""How many parts of the form are shared, and how many controls that takes; the best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class Nouns:
             controls = self._grouped(self.controls, depth)
             enough = max(1, min(fewest, len(self.controls)))
             found = [
-                Peers(group, controls[form], depth == len(form))
+                Peers(group, controls[form], depth == _WHOLE_FORM)
                 for form, group in groups.items()
                 if len(controls.get(form, ())) >= enough
             ]

@@ -78,6 +78,7 @@ class SparseProbing:
         regimes: Hard regimes: scarcity, imbalance, label-noise.
         regime_repeats: How many times a regime's rows are drawn anew.
         controls: Controls beside the figures.
+        shuffles: How often labels are shuffled; with 19 or more, p can reach 0.05.
         erasers: What is tried against a sensitive attribute's leakage: mean-projection, leace, inlp.
         erase_apart: Whether eraser and probes are fitted on different groups, as a stranger's would be.
         autoencoder: `auto`, `none`, a folder, or `release:id` of sae-lens's catalogue.
@@ -111,6 +112,7 @@ class SparseProbing:
     regimes: tuple[str, ...] = tuple(REGIMES)
     regime_repeats: int = 3
     controls: tuple[str, ...] = CONTROLS
+    shuffles: int = 20
     erasers: tuple[str, ...] = tuple(ERASERS)
     erase_apart: bool = False
     autoencoder: str = "auto"
@@ -142,8 +144,13 @@ class SparseProbing:
         self._check_counts()
 
     def _check_counts(self) -> None:
-        if min(self.repeats, self.regime_repeats, *self.ks) < 1 or min(self.folds, self.inner_folds) < 2:
-            raise RequestError("repeats, regime_repeats and ks must be at least 1, folds and inner_folds 2.")
+        if (
+            min(self.repeats, self.regime_repeats, self.shuffles, *self.ks) < 1
+            or min(self.folds, self.inner_folds) < 2
+        ):
+            raise RequestError(
+                "repeats, regime_repeats, shuffles and ks must be at least 1, folds and inner_folds 2."
+            )
         if self.most_rows < FEWEST_ROWS:
             raise RequestError(f"most_rows must be at least {FEWEST_ROWS}.")
         if (self.selector == FIXED) != bool(self.columns):
@@ -214,7 +221,9 @@ class _Run:
         latents, residual = subject.latents(), subject.residual(subject.focus)
         self._results.found += paths(self._bench, latents, sparse)
         self._results.found += paths(self._bench, residual, sparse)
-        self._add(Floors(self._bench, subject, sparse).measure(self._settings.controls))
+        self._add(
+            Floors(self._bench, subject, sparse, self._settings.shuffles).measure(self._settings.controls)
+        )
         self._hard(subject, {RESIDUAL: residual} | ({LATENTS: latents} if latents else {}))
         return subject
 
@@ -253,15 +262,18 @@ class _Run:
             if found is not None:
                 self._sentences.extend(found.sentences)
                 yield from found.findings
-        test = leakage_test(
-            self._settings.erasers, self._settings.inner_folds, apart=self._settings.erase_apart
-        )
-        leaks = leakage(self._bench, subject, test)
-        self._add(leaks.results)
-        self._sentences.extend(leaks.sentences)
-        yield from leaks.findings
+        if self._settings.erasers:
+            yield from self._leakage(subject)
         if self._settings.preset == "paper":
             to_the_letter = published_protocol(self._session, subject)
             self._add(to_the_letter.results)
             self._sentences.extend(to_the_letter.sentences)
             yield from to_the_letter.findings
+
+    def _leakage(self, subject: Subject) -> Iterator[Finding]:
+        settings = self._settings
+        test = leakage_test(settings.erasers, settings.inner_folds, apart=settings.erase_apart)
+        found = leakage(self._bench, subject, test)
+        self._add(found.results)
+        self._sentences.extend(found.sentences)
+        yield from found.findings

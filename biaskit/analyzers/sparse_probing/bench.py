@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from biaskit.analyzers.sparse_probing.results import Result
 from biaskit.errors import RequestError
 from biaskit.probing.evaluation import Task, evaluate_many
@@ -117,10 +119,9 @@ class Bench:
             for evaluation in by_variant.values()
         ]
 
-    def as_told(self, problem: Problem, question: Question) -> tuple[Split, ...] | None:
-        """Divide another labelling of a question's rows; None where its classes cannot be divided."""
-        rng = self.session.rng(f"sparse-probing/splits/{question.name}/other")
+    def once(self, problem: Problem, rng: np.random.Generator) -> tuple[Split, ...]:
+        """Divide another labelling of a question's rows, once; nothing where its classes cannot be."""
         try:
-            return nested_splits(problem, self.folds.repeats, self.folds.outer, rng).splits
+            return nested_splits(problem, 1, self.folds.outer, rng).splits
         except RequestError:
-            return None
+            return ()

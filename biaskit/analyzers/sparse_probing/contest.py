@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from biaskit.analyzers.sparse_probing.methods import in_words
 from biaskit.analyzers.sparse_probing.results import LATENTS, RESIDUAL
 from biaskit.errors import RequestError
 from biaskit.probing.comparison import compare, difference_over_datasets
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 ALL = "all questions"
 WHOLE = "whole data"
+FEWEST_QUESTIONS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +42,15 @@ class Contest:
 
 
 def contest(results: Results, focus: Site, regime: str, rng: np.random.Generator) -> Contest | None:
-    """Compare baselines and probes of latents at the focus site; None where either is missing.
+    """Compare baselines and probes of latents at the focus site.
 
-    Every fold of every question is a cell; what is resampled is the question.
+    Every fold of every question is a cell; what is resampled is the question. Returns None where either
+    family is missing or there are fewer than three questions.
     """
     found = [one for one in results.where(regime=regime) if one.site == focus]
     table = list(_cells(found))
-    if {cell.family for cell in table} != set(Family):
+    several = len({cell.dataset for cell in table}) >= FEWEST_QUESTIONS
+    if not several or {cell.family for cell in table} != set(Family):
         return None
     try:
         fixed, quivers = compare(table, rng), quiver(table)
@@ -79,7 +83,7 @@ def _fixed(where: str, found: Comparison) -> str:
     ours, theirs = found.subject, found.baseline
     return (
         f"{where}: {ours.method} of the latents reaches AUC {ours.test:.3f}, the best fixed baseline, "
-        f"{theirs.method}, {theirs.test:.3f}; {_verdict(found.estimate)}"
+        f"{in_words(theirs.method)}, {theirs.test:.3f}; {_verdict(found.estimate)}"
     )
 
 

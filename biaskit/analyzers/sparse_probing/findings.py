@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from biaskit.analyzers.sparse_probing.methods import LOGISTIC
+from biaskit.analyzers.sparse_probing.floors import SHUFFLED
+from biaskit.analyzers.sparse_probing.methods import LOGISTIC, in_words
 from biaskit.analyzers.sparse_probing.results import LATENTS, NEURONS, RESIDUAL
+from biaskit.analyzers.sparse_probing.shuffles import against_shuffles, mean_of_shuffles
 from biaskit.analyzers.sparse_probing.wrong_rows import wrong_rows
 from biaskit.concepts.probe_auc import clustered_auc
 from biaskit.probing.comparison import difference_on_one
@@ -30,6 +32,9 @@ CONTROL_METRICS = {
     "bag of words": "bag_of_words",
     "length": "length",
 }
+SHOWN_CONTROLS = {"shuffled", "random_coordinates"}
+SHOWN_K = 16
+CHANCE = 0.5
 NEAR = 0.01
 """A probe of few latents that comes this near to the dense probe reads as well, for `k_needed`."""
 
@@ -56,6 +61,7 @@ class Scribe:
     def findings(self) -> Iterator[Finding]:
         """Yield the findings, those for the first page first."""
         yield from self._chosen_layer()
+        yield from self._dense()
         yield from self._sparse()
         yield from self._controls()
         yield from self._each()
@@ -105,8 +111,18 @@ class Scribe:
         estimate = self._auc(best, f"layer chosen inside the folds, mostly {chosen}")
         rows = wrong_rows(self.question, best)
         yield self.finding(
-            "chosen_layer_auc", estimate, "logistic regression", None, headline=True, evidence=rows
+            "chosen_layer_auc", estimate, in_words(LOGISTIC), None, headline=True, evidence=rows
         )
+
+    def _dense(self) -> Iterator[Finding]:
+        """Yield what logistic regression reads at the focus site, tested against shuffled labels."""
+        evaluation = self.baselines().get(LOGISTIC)
+        if evaluation is not None:
+            shuffles = [one for one in self.results.where(self.question, control=SHUFFLED) if one.k is None]
+            estimate = against_shuffles(
+                self._auc(evaluation), evaluation, [one.evaluation for one in shuffles]
+            )
+            yield self.finding("auc", estimate, in_words(LOGISTIC), self.focus, headline=True)
 
     def _sparse(self) -> Iterator[Finding]:
         latents, baselines = self.latents(), self.baselines()
@@ -116,60 +132,66 @@ class Scribe:
         group = "SAE latents, k chosen inside"
         yield self.finding("auc", self._auc(best), group, self.focus, headline=True)
         fixed = self.best_baseline()
-        method = f"AUC of the SAE probe, k chosen inside, less that of {fixed}, paired by fold"
+        method = f"AUC of the SAE probe, k chosen inside, less that of {in_words(fixed)}, paired by fold"
         gain = difference_on_one(
             best.fold_scores(), baselines[fixed].fold_scores(), method, self.question.problem.grouping
         )
-        yield self.finding("sae_gain", gain, f"less {fixed}", self.focus, headline=True)
+        yield self.finding("sae_gain", gain, f"less {in_words(fixed)}", self.focus, headline=True)
         yield self.finding("k_needed", self._k_needed(), "SAE latents", self.focus, headline=True)
 
     def _k_needed(self) -> Estimate:
-        dense = self.baselines().get(LOGISTIC)
-        level = None if dense is None else dense.auc
+        dense = self._auc(self.baselines()[LOGISTIC])
+        if dense.value is None or dense.interval is None or dense.interval.low <= CHANCE:
+            return nothing(Unit.COUNT, "logistic regression itself is not shown to read it")
         enough = [
             evaluation.folds[0].k
             for evaluation in self.latents().values()
-            if level is not None and evaluation.auc is not None and evaluation.auc >= level - NEAR
+            if evaluation.auc is not None and evaluation.auc >= dense.value - NEAR
         ]
         known = [k for k in enough if k is not None]
-        reason = "it is read off the path of k, whose AUCs have intervals of their own"
         if not known:
-            reason = f"no number of latents that was tried comes within {NEAR} of logistic regression"
+            return nothing(Unit.COUNT, f"no number of latents comes within {NEAR} of logistic regression")
         return Estimate(
-            value=float(min(known)) if known else None,
+            value=float(min(known)),
             unit=Unit.COUNT,
-            n=len(np.unique(self.question.problem.groups)),
-            resampling_unit=self.question.problem.grouping,
+            n=dense.n,
+            resampling_unit=dense.resampling_unit,
             method=f"fewest latents within {NEAR} AUC of logistic regression on all coordinates",
-            reason=reason,
+            reason="it is read off the path of k, whose AUCs have intervals of their own",
         )
 
     def _controls(self) -> Iterator[Finding]:
         for control, metric in CONTROL_METRICS.items():
-            for result in self._last(self.results.where(self.question, control=control)):
-                name = f"{result.evaluation.probe} {result.evaluation.variant}".strip()
-                shown = metric in {"shuffled", "random_coordinates"}
+            for name, results in self._by_name(self.results.where(self.question, control=control)).items():
                 yield self.finding(
                     metric,
-                    self._auc(result.evaluation),
+                    self._floor(results),
                     name,
-                    result.site,
-                    headline=shown,
+                    results[0].site,
+                    headline=metric in SHOWN_CONTROLS,
                     direction=Direction.NONE,
                 )
 
-    def _last(self, found: Iterable[Result]) -> list[Result]:
-        """Keep each probe's largest variant, at the focus site or at none."""
-        kept = {(one.evaluation.probe, one.view): one for one in found if one.site in (None, self.focus)}
-        return list(kept.values())
+    def _by_name(self, found: Iterable[Result]) -> dict[str, list[Result]]:
+        """Gather results at the focus site, or at none, by probe; of each path over k the k nearest 16."""
+        named: dict[tuple[str, str], list[Result]] = {}
+        for one in found:
+            if one.site in {None, self.focus}:
+                named.setdefault((one.view, one.evaluation.probe), []).append(one)
+        kept = [[one for one in own if one.k == _shown_k(own)] for own in named.values()]
+        return {_name(own[0]): own for own in kept}
+
+    def _floor(self, results: Sequence[Result]) -> Estimate:
+        """Return the one result with its interval, or the mean of several shuffles with their range."""
+        if len(results) == 1:
+            return self._auc(results[0].evaluation)
+        return mean_of_shuffles([one.evaluation for one in results])
 
     def _each(self) -> Iterator[Finding]:
         for result in self.results.where(self.question):
-            name = (
-                result.evaluation.probe if result.k is None else f"{result.view}, {result.evaluation.variant}"
-            )
-            yield self.finding("auc", self._auc(result.evaluation), name, result.site)
-            yield self.finding("optimism", self._optimism(result.evaluation), name, result.site)
+            if result.evaluation.probe != LOGISTIC or result.site != self.focus:
+                yield self.finding("auc", self._auc(result.evaluation), _name(result), result.site)
+            yield self.finding("optimism", self._optimism(result.evaluation), _name(result), result.site)
 
     def _auc(self, evaluation: Evaluation, how: str = "") -> Estimate:
         scores = evaluation.fold_scores()
@@ -192,6 +214,19 @@ class Scribe:
             method="mean over folds of validation AUC less test AUC",
             reason="folds share rows; it describes the choice of settings and is not tested",
         )
+
+
+def _shown_k(results: Sequence[Result]) -> int | None:
+    ks = [one.k for one in results if one.k is not None]
+    return min(ks, key=lambda k: abs(k - SHOWN_K), default=None)
+
+
+def _name(result: Result) -> str:
+    """Return how a reader meets a probe: its name, or what its k coordinates are."""
+    if result.k is None:
+        return in_words(result.evaluation.probe)
+    what = "SAE latents" if result.view == LATENTS else f"{result.view} coordinates"
+    return f"{what}, {result.evaluation.variant}"
 
 
 def mean_validation(evaluation: Evaluation) -> float:

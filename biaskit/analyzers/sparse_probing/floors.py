@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from biaskit.analyzers.sparse_probing.bench import Place
 from biaskit.analyzers.sparse_probing.methods import dense, k_sparse
-from biaskit.analyzers.sparse_probing.results import LATENTS, TEXT, Result, Results
+from biaskit.analyzers.sparse_probing.results import TEXT, Result, Results
 from biaskit.errors import RequestError
 from biaskit.probing import controls
 from biaskit.probing.evaluation import Task, evaluate
@@ -20,10 +20,14 @@ if TYPE_CHECKING:
     from biaskit.analyzers.sparse_probing.bench import Bench
     from biaskit.analyzers.sparse_probing.measure import Subject
     from biaskit.probing.k_sparse import KSparse
+    from biaskit.probing.probe import Probe
     from biaskit.records.estimate import Estimate
 
 SHUFFLED, RANDOM, TWIN = "shuffled labels", "random coordinates", "random weights"
 BAG, LENGTH = "bag of words", "length"
+SHUFFLED_KS = (1, 16, 128)
+MOST_SPARSE_SHUFFLES = 5
+"""Shuffles of the path over k, which costs as much as all other shuffles; it is a floor and not a test."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,11 +38,13 @@ class Floors:
         bench: The divisions.
         subject: What is probed.
         sparse: The probe of few latents.
+        shuffles: How often labels are shuffled.
     """
 
     bench: Bench
     subject: Subject
     sparse: KSparse
+    shuffles: int
 
     def measure(self, names: Sequence[str]) -> Results:
         """Judge the named controls; what cannot be judged is said in the notes."""
@@ -55,18 +61,25 @@ class Floors:
                 results.found += list(known[name](results))
         return results
 
-    def _shuffled(self, results: Results) -> Iterator[Result]:
-        """Shuffle the labels of whole groups, then select, choose and fit as before."""
-        for place in (*self.subject.residual(self.subject.focus), *self.subject.latents()):
-            question = place.question
-            rng = self.bench.session.rng(f"sparse-probing/shuffled/{question.name}")
-            problem = controls.shuffled(question.problem, rng)
-            splits = self.bench.as_told(problem, question)
-            if splits is None:
-                results.notes.append(f"{question.name}: shuffled labels could not be divided.")
-                continue
-            probe = self.sparse if place.view == LATENTS else dense()
-            yield from self.bench.judge_tasks([place], [Task(place.rows, problem, splits)], probe, SHUFFLED)
+    def _shuffled(self, _results: Results) -> Iterator[Result]:
+        """Shuffle the labels of whole groups, then select, choose and fit as before, many times over."""
+        few = k_sparse(
+            self.sparse.selector, [k for k in self.sparse.ks if k in SHUFFLED_KS] or self.sparse.ks
+        )
+        dense_places = self.subject.residual(self.subject.focus)
+        for place in self.bench.session.progress.track(dense_places, "probing shuffled labels"):
+            yield from self._shuffles(place, dense(), self.shuffles)
+        for place in self.bench.session.progress.track(self.subject.latents(), "shuffling for the latents"):
+            yield from self._shuffles(place, few, min(self.shuffles, MOST_SPARSE_SHUFFLES))
+
+    def _shuffles(self, place: Place, probe: Probe, count: int) -> list[Result]:
+        rng = self.bench.session.rng(f"sparse-probing/shuffled/{place.question.name}")
+        tasks = []
+        for _ in range(count):
+            problem = controls.shuffled(place.question.problem, rng)
+            splits = self.bench.once(problem, rng)
+            tasks += [Task(place.rows, problem, splits)] if splits else []
+        return self.bench.judge_tasks([place] * len(tasks), tasks, probe, SHUFFLED)
 
     def _random_coordinates(self, _results: Results) -> Iterator[Result]:
         places = self.subject.latents() or self.subject.residual(self.subject.focus)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from biaskit.analyzers.sparse_probing.methods import LOGISTIC, dense
+from biaskit.analyzers.sparse_probing.methods import LOGISTIC, dense, in_words
 from biaskit.analyzers.sparse_probing.results import RESIDUAL, Result, Results
 from biaskit.concepts.probe_auc import clustered_auc
 from biaskit.errors import RequestError
@@ -25,6 +25,7 @@ ERASERS = {
     "leace": Erasure.LEACE,
     "inlp": Erasure.INLP,
 }
+CHANCE = 0.5
 PROBES = (LOGISTIC, "mlp")
 """A linear and a non-linear reader: what the first no longer reads the second may."""
 
@@ -46,31 +47,53 @@ class Leakage:
 
 def leakage_test(erasers: Sequence[str], inner_folds: int, *, apart: bool) -> LeakageTest:
     """Return the test with the named erasers between the untouched activations and the shuffled floor."""
-    named = tuple(ERASERS[name] for name in erasers)
-    steps = (Erasure.NONE, *named, Erasure.SHUFFLED) if named else ()
+    steps = (Erasure.NONE, *(ERASERS[name] for name in erasers), Erasure.SHUFFLED)
     return LeakageTest(steps, GroupFolds(inner_folds), apart)
 
 
 def leakage(bench: Bench, subject: Subject, test: LeakageTest) -> Leakage:
-    """Test every sensitive attribute at the focus site; nothing where no eraser was asked for."""
+    """Test every sensitive attribute at the focus site; one that no probe reads has nothing to erase."""
     results, findings, sentences = Results(), list[Finding](), list[str]()
     places = [place for place in subject.residual(subject.focus) if place.question.sensitive]
-    for place in bench.session.progress.track(places if test.erasures else [], "erasing and reading again"):
-        question = place.question
-        task = Task(place.rows, question.problem, bench.splits[question.name])
-        probes = [dense(name) for name in PROBES]
+    for place in bench.session.progress.track(places, "erasing and reading again"):
         try:
-            leaks = test.run(task, probes, bench.session.rng(f"sparse-probing/leakage/{question.name}"))
+            leaks = _leaks(bench, place, test)
         except RequestError as error:
-            results.notes.append(f"{question.name}: leakage was not measured. {error.what}")
+            results.notes.append(f"{place.question.name}: leakage was not measured. {error.what}")
             continue
         results.found += [
-            Result(question, RESIDUAL, place.site, leak.evaluation, control=_said(leak)) for leak in leaks
+            Result(place.question, RESIDUAL, place.site, leak.evaluation, control=_said(leak))
+            for leak in leaks
         ]
         found = [_finding(place, leak) for leak in leaks]
+        if not any(map(_is_read, found)):
+            results.notes.append(f"{place.question.name}: not shown to be readable, so nothing was erased.")
+            found = [one.model_copy(update={"headline": False}) for one in found]
+        else:
+            sentences.append(_sentence(place, leaks, found))
         findings += found
-        sentences.append(_sentence(place, leaks, found))
     return Leakage(results, tuple(findings), tuple(sentences))
+
+
+def _leaks(bench: Bench, place: Place, test: LeakageTest) -> tuple[Leak, ...]:
+    """Read the untouched rows and the shuffled floor; erase where something is read."""
+    question = place.question
+    task = Task(place.rows, question.problem, bench.splits[question.name])
+    probes = [dense(name) for name in PROBES]
+
+    def run(steps: tuple[Erasure, ...]) -> tuple[Leak, ...]:
+        rng = bench.session.rng(f"sparse-probing/leakage/{question.name}")
+        return replace(test, erasures=steps).run(task, probes, rng)
+
+    before = run((Erasure.NONE,))
+    if not any(_is_read(_finding(place, leak)) for leak in before):
+        return before
+    return (*before, *run(tuple(step for step in test.erasures if step is not Erasure.NONE)))
+
+
+def _is_read(finding: Finding) -> bool:
+    interval = finding.estimate.interval
+    return interval is not None and interval.low > CHANCE
 
 
 def _said(leak: Leak) -> str:
@@ -79,12 +102,18 @@ def _said(leak: Leak) -> str:
     return f"leakage, {leak.erasure}"
 
 
+def _after(leak: Leak) -> str:
+    if leak.erasure is Erasure.NONE:
+        return "nothing erased"
+    return str(leak.erasure) if leak.erasure is Erasure.SHUFFLED else f"after {leak.erasure}"
+
+
 def _finding(place: Place, leak: Leak) -> Finding:
     return Finding(
         metric="sparse_probing.leakage",
         concepts=(place.question.name,),
         site=place.site,
-        group=f"{leak.evaluation.probe}, {leak.erasure}",
+        group=f"{in_words(leak.evaluation.probe)}, {_after(leak)}",
         direction=Direction.NONE if leak.erasure is Erasure.SHUFFLED else Direction.LOWER,
         headline=True,
         estimate=_estimate(place, leak),
@@ -106,5 +135,11 @@ def _sentence(place: Place, leaks: Sequence[Leak], findings: Sequence[Finding]) 
     for leak, finding in zip(leaks, findings, strict=True):
         value = finding.estimate.value
         read.setdefault(leak.erasure, []).append("not measured" if value is None else f"{value:.3f}")
-    steps = "; ".join(f"{erasure} {' and '.join(values)}" for erasure, values in read.items())
-    return f"{place.question.name}, AUC of a linear and a non-linear probe after erasure: {steps}."
+    steps = "; ".join(f"{_step(erasure)} {' and '.join(values)}" for erasure, values in read.items())
+    return f"{place.question.name}, AUC of logistic regression and a small MLP: {steps}."
+
+
+def _step(erasure: Erasure) -> str:
+    if erasure in {Erasure.NONE, Erasure.SHUFFLED}:
+        return "untouched" if erasure is Erasure.NONE else "shuffled labels"
+    return f"after {erasure}"

@@ -31,12 +31,25 @@ PROBES: dict[str, Callable[[], Probe]] = {
     "lasso": LassoLogistic,
     "pca": PcaLogistic,
     "knn": NearestNeighbours,
-    "boosting": GradientBoosting,
-    "xgboost": lambda: GradientBoosting(engine="xgboost"),
-    "mlp": SmallMlp,
+    "boosting": lambda: GradientBoosting(depths=(3,)),
+    "xgboost": lambda: GradientBoosting(depths=(3,), engine="xgboost"),
+    "mlp": lambda: SmallMlp(penalties=(1.0,)),
     ATTENTION: AttentionPooling,
 }
-"""Probes of the dense residual stream; each is a baseline of the latents."""
+"""Probes of the dense residual stream, each a baseline of the latents; the costly ones have one setting."""
+
+WORDS = {
+    "logistic": "logistic regression",
+    "mean-difference": "mean difference",
+    "lasso-logistic": "L1 logistic regression",
+    "pca-logistic": "PCA and logistic regression",
+    "nearest-neighbours": "nearest neighbours",
+    "gradient-boosting": "gradient boosting",
+    "small-mlp": "small MLP",
+    "attention-pooling": "attention pooling",
+    "bag-of-words": "logistic regression on word counts",
+}
+"""Names of probes as a reader meets them."""
 
 SELECTORS: dict[str, Callable[[], Selector]] = {
     "mean-difference": lambda: MeanDifference(scaling="sd"),
@@ -47,6 +60,11 @@ SELECTORS: dict[str, Callable[[], Selector]] = {
     "random": RandomCoordinates,
 }
 FIXED = "fixed"
+
+
+def in_words(probe: str) -> str:
+    """Return a probe's name as a reader meets it."""
+    return WORDS.get(probe, probe)
 
 
 def dense(name: str = LOGISTIC) -> Probe:

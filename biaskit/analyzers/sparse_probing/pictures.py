@@ -69,7 +69,7 @@ def _layers(results: Results, question: Question, sites: Sequence[Site], number:
             y_label="AUC",
             unit=Unit.AUC,
             chance=0.5,
-            band=f"95 % interval over {question.problem.grouping}",
+            band=f"95 % interval over {question.problem.grouping}; of shuffled labels the range",
             curves=tuple(curves),
         )
 
@@ -102,21 +102,29 @@ def _against_k(results: Results, question: Question, number: int) -> Iterator[Fi
         unit=Unit.AUC,
         x_scale=AxisScale.LOG,
         chance=0.5,
-        band=f"95 % interval over {question.problem.grouping}",
+        band=f"95 % interval over {question.problem.grouping}; of shuffled labels the range",
         curves=tuple(curves),
     )
 
 
 def _points(found: Iterable[tuple[float | None, Result]]) -> tuple[Point, ...]:
-    points = []
+    by_x: dict[float, list[Result]] = {}
     for x, result in found:
-        scores = result.evaluation.fold_scores()
-        if x is None or not scores:
-            continue
-        estimate = clustered_auc(scores, result.question.problem.grouping)
-        ends = (None, None) if estimate.interval is None else (estimate.interval.low, estimate.interval.high)
-        points.append(Point(x=x, y=estimate.value or 0.0, low=ends[0], high=ends[1]))
-    return tuple(sorted(points, key=lambda point: point.x))
+        if x is not None and result.evaluation.auc is not None:
+            by_x.setdefault(x, []).append(result)
+    return tuple(_point(x, by_x[x]) for x in sorted(by_x))
+
+
+def _point(x: float, results: Sequence[Result]) -> Point:
+    """Return one result with its interval, or the mean of several shuffles with their range."""
+    aucs = [one.evaluation.auc or 0.0 for one in results]
+    if len(results) > 1:
+        return Point(x=x, y=float(np.mean(aucs)), low=min(aucs), high=max(aucs))
+    interval = clustered_auc(
+        results[0].evaluation.fold_scores(), results[0].question.problem.grouping
+    ).interval
+    ends = (None, None) if interval is None else (interval.low, interval.high)
+    return Point(x=x, y=aucs[0], low=ends[0], high=ends[1])
 
 
 def _regime(results: Results, regime: str, axis: _Axis) -> Iterator[Figure]:
@@ -139,11 +147,11 @@ def _regime(results: Results, regime: str, axis: _Axis) -> Iterator[Figure]:
             name=f"regime-{regime}",
             title=axis.title,
             x_label=axis.label,
-            y_label="AUC, mean over concepts",
+            y_label="AUC, mean over questions",
             unit=Unit.AUC,
             x_scale=axis.scale,
             chance=0.5,
-            band="95 % t interval over concepts" if banded else "",
+            band="95 % t interval over questions" if banded else "",
             curves=curves,
         )
 

@@ -25,7 +25,7 @@ def sentences(questions: Sequence[Question], findings: Sequence[Finding]) -> Ite
 
 
 def _sentence(question: Question, own: dict[str, Finding]) -> str:
-    parts = [part for part in (_read(own), _floor(own), _sparsely(own), _gain(own)) if part]
+    parts = [part for part in (_read(own), _floor(own), _gain(own)) if part]
     return f"{question.name}: {'; '.join(parts)}."
 
 
@@ -41,16 +41,6 @@ def _read(own: dict[str, Finding]) -> str:
 def _floor(own: dict[str, Finding]) -> str:
     estimate = _measured(own, "shuffled")
     return "" if estimate is None else f"with shuffled labels at {estimate.value:.3f}"
-
-
-def _sparsely(own: dict[str, Finding]) -> str:
-    if "k_needed" not in own:
-        return ""
-    estimate = _measured(own, "k_needed")
-    if estimate is None or estimate.value is None:
-        return "no number of SAE latents that was tried reads it as well"
-    count = int(estimate.value)
-    return f"{count} SAE latents read it as well" if count > 1 else "1 SAE latent reads it as well"
 
 
 def _gain(own: dict[str, Finding]) -> str:
