@@ -3,7 +3,8 @@
 A verdict is decided by the interval, never by the point: wholly beyond the limit fails, wholly
 inside passes, anything else is undecided. A number that could not be measured, has no interval,
 comes from a partial run, or that its analyzer marked (`reason` starts with `undecided:`, as where
-inside, behaviour and cause disagree) is undecided and says why.
+inside, behaviour and cause disagree) is undecided and says why. So is one beyond the limit that could
+not be tested against chance (`untested:`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from biaskit.errors import InstrumentError, NothingAuditedError, RequestError, RunError, UnknownNameError
 from biaskit.records.audit_spec import Rule
+from biaskit.records.estimate import UNTESTED
 from biaskit.records.finding import Direction
 from biaskit.records.report import Outcome, Report, Status, Verdict
 
@@ -181,7 +183,8 @@ def _decide(gate: Gate, finding: Finding, *, partial: bool) -> tuple[Outcome, st
     if estimate.value is None:
         return Outcome.UNDECIDED, _sentence(f"not measured: {estimate.reason}")
     if estimate.interval is None:
-        return Outcome.UNDECIDED, _sentence(f"{_number(estimate.value)} has no interval: {estimate.reason}")
+        why = (estimate.reason or "").removeprefix(UNTESTED).strip()
+        return Outcome.UNDECIDED, _sentence(f"{_number(estimate.value)} has no interval: {why}")
     return _by_interval(
         estimate, _limit(gate, finding.direction), "advisory limit" if gate.advisory else "limit"
     )
@@ -215,6 +218,8 @@ def _by_interval(estimate: Estimate, limit: _Limit, name: str) -> tuple[Outcome,
     if interval.low <= limit.high and interval.high >= limit.low:
         return Outcome.UNDECIDED, f"{numbers} reaches across the {name} of {limit.text}."
     beyond = f"{numbers} lies beyond the {name} of {limit.text}"
+    if estimate.untested:
+        return Outcome.UNDECIDED, f"{beyond}, but {estimate.reason}."
     if null is None:
         return Outcome.FAIL, f"{beyond}."
     p = null.p if null.adjusted is None else null.adjusted

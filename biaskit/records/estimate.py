@@ -9,6 +9,9 @@ from pydantic import Field, model_validator
 
 from biaskit.records.base import Record
 
+UNTESTED = "untested:"
+"""A reason that starts so says why a number that must be tested could not be: chance is not ruled out."""
+
 
 class Unit(StrEnum):
     """The closed list of units a number can have."""
@@ -94,6 +97,11 @@ class Estimate(Record):
         if missing and not self.reason:
             raise ValueError("an estimate without value, interval or null must give its reason")
         return self
+
+    @property
+    def untested(self) -> bool:
+        """Whether the number must be tested against a null and could not be."""
+        return self.null is None and (self.reason or "").startswith(UNTESTED)
 
     def _refuse(self, _other: object) -> NoReturn:
         raise TypeError(

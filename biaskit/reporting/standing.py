@@ -65,6 +65,11 @@ def standing(estimate: Estimate | None, band: float | None = None, limit: float 
 
 
 def is_seen(estimate: Estimate) -> bool:
-    """Tell whether a number stands out from its null at 0.05; True where it has none."""
+    """Tell whether a number stands out from its null at 0.05.
+
+    Without a null it does, unless it should have been tested and could not be.
+    """
     null = estimate.null
-    return null is None or (null.p if null.adjusted is None else null.adjusted) <= SEEN
+    if null is None:
+        return not estimate.untested
+    return (null.p if null.adjusted is None else null.adjusted) <= SEEN

@@ -202,10 +202,10 @@ def interval(shown: Estimate) -> str:
 
 
 def chance(shown: Estimate) -> str:
-    """Write the p-value, corrected if it is, as `q 0.012` or `p < 0.001`; nothing where there is none."""
+    """Write the p-value, corrected if it is, as `q 0.012` or `p < 0.001`; nothing where none applies."""
     null = shown.null
     if shown.value is None or null is None:
-        return ""
+        return "untested" if shown.value is not None and shown.untested else ""
     letter, p = ("p", null.p) if null.adjusted is None else ("q", null.adjusted)
     return f"{letter} < 0.001" if p < 0.001 else f"{letter} {p:.2g}" if p < 0.1 else f"{letter} {p:.2f}"
 

@@ -120,11 +120,23 @@ def bare(**more):
             finding(0.6, 0.9, reason="undecided: inside and behaviour disagree"),
             "Inside and behaviour disagree.",
         ),
+        (
+            finding(0.6, 0.9, reason="untested: no neutral noun is like it"),
+            "+0.75 [+0.6, +0.9] nat lies beyond the limit of ±0.5, but untested: no neutral noun is like it.",
+        ),
+        (
+            bare(value=9.0, reason="untested: no neutral noun is like it; one template only"),
+            "+9 has no interval: no neutral noun is like it; one template only.",
+        ),
     ],
 )
 def test_what_cannot_be_judged_says_why(one, said):
     (verdict,) = judge([one], [gate()], (), TODAY)
     assert (verdict.outcome, verdict.reason) == (UNDECIDED, said)
+
+
+def test_a_pass_does_not_wait_for_a_test_that_was_not_made():
+    assert outcome(finding(-0.1, 0.1, reason="untested: no neutral noun is like it")) is PASS
 
 
 def test_a_sentence_holds_value_interval_and_limit():

@@ -43,6 +43,12 @@ def test_a_word_needs_all_of_it(estimate, more, expected):
     assert standing(estimate, **more) is expected
 
 
+def test_a_number_that_should_have_been_tested_and_was_not_does_not_lean():
+    bare = score(0.9, 1.1).model_copy(update={"null": None, "reason": "untested: too few neutral nouns"})
+    assert standing(bare) is Standing.UNCLEAR
+    assert standing(bare.model_copy(update={"reason": "nothing is tested"})) is Standing.LEANS
+
+
 def test_a_number_without_interval_and_null_is_judged_by_its_size():
     bare = Estimate(value=1.0, unit=Unit.NAT, n=1, resampling_unit="x", method="m", reason="one stem")
     assert standing(bare) is Standing.LEANS

@@ -1,12 +1,19 @@
 """Numbers with what travels with them: shares with a ratio's interval, single cells, the control test."""
 
 from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 import pytest
 
 from biaskit.analyzers.biaslens.estimates import share_estimate, target_estimates
-from biaskit.analyzers.biaslens.grid import FEWEST_PEERS, Nouns
+from biaskit.analyzers.biaslens.grid import LEAST_PEERS, Nouns
+from biaskit.gates import judge
+from biaskit.records.audit_spec import Gate
+from biaskit.records.finding import Finding
+from biaskit.records.report import Outcome
+from biaskit.reporting.standing import Standing, standing
+from biaskit.stats.conformal import control_p, smallest_control_p
 from biaskit.stats.multiplicity import benjamini_hochberg
 
 PLAIN, SHARING, SEVERAL = (True, False), (True, True), (False, True)
@@ -143,24 +150,159 @@ def test_controls_of_the_same_form_find_what_all_controls_miss():
 
 
 @pytest.mark.parametrize(
-    ("target", "expected"),
+    ("target", "controls", "tested", "expected"),
     [
-        ((PLAIN,), {PLAIN}),
-        ((PLAIN, PLAIN), {PLAIN}),
-        # One token, but 5 controls like it are too few: all controls of one token stand in.
-        ((SHARING,), {PLAIN, SHARING}),
-        ((PLAIN, SHARING), {PLAIN, SHARING}),
-        # 21 controls of several tokens are too few as well.
-        ((SEVERAL,), {PLAIN, SHARING, SEVERAL}),
-        ((PLAIN, SEVERAL), {PLAIN, SHARING, SEVERAL}),
+        ((PLAIN,), (50, 5, 21), (0,), {PLAIN}),
+        ((PLAIN, PLAIN), (50, 5, 21), (0, 1), {PLAIN}),
+        # Nouns of several forms: the largest group of one form, of equals the first.
+        ((SEVERAL, PLAIN, PLAIN), (50, 50, 50), (1, 2), {PLAIN}),
+        ((SEVERAL, PLAIN), (50, 50, 50), (0,), {SEVERAL}),
+        # A form with 50 controls goes before a larger group whose form has fewer.
+        ((SEVERAL, SEVERAL, PLAIN), (50, 0, 49), (2,), {PLAIN}),
+        # Failing 50, 19 of the whole form do.
+        ((SHARING,), (50, 19, 0), (0,), {SHARING}),
+        ((PLAIN, SEVERAL, SEVERAL), (49, 0, 19), (1, 2), {SEVERAL}),
+        # Failing these, 19 that are one token or several as the nouns are.
+        ((SHARING,), (50, 18, 0), (0,), {PLAIN, SHARING}),
+        ((PLAIN, SHARING), (14, 5, 60), (0, 1), {PLAIN, SHARING}),
+        # All controls are alike: there is nothing to choose, however few they are.
+        ((PLAIN, SEVERAL), (4, 0, 0), (0,), {PLAIN}),
     ],
 )
-def test_peers_are_the_controls_of_the_nouns_own_form_where_there_are_enough(target, expected):
-    forms = (*target, *(PLAIN,) * FEWEST_PEERS, *(SHARING,) * 5, *(SEVERAL,) * 21)
-    columns = tuple(range(len(target)))
-    found = nouns({"t": columns}, tuple(range(len(target), len(forms))), forms)
-    assert {forms[control] for control in found.peers(columns)} == expected
-    assert not set(found.peers(columns)) & set(columns)
+def test_nouns_are_tested_against_controls_like_them(target, controls, tested, expected):
+    found = formed(target, controls)
+    peers = found.peers(range(len(target)))
+    assert peers.nouns == tested
+    assert {found.forms[control] for control in peers.controls} == expected
+    assert peers.controls == tuple(c for c in found.controls if found.forms[c] in expected)
+    assert peers.whole_form == (len(expected) == 1)
+
+
+@pytest.mark.parametrize(
+    ("target", "controls"),
+    [((SEVERAL,), (50, 5, 18)), ((SEVERAL,), (50, 0, 0)), ((SHARING,), (13, 5, 60)), ((PLAIN,), (0, 0, 0))],
+)
+def test_nouns_that_no_controls_are_like_have_no_peers(target, controls):
+    assert formed(target, controls).peers(range(len(target))) is None
+
+
+def formed(target, controls):
+    """One target of these forms among so many plain, sharing and several-token controls."""
+    plain, sharing, several = controls
+    forms = (*target, *(PLAIN,) * plain, *(SHARING,) * sharing, *(SEVERAL,) * several)
+    words = tuple(f"n{i}" for i in range(len(forms)))
+    return Nouns(words, {"t": tuple(range(len(target)))}, tuple(range(len(target), len(forms))), forms)
+
+
+def test_nineteen_controls_are_the_fewest_with_which_one_noun_reaches_the_level():
+    assert smallest_control_p(1, LEAST_PEERS) <= 0.05 < smallest_control_p(1, LEAST_PEERS - 1)
+
+
+def mixed(rng, controls, distance=0.0, target=(SEVERAL, *(PLAIN,) * 6, SHARING, SEVERAL)):
+    """Cells of one target of several forms; what is not plain is read four times as unevenly."""
+    found = formed(target, controls)
+    noun = rng.normal(size=len(found.forms)) * np.where([form == PLAIN for form in found.forms], 1, 4)
+    noun[: len(target)] += distance
+    return noun + 0.1 * rng.normal(size=(4, len(found.forms))), found
+
+
+def mixed_null(rng, controls, distance=0.0, **more):
+    cells, found = mixed(rng, controls, distance, **more)
+    return target_estimates(cells, Cells(found), "made up", rng)["t"].null
+
+
+@pytest.mark.parametrize("controls", [(120, 0, 0), (108, 5, 21), (30, 5, 21), (14, 0, 21)])
+def test_a_target_of_several_forms_is_rejected_as_often_as_chance_says(controls):
+    rng = np.random.default_rng(12)
+    p = [mixed_null(rng, controls).p for _ in range(800)]
+    # Three standard errors of 800 tests.
+    assert 0.027 <= np.mean(np.array(p) <= 0.05) <= 0.073
+
+
+def test_the_plain_nouns_of_a_target_with_others_find_what_is_there():
+    rng = np.random.default_rng(13)
+    p = [mixed_null(rng, (120, 0, 0), distance=2.0).p for _ in range(100)]
+    assert np.mean(np.array(p) <= 0.05) >= 0.95
+
+
+def test_without_forms_the_same_target_is_rejected_for_its_form():
+    rng, p = np.random.default_rng(14), []
+    for _ in range(200):
+        cells, found = mixed(rng, (120, 0, 0))
+        blind = replace(found, forms=(PLAIN,) * len(found.forms))
+        p.append(target_estimates(cells, Cells(blind), "made up", rng)["t"].null.p)
+    assert np.mean(np.array(p) <= 0.05) >= 0.3
+
+
+@pytest.mark.parametrize("targets", [1, 40])
+def test_nouns_of_one_form_with_enough_controls_are_tested_on_all_of_them(targets):
+    """The draws are those that the control test itself makes, one target after another."""
+    cells, found = uneven(np.random.default_rng(2), targets)
+    estimates = target_estimates(cells, Cells(found), "made up", np.random.default_rng(3))
+    rng, by_noun = np.random.default_rng(3), cells.mean(axis=0)
+    plain = [control for control in found.controls if found.forms[control] == PLAIN]
+    for target, columns in found.columns.items():
+        alone = control_p(by_noun[list(columns)], by_noun[plain], rng=rng)
+        assert estimates[target].null.p == alone.p
+        assert estimates[target].null.kind.startswith(alone.kind)
+
+
+def test_an_estimate_says_on_which_nouns_it_was_tested():
+    rng = np.random.default_rng(0)
+    kind = mixed_null(rng, (120, 0, 0)).kind
+    assert "6 target fillers among 120 neutral controls" in kind
+    assert kind.endswith("; on 6 of 9 nouns")
+    kind = mixed_null(rng, (14, 5, 60), target=(SHARING, PLAIN)).kind
+    assert "2 target fillers among 19 neutral controls" in kind
+    assert kind.endswith("; of 79 controls those of as many tokens, one or several")
+
+
+def lone(distance, stems=4):
+    """A target of several tokens among plain controls, beside one that is plain."""
+    rng = np.random.default_rng(15)
+    found = formed((SEVERAL, SEVERAL, PLAIN, PLAIN), (60, 0, 18))
+    found = replace(found, columns={"lone": (0, 1), "plain": (2, 3)})
+    cells = 0.1 * rng.normal(size=(stems, len(found.forms)))
+    cells[:, :4] += distance
+    return target_estimates(cells, Cells(found), "made up", rng)
+
+
+def test_a_target_that_no_controls_are_like_keeps_its_interval_and_has_no_null():
+    found = lone(2.0)
+    assert found["lone"].null is None
+    assert found["lone"].untested
+    assert "it takes 19" in found["lone"].reason
+    assert 0.0 not in found["lone"].interval
+    assert found["lone"].minimum_detectable_effect is not None
+    assert found["plain"].null.adjusted == found["plain"].null.p
+    assert found["plain"].null.correction == "Benjamini-Hochberg over 1 targets"
+
+
+def test_a_single_cell_without_a_null_gives_both_reasons():
+    found = formed((SEVERAL,), (60, 0, 18))
+    cells = np.random.default_rng(0).normal(size=(1, len(found.forms)))
+    estimate = target_estimates(cells, Cells(found), "made up", np.random.default_rng(0))["t"]
+    assert (estimate.null, estimate.interval) == (None, None)
+    assert estimate.untested
+    assert "cannot be resampled" in estimate.reason
+
+
+@pytest.mark.parametrize(
+    ("distance", "outcome", "stands"),
+    [
+        (2.0, Outcome.UNDECIDED, Standing.UNCLEAR),
+        (-2.0, Outcome.UNDECIDED, Standing.UNCLEAR),
+        (0.0, Outcome.PASS, Standing.UNCLEAR),
+    ],
+)
+def test_no_word_and_no_failure_rests_on_a_target_without_a_null(distance, outcome, stands):
+    estimate = lone(distance)["lone"]
+    finding = Finding(metric="biaslens.score", concepts=("lone",), references=("a", "b"), estimate=estimate)
+    gate = Gate(id="limit", metric="biaslens.score", at_most=0.5)
+    (verdict,) = judge([finding], [gate], (), date(2026, 1, 1))
+    assert verdict.outcome is outcome
+    assert ("it takes 19" in verdict.reason) == (outcome is Outcome.UNDECIDED)
+    assert standing(estimate) is stands
 
 
 def test_an_estimate_says_which_controls_it_was_tested_against():
