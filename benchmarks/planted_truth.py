@@ -30,14 +30,14 @@ from biaskit.hooks.pooling import Pooling
 from biaskit.hooks.store import ActivationStore
 from biaskit.organisms.building import GENRES, PLANTED
 from biaskit.records.finding import Analysis
-from biaskit.records.probe_set import TargetSet
+from biaskit.records.probe_set import ControlSet, TargetSet
 from biaskit.records.reading import Reading
 from biaskit.reporting.standing import Standing, is_seen, standing
 from biaskit.session import Comparison, Session
 from biaskit.stats.proportions import binomial_band
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 RANDOM_AXES = 50
 STRONG = 1.0
@@ -66,6 +66,8 @@ class Planted:
         """Return a session that compares every target on one pair."""
         targets = all_targets(self.name)
         controls = catalogue.probe_set(targets.controls)
+        if not isinstance(controls, ControlSet):
+            raise TypeError(f"{targets.controls} names no controls")
         comparison = Comparison(targets, catalogue.reference_pair(pair), controls)
         model = models.load(str(self.folder))
         return Session(model, (comparison,), ActivationStore(None), seed=0)
@@ -73,7 +75,8 @@ class Planted:
 
 def all_targets(name: str) -> TargetSet:
     """Return one target set that holds every planted target of an organism."""
-    sets = [catalogue.probe_set(one) for one in GENRES[name].target_sets]
+    named = [catalogue.probe_set(one) for one in GENRES[name].target_sets]
+    sets = [one for one in named if isinstance(one, TargetSet)]
     merged = {target: fillers for one in sets for target, fillers in one.targets.items()}
     return sets[0].model_copy(update={"name": "all-targets", "targets": merged})
 
@@ -84,7 +87,7 @@ def values(analysis: Analysis, metric: str, group: str) -> dict[str, float | Non
     return {finding.concepts[0]: finding.estimate.value for finding in chosen}
 
 
-def rank(dose: dict[str, float], found: dict[str, float | None]) -> float | None:
+def rank(dose: Mapping[str, float], found: Mapping[str, float | None]) -> float | None:
     """Return the Spearman correlation of the doses with what was found; None where something is missing."""
     kept = [target for target in dose if found.get(target) is not None]
     if len(kept) < len(dose) / 2:
@@ -92,16 +95,21 @@ def rank(dose: dict[str, float], found: dict[str, float | None]) -> float | None
     return float(spearmanr([dose[t] for t in kept], [found[t] for t in kept])[0])
 
 
-def slope(x: dict[str, float], y: dict[str, float | None]) -> float:
+def slope(x: Mapping[str, float | None], y: Mapping[str, float | None]) -> float:
     """Return the least-squares slope of y on x over the targets both have."""
     kept = [target for target in x if y.get(target) is not None and x[target] is not None]
     return float(linregress([x[t] for t in kept], [y[t] for t in kept])[0])
 
 
+def size(correlation: float | None) -> float:
+    """Return how large a correlation is; not a number where there is none."""
+    return float("nan") if correlation is None else abs(correlation)
+
+
 def signs(dose: dict[str, float], found: dict[str, float | None]) -> float:
     """Return the share of targets with |dose| >= 1 whose sign is right."""
-    right = [found[t] * dose[t] > 0 for t in dose if abs(dose[t]) >= STRONG and found.get(t) is not None]
-    return float(np.mean(right))
+    seen = [(value, dose[t]) for t, value in found.items() if value is not None and abs(dose[t]) >= STRONG]
+    return float(np.mean([value * planted > 0 for value, planted in seen]))
 
 
 def judged(planted: Planted, pair: str) -> dict[str, Any]:
@@ -121,8 +129,8 @@ def judged(planted: Planted, pair: str) -> dict[str, Any]:
         "score": rank(dose, score),
         "signs": signs(dose, score),
         "score/behaviour": slope(behaviour, score),
-        "cross-talk": max(abs(rank(ladder, score)) for ladder in others.values()),
-        "own": max(abs(rank(ladder, dose)) for ladder in others.values()),
+        "cross-talk": max(size(rank(ladder, score)) for ladder in others.values()),
+        "own": max(size(rank(ladder, dose)) for ladder in others.values()),
         "power": power(analysis, dose, reading),
     }
     for axis in ("stated", "cav", "readout", "sae"):
@@ -163,7 +171,8 @@ def erased(analysis: Analysis, dose: dict[str, float], reading: str) -> dict[str
     left = {}
     for label, metric in (("left", "biaslens.erasure"), ("random left", "biaslens.random_erasure")):
         share = values(analysis, metric, reading)
-        after = {t: s * behaviour[t] for t, s in share.items() if s is not None}
+        both = {t: (s, behaviour[t]) for t, s in share.items()}
+        after = {t: s * gap for t, (s, gap) in both.items() if s is not None and gap is not None}
         left[label] = slope({t: dose[t] for t in after}, after) / plain if len(after) > 2 else float("nan")
     return left
 
@@ -196,7 +205,7 @@ def rejections(planted: Planted) -> dict[str, Count]:
                 if f.metric == "biaslens.score" and f.group == str(reading) and f.estimate.null is not None
             ]
             counts[f"{pair}, {reading}"] = Count(
-                sum(one.null.p <= 0.05 for one in found),
+                sum(one.null.p <= 0.05 for one in found if one.null is not None),
                 len(found),
                 sum(is_seen(one) for one in found),
                 sum(standing(one) is Standing.LEANS for one in found),
