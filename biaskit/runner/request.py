@@ -189,6 +189,8 @@ def _asked(
     if base.name == DEFAULT_AUDIT and _names(options.get("analyzers", ())):
         # The default's gate says nothing about an analyzer that somebody else wrote.
         content["gates"] = [gate for gate in content["gates"] if _judges(gate, content["analyzers"])]
+    if {one["name"] for one in content["analyzers"]} != {one.name for one in base.analyzers}:
+        content["description"] = ""
     for path, value in options.get("changes", {}).items():
         _change(content, path, value)
     return _validated(content)
