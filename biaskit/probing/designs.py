@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,8 +15,8 @@ from torch import Tensor
 
 from biaskit.probing.probe import Job, Rows
 
-BUDGET = 80 * 2**20
-"""Bytes that one batch of designs may take, working copies included."""
+BUDGET = 56 * 2**20
+"""Bytes that the batches of all threads may take together, working copies included."""
 _BLOCK = 2048
 """Columns of a wide matrix that are read at a time."""
 
@@ -27,24 +28,40 @@ class Designs:
     Columns are centred on the training rows' mean (which moves nothing but the intercept) and, where asked
     for, divided by their standard deviation. Zeros fill up jobs with fewer rows or coordinates.
 
+    They lie in memory that the next batch of the same reader takes over.
+
     Attributes:
         train: Rows to fit on.
+        single: The same in single precision.
         held_out: Rows to score.
         labels: 1 where a training row shows the property, else 0.
     """
 
     train: Float[Tensor, "j k a"]
+    single: Float[Tensor, "j k a"]
     held_out: Float[Tensor, "j k b"]
     labels: Float[Tensor, "j a"]
 
 
 class ByColumn:
-    """Reads columns of activations; keeps the last matrix it was asked about in the order of columns."""
+    """Reads columns of activations, for one thread.
+
+    It keeps the last matrix it was asked about in the order of columns, and memory for one batch of designs:
+    fresh memory would be handed out page by page, which takes longer than to fill it.
+    """
 
     def __init__(self) -> None:
         """Begin with no matrix."""
         self._known: Rows | None = None
         self._turned: ndarray | csc_array = np.empty((0, 0), np.float32)
+        self._memory: dict[str, Tensor] = {}
+
+    def zeros(self, name: str, shape: tuple[int, ...], dtype: torch.dtype = torch.float64) -> Tensor:
+        """Return zeros in the memory that was last handed out under this name."""
+        size = math.prod(shape)
+        if name not in self._memory or len(self._memory[name]) < size:
+            self._memory[name] = torch.empty(size, dtype=dtype)
+        return self._memory[name][:size].view(shape).zero_()
 
     def read(self, activations: Rows, columns: Int[ndarray, " _"] | slice) -> Float[Tensor, "k n"]:
         """Return some columns as rows of a dense tensor."""
@@ -72,19 +89,22 @@ def batches(jobs: Sequence[Job], widths: Sequence[int]) -> Iterator[slice]:
         yield slice(start, len(jobs))
 
 
+@torch.inference_mode()
 def designs(
     jobs: Sequence[Job], columns: Sequence[Int[ndarray, " _"] | slice], reader: ByColumn, *, standardise: bool
 ) -> Designs:
     """Lay out the given columns of each job's rows."""
     reads = [reader.read(job.activations, chosen) for job, chosen in zip(jobs, columns, strict=True)]
     width = 1 + max(len(read) for read in reads)
-    empty = _empty(jobs, width)
+    laid = _empty(jobs, width, reader)
     for place, (job, read) in enumerate(zip(jobs, reads, strict=True)):
         inside = slice(1, len(read) + 1)
-        _fill(job, read, (empty.train[place, inside], empty.held_out[place, inside]), standardise=standardise)
-    return empty
+        _fill(job, read, (laid.train[place, inside], laid.held_out[place, inside]), standardise=standardise)
+    laid.single.copy_(laid.train)
+    return laid
 
 
+@torch.inference_mode()
 def rotated(jobs: Sequence[Job], reader: ByColumn, *, standardise: bool) -> Designs:
     """Lay out all columns of jobs with the same rows to fit on and to score, in as few coordinates as rows.
 
@@ -97,40 +117,41 @@ def rotated(jobs: Sequence[Job], reader: ByColumn, *, standardise: bool) -> Desi
     values, vectors = torch.linalg.eigh(gram)
     kept = values > len(values) * torch.finfo(values.dtype).eps * values.max()
     scale, vectors = values[kept].sqrt(), vectors[:, kept]
-    laid = _empty(jobs, 1 + len(scale))
+    laid = _empty(jobs, 1 + len(scale), reader)
     laid.train[:, 1:] = (vectors * scale).T
     laid.held_out[:, 1:] = (cross @ vectors / scale).T
+    laid.single.copy_(laid.train)
     return laid
 
 
-def _empty(jobs: Sequence[Job], width: int) -> Designs:
+def _empty(jobs: Sequence[Job], width: int, reader: ByColumn) -> Designs:
     rows = max(len(job.train) for job in jobs)
     scored = max(len(job.held_out) for job in jobs)
-    train = torch.zeros(len(jobs), width, rows, dtype=torch.float64)
-    held_out = torch.zeros(len(jobs), width, scored, dtype=torch.float64)
+    train = reader.zeros("train", (len(jobs), width, rows))
+    single = reader.zeros("single", (len(jobs), width, rows), torch.float32)
+    held_out = reader.zeros("held_out", (len(jobs), width, scored))
     labels = torch.zeros(len(jobs), rows, dtype=torch.float64)
     for place, job in enumerate(jobs):
         train[place, 0, : len(job.train)] = 1.0
         held_out[place, 0, : len(job.held_out)] = 1.0
         labels[place, : len(job.train)] = torch.from_numpy(job.labels[job.train])
-    return Designs(train, held_out, labels)
+    return Designs(train, single, held_out, labels)
 
 
 def _fill(job: Job, read: Float[Tensor, "k n"], into: tuple[Tensor, Tensor], *, standardise: bool) -> None:
     raw = read.index_select(1, torch.from_numpy(job.train))
     train, held_out = into[0][:, : len(job.train)], into[1][:, : len(job.held_out)]
-    train.copy_(raw)
-    held_out.copy_(read.index_select(1, torch.from_numpy(job.held_out)))
-    mean = train.mean(dim=1, keepdim=True)
-    train -= mean
-    held_out -= mean
-    constant = (raw.amax(dim=1) == raw.amin(dim=1))[:, None]
-    train.masked_fill_(constant, 0.0)
+    mean = raw.mean(dim=1, keepdim=True, dtype=torch.float64)
+    torch.sub(raw, mean, out=train)
+    torch.sub(read.index_select(1, torch.from_numpy(job.held_out)), mean, out=held_out)
+    constant = raw.amax(dim=1, keepdim=True) == raw.amin(dim=1, keepdim=True)
+    if constant.any():
+        train.masked_fill_(constant, 0.0)
     if standardise:
         scale = torch.linalg.vector_norm(train, dim=1, keepdim=True) / len(job.train) ** 0.5
-        scale.masked_fill_(constant, 1.0)
-        train /= scale
-        held_out /= scale
+        inverse = scale.masked_fill_(constant, 1.0).reciprocal_()
+        train.mul_(inverse)
+        held_out.mul_(inverse)
 
 
 def _grams(

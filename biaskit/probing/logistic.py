@@ -111,14 +111,13 @@ def _path(
     laid: Designs, wanted: Sequence[tuple[int, float]]
 ) -> Iterator[tuple[tuple[int, float], Float[Tensor, "j k"], Bool[Tensor, " j"]]]:
     """Yield weights and convergence for each pair (leading coordinates, C), both ascending."""
-    single = laid.train.float()
     ended: dict[float, Tensor] = {}
     start = None
     for leading, cost in wanted:
         start = ended.get(cost, start)
         if start is not None:
             start = torch.nn.functional.pad(start, (0, leading - start.shape[1]))
-        problems = Problems(laid.train[:, :leading], single[:, :leading], laid.labels, cost)
+        problems = Problems(laid.train[:, :leading], laid.single[:, :leading], laid.labels, cost)
         solution = minimise(problems, start)
         start = ended[cost] = solution.weights
         yield (leading, cost), solution.weights, solution.converged

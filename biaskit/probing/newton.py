@@ -10,7 +10,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 TOLERANCE = 5e-5
+"""A problem is solved once its gradient's norm is below this."""
 DISTANCE = 2e-5
+"""It is solved, too, once Newton's step is sure to be shorter than this."""
 
 # Most steps of a descent, in single and in double precision.
 _QUICK_STEPS, _STEPS = 20, 60
@@ -18,10 +20,11 @@ _QUICK_STEPS, _STEPS = 20, 60
 _ROUNDING = 3e-6
 # Up to this many coordinates a Hessian costs little more than a gradient, so each step has its own.
 _SMALL = 48
-_PATIENCE = {torch.float32: 6, torch.float64: 3}
+# The Hessian is renewed where more steps than this seem to be left, `_AGE` steps after the last one.
+_PATIENCE = {torch.float32: 4, torch.float64: 2}
 _AGE = 2
 # Share of the Hessian's weight on the rows that a large one is formed from.
-_BEARING = 0.97
+_BEARING = 0.985
 # Most lengths tried along a direction; one is taken once the slope has fallen to this share.
 _TRIALS, _SLACK = 12, 0.2
 
@@ -51,8 +54,8 @@ class Solution:
     Attributes:
         weights: The intercept, then w, of each problem, float64.
         gradient_norm: Euclidean norm of the objective's gradient there.
-        converged: Whether that norm reached the tolerance. The objective's curvature in w is at least 1,
-            so the norm bounds the distance to the optimal w.
+        converged: Whether that norm, or the length of Newton's step there, reached its tolerance. The
+            objective's curvature in w is at least 1, so both bound the distance to the optimal w.
     """
 
     weights: Float[Tensor, "p k"]
@@ -60,12 +63,15 @@ class Solution:
     converged: Bool[Tensor, " p"]
 
 
+@torch.inference_mode()
 def minimise(problems: Problems, start: Float[Tensor, "p k"] | None = None) -> Solution:
     """Solve all problems by conjugate gradients that Newton's Hessian preconditions.
 
     The first steps run in single precision, the last in double. The Hessian is renewed only where the steps
     since have been slow, and is formed in double precision where single does not get there. A gradient norm
-    of `TOLERANCE` min(1, C n / 20) is asked for, plus what rounding may leave of it: 1e-13 C n.
+    of `TOLERANCE` min(1, C n / 20) is asked for, plus what rounding may leave of it, 1e-13 C n; or a Newton
+    step of `DISTANCE`, counted exp(drift) times longer where log-odds have moved by up to `drift` since the
+    Hessian was formed.
 
     Args:
         problems: What to solve.
@@ -147,7 +153,7 @@ def _product(rows: Float[Tensor, "k n"], spread: Float[Tensor, " n"]) -> Float[T
     """X diag(s) X^T over the rows that bear `_BEARING` of the sum of s: few, where the classes part well."""
     order = spread.sort(descending=True)
     bearing = int(torch.searchsorted(order.values.cumsum(0), _BEARING * order.values.sum())) + 1
-    if 2 * bearing < len(spread):
+    if 5 * bearing < 4 * len(spread):
         index = order.indices[:bearing].sort().values
         rows, spread = rows.index_select(1, index), spread[index]
     half = (rows * spread.sqrt()).numpy()
@@ -233,7 +239,7 @@ def _descend(fixed: _Fixed, begin: _Begin, steps: int) -> _Reached:
     where = torch.arange(len(state.norm))
     for _ in range(steps):
         live = ~state.done
-        if 2 * int(live.sum()) <= len(live):
+        if 3 * int(live.sum()) <= len(live):
             ended.put(where, state)
             index = live.nonzero()[:, 0]
             where, state, fixed, live = where[index], state.take(index), fixed.take(index), live[index]

@@ -175,5 +175,5 @@ def test_columns_that_say_nothing_more_leave_the_answer_where_it_was():
     job = Job(rows, labels, np.array([0, 1, 2, 3]), np.arange(4, 12))
     probe = KSparse(MeanDifference("sd"), (5, 120, 200))
     fitted = next(iter(probe.fit([job], probe.settings(4, 200), rng)))
-    np.testing.assert_allclose(fitted.log_odds[1:], fitted.log_odds[:1].repeat(2, axis=0), atol=1e-6)
+    np.testing.assert_allclose(fitted.log_odds[1:], fitted.log_odds[:1].repeat(2, axis=0), atol=1e-4)
     assert all(fitted.converged)
