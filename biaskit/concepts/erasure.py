@@ -245,7 +245,7 @@ class InlpFitter:
 
     def _folds(
         self, target: Bool[ndarray, " n"], groups: Int[ndarray, " n"]
-    ) -> list[tuple[Int[ndarray, " a"], Int[ndarray, " b"]]]:
+    ) -> list[tuple[Int[ndarray, " _"], Int[ndarray, " _"]]]:
         each = [len(np.unique(groups[target == side])) for side in (False, True)]
         count = min(self.folds, *each)
         if count < 2:
@@ -267,7 +267,7 @@ class InlpFitter:
         self,
         rows: Float[Tensor, "n d"],
         target: Bool[ndarray, " n"],
-        folds: list[tuple[Int[ndarray, " a"], Int[ndarray, " b"]]],
+        folds: list[tuple[Int[ndarray, " _"], Int[ndarray, " _"]]],
     ) -> float:
         """Balanced accuracy of classifiers on the rows they were not fitted on, all folds together."""
         told = []

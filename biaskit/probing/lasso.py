@@ -29,12 +29,14 @@ class LassoLogistic:
         ks: How many columns each variant may use; given with a selector, and only then.
         standardise: Divide each column by its standard deviation over the training rows. A sparse matrix
             stays sparse: as the intercept is free, centring would change nothing.
+        tolerance: liblinear's stopping tolerance.
     """
 
     inverse_penalties: tuple[float, ...] = (0.01, 0.1, 1.0, 10.0)
     selector: Selector | None = None
     ks: tuple[int, ...] = ()
     standardise: bool = True
+    tolerance: float = 1e-6
 
     def __post_init__(self) -> None:
         """Refuse a selector without numbers of columns, and the reverse.
@@ -82,7 +84,7 @@ class LassoLogistic:
     def _all_columns(self, job: Job, settings: Sequence[Setting], seed: int) -> Fitted:
         train, held_out = self._prepared(job)
         labels = job.labels[job.train]
-        models = [l1_logistic(float(setting.values["C"]), seed) for setting in settings]
+        models = [l1_logistic(float(one.values["C"]), seed, self.tolerance) for one in settings]
         converged = tuple(converges(model, train, labels) for model in models)
         return Fitted(
             log_odds=np.stack([model.decision_function(held_out) for model in models]),

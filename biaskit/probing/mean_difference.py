@@ -46,8 +46,8 @@ class MeanDifferenceProbe:
         for job, direction in zip(jobs, directions, strict=True):
             yield _calibrated(job, direction, settings) if answerable(job) else undecided(job, settings)
 
-    def _directions(self, jobs: Sequence[Job]) -> list[Float[ndarray, " d"]]:
-        directions: list[Float[ndarray, " d"]] = [np.empty(0)] * len(jobs)
+    def _directions(self, jobs: Sequence[Job]) -> list[Float[ndarray, " _"]]:
+        directions: list[Float[ndarray, " _"]] = [np.empty(0)] * len(jobs)
         for places, sums in column_sums(jobs):
             found = np.where(sums.constant, 0.0, sums.difference())
             if self.standardise:

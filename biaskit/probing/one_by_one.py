@@ -87,7 +87,7 @@ def converges(model: Any, rows: Any, labels: Bool[ndarray, " a"]) -> bool:
     return not any(issubclass(note.category, ConvergenceWarning) for note in caught)
 
 
-def l1_logistic(strength: float, seed: int) -> LogisticRegression:
+def l1_logistic(strength: float, seed: int, tolerance: float = 1e-6) -> LogisticRegression:
     """Return the solver of |w|_1 + C sum log(1 + exp(-y (w . x + b))), C = `strength`, with b free.
 
     liblinear penalises b too, as the weight of one more column; with 1000 in that column it is free to within
@@ -98,7 +98,7 @@ def l1_logistic(strength: float, seed: int) -> LogisticRegression:
         l1_ratio=1.0,
         solver="liblinear",
         intercept_scaling=1000.0,
-        tol=1e-6,
+        tol=tolerance,
         max_iter=1000,
         random_state=seed,
     )

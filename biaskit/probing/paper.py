@@ -38,6 +38,7 @@ from biaskit.probing.selectors import MeanDifference, Selector
 from biaskit.probing.split import Split
 
 SEED = 42
+TOLERANCE = 1e-4
 KS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 INVERSE_PENALTIES = tuple(float(cost) for cost in np.logspace(5, -5, 10))
 """From 10^5 down to 10^-5: of values that do equally well the largest is taken."""
@@ -201,7 +202,7 @@ def sparse_probe(
     """Return the probe on latents: L1 logistic regression on the k that all training rows rank first."""
     return Published(
         name="published-sparse",
-        probe=_Grid(LassoLogistic(INVERSE_PENALTIES, standardise=False)),
+        probe=_Grid(LassoLogistic(INVERSE_PENALTIES, standardise=False, tolerance=TOLERANCE)),
         defects=(Defect.SELECTION_BEFORE_FOLDS, Defect.UNSCALED_COORDINATES, Defect.GROUPS_ARE_SPLIT),
         ranking=ranking.selector,
         ks=ks,

@@ -31,7 +31,7 @@ class Selector(Protocol):
     def name(self) -> str:
         """Short, stable name, such as `mean-difference`."""
 
-    def rank(self, jobs: Sequence[Job], k: int, rng: np.random.Generator) -> list[Int[ndarray, " k"]]:
+    def rank(self, jobs: Sequence[Job], k: int, rng: np.random.Generator) -> list[Int[ndarray, " _"]]:
         """Return each job's `k` strongest columns (all of them where there are fewer), strongest first.
 
         Only the jobs' training rows are read. Jobs that share one `activations` object share the work.
@@ -56,7 +56,7 @@ class MeanDifference:
         """`mean-difference`, with the scaling where there is one."""
         return "mean-difference" if self.scaling == "raw" else f"mean-difference-{self.scaling}"
 
-    def rank(self, jobs: Sequence[Job], k: int, rng: np.random.Generator) -> list[Int[ndarray, " k"]]:  # noqa: ARG002 - the protocol's shape
+    def rank(self, jobs: Sequence[Job], k: int, rng: np.random.Generator) -> list[Int[ndarray, " _"]]:  # noqa: ARG002 - the protocol's shape
         """Return each job's `k` strongest columns; see `Selector`."""
         return _ranked(jobs, k, _DIFFERENCES[self.scaling])
 
@@ -71,7 +71,7 @@ class FStatistic:
 
     name: ClassVar[str] = "f-statistic"
 
-    def rank(self, jobs: Sequence[Job], k: int, rng: np.random.Generator) -> list[Int[ndarray, " k"]]:  # noqa: ARG002 - the protocol's shape
+    def rank(self, jobs: Sequence[Job], k: int, rng: np.random.Generator) -> list[Int[ndarray, " _"]]:  # noqa: ARG002 - the protocol's shape
         """Return each job's `k` strongest columns; see `Selector`."""
         return _ranked(jobs, k, ColumnSums.explained)
 
@@ -87,7 +87,7 @@ class L1Path:
 
     name: ClassVar[str] = "l1-path"
 
-    def rank(self, jobs: Sequence[Job], k: int, rng: np.random.Generator) -> list[Int[ndarray, " k"]]:  # noqa: ARG002 - the protocol's shape
+    def rank(self, jobs: Sequence[Job], k: int, rng: np.random.Generator) -> list[Int[ndarray, " _"]]:  # noqa: ARG002 - the protocol's shape
         """Return each job's `k` strongest columns; see `Selector`."""
         ranked = _empty(jobs)
         for places, sums in column_sums(jobs):
@@ -108,7 +108,7 @@ class RandomCoordinates:
 
     name: ClassVar[str] = "random"
 
-    def rank(self, jobs: Sequence[Job], k: int, rng: np.random.Generator) -> list[Int[ndarray, " k"]]:
+    def rank(self, jobs: Sequence[Job], k: int, rng: np.random.Generator) -> list[Int[ndarray, " _"]]:
         """Return `k` random columns for each job; see `Selector`."""
         # Drawn in the jobs' order, whatever blocks they are summed in.
         seeds = rng.integers(2**31, size=len(jobs))
@@ -131,7 +131,7 @@ class FixedList:
     columns: tuple[int, ...]
     name: ClassVar[str] = "fixed"
 
-    def rank(self, jobs: Sequence[Job], k: int, rng: np.random.Generator) -> list[Int[ndarray, " k"]]:  # noqa: ARG002 - the protocol's shape
+    def rank(self, jobs: Sequence[Job], k: int, rng: np.random.Generator) -> list[Int[ndarray, " _"]]:  # noqa: ARG002 - the protocol's shape
         """Return the first `k` of the columns for each job.
 
         Raises:
@@ -147,13 +147,13 @@ class FixedList:
         return [np.array(self.columns[:k], dtype=np.int64) for _ in jobs]
 
 
-def _empty(jobs: Sequence[Job]) -> list[Int[ndarray, " k"]]:
+def _empty(jobs: Sequence[Job]) -> list[Int[ndarray, " _"]]:
     return [np.empty(0, dtype=np.int64)] * len(jobs)
 
 
 def _ranked(
     jobs: Sequence[Job], k: int, score: Callable[[ColumnSums], Float[ndarray, "j d"]]
-) -> list[Int[ndarray, " k"]]:
+) -> list[Int[ndarray, " _"]]:
     ranked = _empty(jobs)
     for places, sums in column_sums(jobs):
         scores = np.where(sums.constant, -np.inf, score(sums))

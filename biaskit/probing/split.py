@@ -38,5 +38,5 @@ class InnerRule(Protocol):
         groups: Int[ndarray, " n"],
         train: Int[ndarray, " a"],
         rng: np.random.Generator,
-    ) -> list[tuple[Int[ndarray, " f"], Int[ndarray, " v"]]]:
+    ) -> list[tuple[Int[ndarray, " _"], Int[ndarray, " _"]]]:
         """Return pairs (rows to fit on, rows to validate on) inside `train`; none where it is too small."""
