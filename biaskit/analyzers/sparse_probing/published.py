@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from biaskit.session import Session
 
 PUBLISHED = "published protocol"
+PUBLISHED_KS = (16, 128)
+"""The two widths that the publication's comparison between families uses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def published_protocol(session: Session, subject: Subject) -> Published:
     places = subject.residual(subject.focus)
     for method in paper.baselines():
         _judge(session, places, method, RESIDUAL, results)
-    _judge(session, subject.latents(), paper.sparse_probe(), LATENTS, results)
+    _judge(session, subject.latents(), paper.sparse_probe(ks=PUBLISHED_KS), LATENTS, results)
     findings = [finding for result in results.found for finding in _findings(result)]
     found = contest(results, subject.focus, PUBLISHED, session.rng("sparse-probing/published/contest"))
     sentences = [*(found.sentences if found else ())]
@@ -57,7 +59,7 @@ def published_protocol(session: Session, subject: Subject) -> Published:
 
 
 def _methods() -> tuple[paper.Published, ...]:
-    return (*paper.baselines(), paper.sparse_probe())
+    return (*paper.baselines(), paper.sparse_probe(ks=PUBLISHED_KS))
 
 
 def _judge(

@@ -1,0 +1,192 @@
+"""The analyzer as a whole, small: what it gives, that it repeats, and what it refuses."""
+
+import json
+
+import pytest
+
+from biaskit import catalogue
+from biaskit.analyzers import build
+from biaskit.analyzers.sparse_probing import SparseProbing
+from biaskit.analyzers.sparse_probing.long_table import COLUMNS
+from biaskit.errors import RequestError, UnknownNameError
+from biaskit.hooks.store import ActivationStore
+from biaskit.records.labelled_texts import LabelledTexts
+from biaskit.session import Comparison, Session
+
+SMALL = {
+    "probes": ("logistic", "mean-difference"),
+    "ks": (1, 4, 16),
+    "repeats": 1,
+    "folds": 4,
+    "inner_folds": 2,
+    "shuffles": 3,
+    "regime_repeats": 1,
+    "most_rows": 96,
+}
+
+
+@pytest.fixture(scope="module")
+def whole(reviews):
+    """One small run over three questions with everything that is on by default, twice."""
+    compared = catalogue.comparisons(["food", "music"], ["wealth"])
+    comparisons = tuple(Comparison(*one) for one in compared)
+    sessions = (Session(reviews, comparisons, ActivationStore(None)) for _ in range(2))
+    return tuple(SparseProbing(**SMALL).analyze(session) for session in sessions)
+
+
+def metrics(analysis, concept):
+    return {one.metric.rpartition(".")[2] for one in analysis.findings if one.concepts == (concept,)}
+
+
+def test_every_number_of_the_issue_is_there(whole):
+    analysis, _ = whole
+    expected = {"auc", "optimism", "chosen_layer_auc", "sae_gain", "k_needed", "selectivity", "compression"}
+    floors = {"shuffled", "random_coordinates", "random_weights", "bag_of_words", "length"}
+    assert expected | floors <= metrics(analysis, "food")
+    assert "leakage" in metrics(analysis, "wealth")
+    assert {"sae_gain", "quiver_gain"} <= metrics(analysis, "all questions")
+
+
+def test_the_table_holds_every_fold_with_its_settings(whole):
+    table = whole[0].tables[0]
+    names = [column.name for column in table.columns]
+    assert names == list(COLUMNS)
+    rows = [dict(zip(names, row, strict=True)) for row in table.rows]
+    plain = [row for row in rows if not row["control"] and not row["regime"]]
+    sites = {row["site"] for row in plain if row["probe"] == "logistic"}
+    assert sites == {"embed", "resid_post.0", "resid_post.1", "resid_post.2"}
+    assert {row["fold"] for row in plain} == {0, 1, 2, 3}
+    latents = [row for row in plain if row["view"] == "latents"]
+    assert {row["k"] for row in latents} == {1, 4, 16}
+    assert all(len(row["columns"].split()) == row["k"] for row in latents)
+    assert all("C" in json.loads(row["settings"]) for row in latents)
+    assert {row["regime"] for row in rows if row["regime"]} == {"scarcity", "imbalance", "label-noise"}
+
+
+def test_optimism_is_validation_less_test(whole):
+    table = whole[0].tables[0]
+    names = [column.name for column in table.columns]
+    rows = [dict(zip(names, row, strict=True)) for row in table.rows]
+    known = [row for row in rows if row["optimism"] is not None]
+    assert known
+    assert all(row["optimism"] == row["validation_auc"] - row["auc"] for row in known)
+
+
+def test_the_pictures_show_sites_coordinates_and_regimes(whole):
+    names = {figure.name for figure in whole[0].figures}
+    assert {"sites-0", "k-0", "regime-scarcity", "regime-imbalance", "regime-label-noise"} <= names
+    path = next(figure for figure in whole[0].figures if figure.name == "k-0")
+    assert {curve.name for curve in path.curves} >= {"SAE latents", "random latents", "shuffled labels"}
+
+
+def test_each_question_has_one_sentence_and_the_comparison_its_own(whole):
+    sentences = whole[0].summary
+    assert [line.partition(":")[0] for line in sentences[:3]] == ["food", "music", "wealth"]
+    assert any(line.startswith("whole data: k=") for line in sentences)
+    assert any("quiver of arrows" in line for line in sentences)
+
+
+def test_the_same_seed_gives_the_same_analysis(whole):
+    first, second = whole
+    assert first.model_dump_json() == second.model_dump_json()
+
+
+def test_texts_of_ones_own_with_an_attribute(reviews, asking):
+    words = ["soup", "bread", "piano", "guitar", "salad", "violin", "rice", "drum"]
+    texts = tuple(f"We talked about the {word} {tail}" for word in words for tail in ("today.", "again."))
+    labels = tuple(
+        "food" if word in {"soup", "bread", "salad", "rice"} else "music" for word in words for _ in "ab"
+    )
+    data = LabelledTexts(
+        name="mine",
+        texts=texts,
+        labels=labels,
+        groups={"word": tuple(word for word in words for _ in "ab")},
+        attributes={"tail": ("x", "y") * 8},
+    )
+    found = SparseProbing(
+        **SMALL | {"most_rows": 16, "folds": 2, "regimes": (), "autoencoder": "none"}
+    ).analyze(asking(reviews, labelled=[data]))
+    assert {one.concepts[0] for one in found.findings} == {"mine", "mine / tail"}
+    assert "selectivity" not in metrics(found, "mine"), "there are no templates"
+    assert any("Methods are compared at" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"probes": ("logistics",)}, "logistic"),
+        ({"selector": "mean-diference"}, "mean-difference"),
+        ({"regimes": ("scarsity",)}, "scarcity"),
+        ({"controls": ("shuffled",)}, "shuffled-labels"),
+        ({"erasers": ("leece",)}, "leace"),
+        ({"pooling": "first"}, "pooling"),
+        ({"preset": "papers"}, "paper"),
+    ],
+)
+def test_a_typo_is_answered_with_near_names(settings, message):
+    with pytest.raises(UnknownNameError, match=message):
+        SparseProbing(**settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"folds": 1},
+        {"inner_folds": 1},
+        {"repeats": 0},
+        {"shuffles": 0},
+        {"ks": (0, 4)},
+        {"most_rows": 4},
+        {"selector": "fixed"},
+        {"columns": (3,)},
+        {"probes": ("pca",)},
+        {"sites": ("resid.post",)},
+    ],
+)
+def test_settings_that_cannot_be_are_refused(settings):
+    with pytest.raises(RequestError):
+        SparseProbing(**settings)
+
+
+def test_the_command_lines_words_are_read():
+    built = build(
+        "sparse-probing", {"ks": "1,2", "sites": "resid_post.1", "columns": "7,3", "selector": "fixed"}
+    )
+    assert built.ks == (1, 2)
+    assert built.columns == (7, 3)
+    assert built.sites == ("resid_post.1",)
+
+
+def test_a_question_whose_class_is_one_group_is_left_out_and_said(reviews, asking):
+    data = [
+        LabelledTexts(name="good", texts=tuple(f"t {i}" for i in range(12)), labels=("a", "b") * 6),
+        LabelledTexts(
+            name="bad",
+            texts=tuple(f"u {i}" for i in range(12)),
+            labels=("a",) * 6 + ("b",) * 6,
+            groups={"author": ("x",) * 6 + ("y",) * 6},
+        ),
+    ]
+    settings = SMALL | {"regimes": (), "controls": (), "erasers": (), "autoencoder": "none", "folds": 2}
+    found = SparseProbing(**settings).analyze(asking(reviews, labelled=data))
+    assert {one.concepts[0] for one in found.findings} == {"good"}
+    assert any(note.startswith("bad: not probed.") for note in found.notes)
+    with pytest.raises(RequestError, match="fewer rows than folds"):
+        SparseProbing(**settings).analyze(asking(reviews, labelled=data[1:]))
+
+
+def test_the_published_protocol_stands_beside_the_nested_one(reviews, asking):
+    settings = SMALL | {
+        "preset": "paper",
+        "most_rows": 512,
+        "controls": (),
+        "regimes": (),
+        "erasers": (),
+        "sites": ("resid_post.2",),
+    }
+    found = SparseProbing(**settings).analyze(asking(reviews, ["food"], ["wealth"]))
+    groups = {one.group for one in found.findings if one.concepts == ("food",)}
+    assert "published protocol: published-sparse k=16" in groups
+    assert "published protocol: published-logistic" in groups
+    assert any("selection before folds" in line for line in found.summary)
