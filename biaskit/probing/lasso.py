@@ -30,6 +30,7 @@ class LassoLogistic:
         standardise: Divide each column by its standard deviation over the training rows. A sparse matrix
             stays sparse: as the intercept is free, centring would change nothing.
         tolerance: liblinear's stopping tolerance.
+        iterations: Most of its iterations.
     """
 
     inverse_penalties: tuple[float, ...] = (0.01, 0.1, 1.0, 10.0)
@@ -37,6 +38,7 @@ class LassoLogistic:
     ks: tuple[int, ...] = ()
     standardise: bool = True
     tolerance: float = 1e-6
+    iterations: int = 1000
 
     def __post_init__(self) -> None:
         """Refuse a selector without numbers of columns, and the reverse.
@@ -84,7 +86,8 @@ class LassoLogistic:
     def _all_columns(self, job: Job, settings: Sequence[Setting], seed: int) -> Fitted:
         train, held_out = self._prepared(job)
         labels = job.labels[job.train]
-        models = [l1_logistic(float(one.values["C"]), seed, self.tolerance) for one in settings]
+        how = seed, self.tolerance, self.iterations
+        models = [l1_logistic(float(one.values["C"]), *how) for one in settings]
         converged = tuple(converges(model, train, labels) for model in models)
         return Fitted(
             log_odds=np.stack([model.decision_function(held_out) for model in models]),

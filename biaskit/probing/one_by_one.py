@@ -87,7 +87,9 @@ def converges(model: Any, rows: Any, labels: Bool[ndarray, " a"]) -> bool:
     return not any(issubclass(note.category, ConvergenceWarning) for note in caught)
 
 
-def l1_logistic(strength: float, seed: int, tolerance: float = 1e-6) -> LogisticRegression:
+def l1_logistic(
+    strength: float, seed: int, tolerance: float = 1e-6, iterations: int = 1000
+) -> LogisticRegression:
     """Return the solver of |w|_1 + C sum log(1 + exp(-y (w . x + b))), C = `strength`, with b free.
 
     liblinear penalises b too, as the weight of one more column; with 1000 in that column it is free to within
@@ -99,7 +101,7 @@ def l1_logistic(strength: float, seed: int, tolerance: float = 1e-6) -> Logistic
         solver="liblinear",
         intercept_scaling=1000.0,
         tol=tolerance,
-        max_iter=1000,
+        max_iter=iterations,
         random_state=seed,
     )
 
