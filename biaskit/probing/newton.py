@@ -1,12 +1,15 @@
-"""Many L2-penalised logistic regressions of one shape, solved at once to a stated gradient norm."""
+"""Many L2-penalised logistic regressions of one shape, solved to a stated gradient norm."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
+from numpy import ndarray
+from scipy.linalg import lapack
 from torch import Tensor
 
 TOLERANCE = 5e-5
@@ -21,12 +24,14 @@ _ROUNDING = 3e-6
 # Up to this many coordinates a Hessian costs little more than a gradient, so each step has its own.
 _SMALL = 48
 # The Hessian is renewed where more steps than this seem to be left, `_AGE` steps after the last one.
-_PATIENCE = {torch.float32: 4, torch.float64: 2}
+_PATIENCE = {np.float32: 4, np.float64: 2}
 _AGE = 2
 # Share of the Hessian's weight on the rows that a large one is formed from.
 _BEARING = 0.985
 # Most lengths tried along a direction; one is taken once the slope has fallen to this share.
 _TRIALS, _SLACK = 12, 0.2
+# How to factor a positive matrix and to solve with its factor.
+_LAPACK = {np.float32: (lapack.spotrf, lapack.spotrs), np.float64: (lapack.dpotrf, lapack.dpotrs)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +70,7 @@ class Solution:
 
 @torch.inference_mode()
 def minimise(problems: Problems, start: Float[Tensor, "p k"] | None = None) -> Solution:
-    """Solve all problems by conjugate gradients that Newton's Hessian preconditions.
+    """Solve each problem by conjugate gradients that Newton's Hessian preconditions.
 
     The first steps run in single precision, the last in double. The Hessian is renewed only where the steps
     since have been slow, and is formed in double precision where single does not get there. A gradient norm
@@ -73,28 +78,24 @@ def minimise(problems: Problems, start: Float[Tensor, "p k"] | None = None) -> S
     step of `DISTANCE`, counted exp(drift) times longer where log-odds have moved by up to `drift` since the
     Hessian was formed.
 
+    Problems are taken one by one: a problem's rows then stay in the processor's cache from step to step, and
+    numpy spends less than torch around operations as small as these.
+
     Args:
         problems: What to solve.
         start: Weights to begin from; the best constant prediction if None.
     """
-    double, single, cost = problems.design, problems.single, problems.inverse_penalty
-    weights = _constant(problems) if start is None else start
-    total = cost * double.shape[2]
-    # The intercept's curvature is C sum p (1 - p), which is below 1 where C n is small.
-    tolerance = TOLERANCE * min(1.0, total / 20) + 1e-13 * total
-    coarse = _ROUNDING * cost * math.sqrt(double[0].numel())
-    begin = _Begin(weights)
-    if coarse > tolerance and double.shape[1] > _SMALL:
-        quick = _Fixed(single, single, problems.labels.float(), cost, coarse)
-        near = _descend(quick, _Begin(weights.float()), _QUICK_STEPS)
-        begin = _Begin(near.weights.double(), near.factor, near.drift.double())
-    exact = _Fixed(double, single, problems.labels, cost, tolerance)
-    reached = _descend(exact, begin, _STEPS)
-    left = (~reached.done).nonzero()[:, 0]
-    if len(left):
-        again = _descend(replace(exact, curved=double).take(left), _Begin(reached.weights[left]), _STEPS)
-        reached.weights[left], reached.norm[left], reached.done[left] = again.weights, again.norm, again.done
-    return Solution(reached.weights, reached.norm, reached.done)
+    weights = (_constant(problems) if start is None else start.clone()).numpy()
+    double, single, labels = problems.design.numpy(), problems.single.numpy(), problems.labels.numpy()
+    norms, done = np.zeros(len(weights)), np.zeros(len(weights), dtype=bool)
+    # Without bounds log-odds may overflow; a norm that is no number is never below a tolerance.
+    with np.errstate(all="ignore"):
+        for place, begin in enumerate(weights):
+            signs = 2 * labels[place] - 1
+            fixed = _Fixed(double[place], single[place], signs, problems.inverse_penalty, 0.0)
+            reached = _solved(fixed, begin)
+            weights[place], norms[place], done[place] = reached.weights, reached.norm, reached.done
+    return Solution(*(torch.from_numpy(found) for found in (weights, norms, done)))
 
 
 def _constant(problems: Problems) -> Float[Tensor, "p k"]:
@@ -108,231 +109,175 @@ def _constant(problems: Problems) -> Float[Tensor, "p k"]:
 class _Fixed:
     """What stays during a descent; `design` gives the gradient and `curved` the Hessian."""
 
-    design: Float[Tensor, "p k n"]
-    curved: Float[Tensor, "p k n"]
-    labels: Float[Tensor, "p n"]
+    design: Float[ndarray, "k n"]
+    curved: Float[ndarray, "k n"]
+    signs: Float[ndarray, " n"]
     cost: float
     tolerance: float
 
-    def take(self, index: Int[Tensor, " q"]) -> _Fixed:
-        design = self.design[index]
-        curved = design if self.curved is self.design else self.curved[index]
-        return replace(self, design=design, curved=curved, labels=self.labels[index])
+    @property
+    def small(self) -> bool:
+        return len(self.design) <= _SMALL
 
-    def scores(self, weights: Float[Tensor, "p k"]) -> Float[Tensor, "p n"]:
-        return torch.bmm(weights[:, None], self.design)[:, 0]
-
-    def gradient(self, weights: Float[Tensor, "p k"], chance: Float[Tensor, "p n"]) -> Float[Tensor, "p k"]:
-        gradient = torch.bmm((chance - self.labels)[:, None], self.design.mT)[:, 0].mul_(self.cost)
-        gradient[:, 1:] += weights[:, 1:]
+    def gradient(self, weights: Float[ndarray, " k"], lean: Float[ndarray, " n"]) -> Float[ndarray, " k"]:
+        """C/2 X (t - y) + w, where t = 2p - 1 and y is 1 or -1."""
+        gradient: ndarray = self.design @ (lean - self.signs)
+        gradient *= self.cost / 2
+        gradient[1:] += weights[1:]
         return gradient
 
-    def factor(self, index: Int[Tensor, " q"], chance: Float[Tensor, "q n"]) -> Float[Tensor, "q k k"]:
-        """Return the lower Cholesky factors of the Hessians of the problems in `index`."""
-        spread = (self.cost * chance * (1 - chance)).to(self.curved.dtype)
-        if self.curved.shape[1] > _SMALL:
-            products = [_product(self.curved[place], row) for place, row in zip(index, spread, strict=True)]
-            hessian = torch.stack(products)
-        else:
-            rows = self.curved if len(index) == len(self.curved) else self.curved[index]
-            hessian = torch.bmm(rows * spread[:, None], rows.mT)
-        diagonal = hessian.diagonal(dim1=1, dim2=2)
-        kind = torch.finfo(hessian.dtype)
-        diagonal.mul_(1 + 4 * kind.eps)
-        diagonal[:, 1:] += 1.0
-        diagonal[:, 0] += kind.tiny
-        scale = diagonal.sqrt()
-        lower: Tensor
-        lower, info = torch.linalg.cholesky_ex(hessian)
+    def factor(self, lean: Float[ndarray, " n"]) -> Float[ndarray, "k k"]:
+        """Return the lower Cholesky factor of the Hessian, C/4 X diag(1 - t^2) X^T + diag(0, 1, ..., 1)."""
+        spread = (self.cost / 4 * (1 - lean * lean)).astype(self.curved.dtype)
+        rows = self.curved * np.sqrt(spread) if self.small else _bearing(self.curved, spread)
+        # numpy knows that a matrix times its own transpose takes half the work.
+        hessian = rows @ rows.T
+        diagonal = hessian.reshape(-1)[:: len(hessian) + 1]
+        kind = np.finfo(hessian.dtype)
+        diagonal *= 1 + 4 * kind.eps
+        diagonal[1:] += 1.0
+        diagonal[0] += kind.tiny
+        scale = np.sqrt(diagonal)
+        lower, info = _LAPACK[hessian.dtype.type][0](hessian.T, lower=1, overwrite_a=1, clean=0)
         # Without a usable Hessian its diagonal still takes the scale of each coordinate into account.
-        lower[info > 0] = torch.diag_embed(scale[info > 0])
-        return lower
+        return np.asfortranarray(np.diag(scale)) if info else lower
 
 
-def _product(rows: Float[Tensor, "k n"], spread: Float[Tensor, " n"]) -> Float[Tensor, "k k"]:
-    """X diag(s) X^T over the rows that bear `_BEARING` of the sum of s: few, where the classes part well."""
-    order = spread.sort(descending=True)
-    bearing = int(torch.searchsorted(order.values.cumsum(0), _BEARING * order.values.sum())) + 1
-    if 5 * bearing < 4 * len(spread):
-        index = order.indices[:bearing].sort().values
-        rows, spread = rows.index_select(1, index), spread[index]
-    half = (rows * spread.sqrt()).numpy()
-    # numpy knows that a matrix times its own transpose takes half the work.
-    return torch.from_numpy(half @ half.T)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Begin:
-    """Where a descent begins, with a factor of a Hessian that was formed `drift` away where there is one."""
-
-    weights: Float[Tensor, "p k"]
-    factor: Float[Tensor, "p k k"] | None = None
-    drift: Float[Tensor, " p"] | None = None
+def _bearing(rows: Float[ndarray, "k n"], spread: Float[ndarray, " n"]) -> Float[ndarray, "k m"]:
+    """X diag(s)^(1/2) at the rows that bear `_BEARING` of the sum of s: few, where the classes part well."""
+    rising = np.sort(spread)
+    total = rising.cumsum()
+    light = int(np.searchsorted(total, (1 - _BEARING) * total[-1]))
+    if 5 * light > len(spread):
+        index = np.flatnonzero(spread >= rising[light])
+        rows, spread = rows.take(index, axis=1), spread[index]
+    scaled: ndarray = rows * np.sqrt(spread)
+    return scaled
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Reached:
-    """Where a descent ended."""
+class _Preconditioner:
+    """The Cholesky factor of a Hessian from which log-odds have moved by at most `drift` since."""
 
-    weights: Float[Tensor, "p k"]
-    norm: Float[Tensor, " p"]
-    done: Bool[Tensor, " p"]
-    drift: Float[Tensor, " p"]
-    factor: Float[Tensor, "p k k"]
+    lower: Float[ndarray, "k k"]
+    drift: float
 
-    def put(self, where: Int[Tensor, " q"], state: _State) -> None:
-        self.weights[where], self.norm[where] = state.weights, state.norm
-        self.done[where], self.drift[where] = state.done, state.drift
-        if self.factor is not state.factor:
-            self.factor[where] = state.factor
+    def solve(self, gradient: Float[ndarray, " k"]) -> Float[ndarray, " k"]:
+        kind = self.lower.dtype
+        solved: ndarray = _LAPACK[kind.type][1](self.lower, gradient.astype(kind), lower=1)[0]
+        return solved.astype(gradient.dtype)
 
 
-@dataclass(slots=True, eq=False)
-class _State:
-    """Where each problem of a descent stands; the first axis of every tensor is the problem.
+def _solved(fixed: _Fixed, begin: Float[ndarray, " k"]) -> _Descent:
+    """Return where the descents in single and in double precision end."""
+    total = fixed.cost * fixed.design.shape[1]
+    # The intercept's curvature is C sum p (1 - p), which is below 1 where C n is small.
+    tolerance = TOLERANCE * min(1.0, total / 20) + 1e-13 * total
+    coarse = _ROUNDING * fixed.cost * math.sqrt(fixed.design.size)
+    hessian = None
+    if coarse > tolerance and not fixed.small:
+        single, signs = fixed.curved, fixed.signs.astype(np.float32)
+        near = _Descent(_Fixed(single, single, signs, fixed.cost, coarse), begin.astype(np.float32))
+        near.go(_QUICK_STEPS)
+        begin, hessian = near.weights.astype(np.float64), near.hessian
+    exact = _Descent(replace(fixed, tolerance=tolerance), begin, hessian)
+    exact.go(_STEPS)
+    if exact.done:
+        return exact
+    again = _Descent(replace(fixed, tolerance=tolerance, curved=fixed.design), exact.weights)
+    again.go(_STEPS)
+    return again
+
+
+class _Descent:
+    """Where a descent stands.
 
     `pulled` is the preconditioned gradient and `reach` its product with the gradient, both of the step
     before; `age` counts the steps since the Hessian was formed, at gradient norm `reference`.
     """
 
-    weights: Float[Tensor, "p k"]
-    scores: Float[Tensor, "p n"]
-    chance: Float[Tensor, "p n"]
-    gradient: Float[Tensor, "p k"]
-    norm: Float[Tensor, " p"]
-    factor: Float[Tensor, "p k k"]
-    pulled: Float[Tensor, "p k"]
-    reach: Float[Tensor, " p"]
-    direction: Float[Tensor, "p k"]
-    age: Int[Tensor, " p"]
-    reference: Float[Tensor, " p"]
-    drift: Float[Tensor, " p"]
-    done: Bool[Tensor, " p"]
+    def __init__(
+        self, fixed: _Fixed, weights: Float[ndarray, " k"], hessian: _Preconditioner | None = None
+    ) -> None:
+        self.fixed, self.weights, self.hessian = fixed, weights, hessian
+        self.scores: ndarray = weights @ fixed.design
+        # tanh(z / 2) = 2p - 1 for log-odds z: it cannot overflow.
+        self.lean: ndarray = np.tanh(self.scores / 2)
+        self.gradient = fixed.gradient(weights, self.lean)
+        self.norm = self.reference = _norm(self.gradient)
+        self.age, self.reach = 0, 1.0
+        self.pulled = self.direction = np.zeros_like(weights)
+        self.done = self.norm <= fixed.tolerance
 
-    @classmethod
-    def at(cls, fixed: _Fixed, begin: _Begin) -> _State:
-        weights = begin.weights
-        scores = fixed.scores(weights)
-        chance = torch.sigmoid(scores)
-        gradient = fixed.gradient(weights, chance)
-        norm = torch.linalg.vector_norm(gradient, dim=1)
-        count, width = weights.shape
-        factor = fixed.curved.new_zeros(count, width, width) if begin.factor is None else begin.factor
-        age = (factor[:, 0, 0] > 0).long() - 1
-        none = torch.zeros_like(weights)
-        drift = torch.zeros_like(norm) if begin.drift is None else begin.drift
-        done = norm <= fixed.tolerance
-        return cls(
-            weights, scores, chance, gradient, norm, factor, none, norm, none, age, norm.clone(), drift, done
-        )
+    def go(self, steps: int) -> None:
+        """Go on until the tolerance is met or `steps` are done."""
+        for _ in range(steps):
+            if self.done or not math.isfinite(self.norm):
+                return
+            if self.hessian is None or self._slow():
+                self.hessian = _Preconditioner(self.fixed.factor(self.lean), 0.0)
+                self.age, self.reference = 0, self.norm
+            self._aim(self.hessian)
+            if not self.done:
+                self._step(self.hessian)
 
-    def take(self, index: Int[Tensor, " q"]) -> _State:
-        return _State(*(getattr(self, item.name)[index] for item in fields(self)))
+    def _slow(self) -> bool:
+        """Tell whether more steps seem to be left than a new Hessian is worth."""
+        if self.fixed.small or self.age < _AGE:
+            return self.fixed.small
+        rate = math.log(min(max(self.norm / self.reference, 1e-12), 0.999)) / self.age
+        steps_left = math.log(self.fixed.tolerance / self.norm) / rate
+        return steps_left > _PATIENCE[self.weights.dtype.type]
 
+    def _aim(self, hessian: _Preconditioner) -> None:
+        """Precondition the gradient and make it conjugate to the last direction (Polak and Ribiere)."""
+        pulled = hessian.solve(self.gradient)
+        reach = _dot(pulled, self.gradient)
+        direction = -pulled
+        if self.age > 0:
+            # <P g, g'> = <g, P g'> as the preconditioner P has not changed since the step before.
+            share = (reach - _dot(self.pulled, self.gradient)) / self.reach
+            turned = max(share, 0.0) * self.direction - pulled
+            direction = turned if _dot(turned, self.gradient) < 0 else direction
+        self.direction, self.pulled, self.reach = direction, pulled, reach
+        # p (1 - p) falls at most by exp(-drift) where log-odds move by drift: the true step is at most this.
+        self.done = _norm(pulled) * math.exp(min(hessian.drift, 700.0)) <= DISTANCE
 
-def _descend(fixed: _Fixed, begin: _Begin, steps: int) -> _Reached:
-    """Go on until the tolerance is met or `steps` are done; a problem that is done is left alone."""
-    state = _State.at(fixed, begin)
-    ended = _Reached(
-        state.weights.clone(), state.norm.clone(), state.done.clone(), state.drift.clone(), state.factor
-    )
-    where = torch.arange(len(state.norm))
-    for _ in range(steps):
-        live = ~state.done
-        if 3 * int(live.sum()) <= len(live):
-            ended.put(where, state)
-            index = live.nonzero()[:, 0]
-            where, state, fixed, live = where[index], state.take(index), fixed.take(index), live[index]
-        if not len(live):
-            return ended
-        _renew(fixed, state, live)
-        _aim(state)
-        _step(fixed, state, ~state.done)
-    ended.put(where, state)
-    return ended
+    def _step(self, hessian: _Preconditioner) -> None:
+        along = self.direction @ self.fixed.design
+        length, self.lean = self._length(along)
+        self.weights = self.weights + length * self.direction
+        self.scores = self.scores + length * along
+        self.gradient = self.fixed.gradient(self.weights, self.lean)
+        self.norm = _norm(self.gradient)
+        self.age += 1
+        drift = hessian.drift + abs(length) * float(np.abs(along).max())
+        self.hessian = _Preconditioner(hessian.lower, drift)
+        self.done = self.norm <= self.fixed.tolerance
 
-
-def _renew(fixed: _Fixed, state: _State, live: Bool[Tensor, " p"]) -> None:
-    """Form the Hessian anew where there is none yet or where the steps since have been slow."""
-    due = live
-    if fixed.design.shape[1] > _SMALL:
-        rate = (state.norm / state.reference).clamp(1e-12, 0.999).log() / state.age.clamp_min(1)
-        steps_left = (fixed.tolerance / state.norm).log() / rate
-        patience = _PATIENCE[fixed.design.dtype]
-        due = live & ((state.age < 0) | ((state.age >= _AGE) & (steps_left > patience)))
-    index = due.nonzero()[:, 0]
-    if len(index) == len(due):
-        state.factor[:] = fixed.factor(index, state.chance)
-    elif len(index):
-        state.factor[index] = fixed.factor(index, state.chance[index])
-    state.age[index] = 0
-    state.reference[index] = state.norm[index]
-    state.drift[index] = 0.0
-
-
-def _aim(state: _State) -> None:
-    """Precondition the gradient and make it conjugate to the last direction (Polak and Ribiere)."""
-    right = state.gradient.to(state.factor.dtype)[:, :, None]
-    half = torch.linalg.solve_triangular(state.factor, right, upper=False)
-    pulled = torch.linalg.solve_triangular(state.factor.mT, half, upper=True)[:, :, 0].to(
-        state.gradient.dtype
-    )
-    reach = _dot(pulled, state.gradient)
-    # <P g, g'> = <g, P g'> as the preconditioner P has not changed since the step before.
-    overlap = _dot(state.pulled, state.gradient)
-    share = ((reach - overlap) / state.reach).clamp_min(0.0)
-    share = torch.where((state.age > 0) & share.isfinite(), share, 0.0)
-    direction = share[:, None] * state.direction - pulled
-    downhill = _dot(direction, state.gradient) < 0
-    state.direction = torch.where(downhill[:, None], direction, -pulled)
-    state.pulled, state.reach = pulled, reach
-    # p (1 - p) falls at most by exp(-drift) where log-odds move by drift, so the true step is at most this.
-    distance = torch.linalg.vector_norm(pulled, dim=1) * state.drift.exp()
-    state.done = state.done | (distance <= DISTANCE)
+    def _length(self, along: Float[ndarray, " n"]) -> tuple[float, Float[ndarray, " n"]]:
+        """Return how far to go and 2p - 1 there: Newton's method on the slope, kept inside a bracket."""
+        weights, direction, half = self.weights[1:], self.direction[1:], self.fixed.cost / 2
+        enough = _SLACK * abs(_dot(self.direction, self.gradient))
+        square = _dot(direction, direction)
+        linear = _dot(weights, direction) - half * _dot(self.fixed.signs, along)
+        length, low, high = 1.0, 0.0, math.inf
+        for _ in range(_TRIALS):
+            lean = np.tanh((self.scores + length * along) / 2)
+            slope = linear + length * square + half * _dot(lean, along)
+            if abs(slope) <= enough:
+                return length, lean
+            bend = square + half / 2 * _dot((1 - lean * lean) * along, along)
+            low, high = (length, high) if slope < 0 else (low, length)
+            tried = length - slope / bend if bend > 0 else math.inf
+            halved = 2 * length if math.isinf(high) else (low + high) / 2
+            length = tried if low < tried < high else halved
+        return length, np.tanh((self.scores + length * along) / 2)
 
 
-def _step(fixed: _Fixed, state: _State, live: Bool[Tensor, " p"]) -> None:
-    # A problem that is done may have no Hessian yet, and so no direction that is a number.
-    state.direction = torch.where(live[:, None], state.direction, 0.0)
-    along = fixed.scores(state.direction)
-    length, chance = _length(fixed, state, along, live)
-    length = torch.where(live, length, 0.0)[:, None]
-    state.weights = state.weights + length * state.direction
-    state.scores = state.scores + length * along
-    state.chance = torch.where(live[:, None], chance, state.chance)
-    gradient = fixed.gradient(state.weights, state.chance)
-    state.gradient = torch.where(live[:, None], gradient, state.gradient)
-    state.norm = torch.linalg.vector_norm(state.gradient, dim=1)
-    state.age = state.age + 1
-    state.drift = state.drift + length[:, 0].abs() * along.abs().amax(dim=1)
-    state.done = state.done | (state.norm <= fixed.tolerance)
+def _dot(first: Float[ndarray, " m"], second: Float[ndarray, " m"]) -> float:
+    return float(first @ second)
 
 
-def _length(
-    fixed: _Fixed, state: _State, along: Float[Tensor, "p n"], live: Bool[Tensor, " p"]
-) -> tuple[Float[Tensor, " p"], Float[Tensor, "p n"]]:
-    """Return how far to go and the chances there: Newton's method on the slope, kept inside a bracket."""
-    weights, direction = state.weights[:, 1:], state.direction[:, 1:]
-    enough = _SLACK * _dot(state.direction, state.gradient).abs()
-    linear, square = _dot(weights, direction), _dot(direction, direction)
-    length = torch.ones_like(linear)
-    low, high = torch.zeros_like(length), torch.full_like(length, torch.inf)
-    for _ in range(_TRIALS):
-        chance = torch.sigmoid(state.scores + length[:, None] * along)
-        slope = linear + length * square + fixed.cost * _dot(chance - fixed.labels, along)
-        settled = (slope.abs() <= enough) | ~live
-        if bool(settled.all()):
-            break
-        bend = square + fixed.cost * _dot(chance * (1 - chance) * along, along)
-        low, high = torch.where(slope < 0, length, low), torch.where(slope > 0, length, high)
-        tried = length - slope / bend
-        halved = torch.where(high.isinf(), 2 * length, (low + high) / 2)
-        tried = torch.where((tried > low) & (tried < high), tried, halved)
-        length = torch.where(settled, length, tried)
-    else:
-        chance = torch.sigmoid(state.scores + length[:, None] * along)
-    return length, chance
-
-
-def _dot(first: Float[Tensor, "p m"], second: Float[Tensor, "p m"]) -> Float[Tensor, " p"]:
-    return (first * second).sum(dim=1)
+def _norm(vector: Float[ndarray, " m"]) -> float:
+    return math.sqrt(_dot(vector, vector))
