@@ -156,3 +156,25 @@ def test_the_number_of_threads_is_as_it_was(rng):
 def test_impossible_penalties_are_refused(values):
     with pytest.raises(RequestError, match="cannot be used"):
         Logistic(values)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_rows_that_are_told_for_certain_leave_numbers(seed):
+    """Few words in many templates: near copies, parted so well that single precision holds no doubt."""
+    rng = np.random.default_rng(seed)
+    words = rng.normal(size=(24, 96)) * 12
+    rows = (words.repeat(8, axis=0) + 0.05 * rng.normal(size=(192, 96))).astype(np.float32)
+    labels = (np.arange(24) % 2 == 0).repeat(8)
+    jobs = [
+        Job(
+            rows,
+            labels,
+            np.flatnonzero(~np.isin(np.arange(192) // 8, held)),
+            np.flatnonzero(np.isin(np.arange(192) // 8, held)),
+        )
+        for held in (range(12), range(6, 18), range(12, 24))
+    ]
+    probe = Logistic((0.001, 0.1, 10.0, 1e5))
+    for fitted in probe.fit(jobs, probe.settings(96, 96), rng):
+        assert np.isfinite(fitted.log_odds).all()
+        assert fitted.converged[:3] == (True, True, True)

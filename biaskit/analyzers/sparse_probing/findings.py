@@ -33,7 +33,7 @@ CONTROL_METRICS = {
     "length": "length",
 }
 SHOWN_CONTROLS = {"shuffled", "random_coordinates"}
-SHOWN_K = 16
+SHOWN_K = 4
 CHANCE = 0.5
 NEAR = 0.01
 """A probe of few latents that comes this near to the dense probe reads as well, for `k_needed`."""
@@ -173,7 +173,7 @@ class Scribe:
                 )
 
     def _by_name(self, found: Iterable[Result]) -> dict[str, list[Result]]:
-        """Gather results at the focus site, or at none, by probe; of each path over k the k nearest 16."""
+        """Gather results at the focus site, or at none, by probe; of each path over k the k nearest 4."""
         named: dict[tuple[str, str], list[Result]] = {}
         for one in found:
             if one.site in {None, self.focus}:

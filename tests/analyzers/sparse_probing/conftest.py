@@ -38,18 +38,19 @@ def planted_gender(occupations):
     return plant["doses"]["gender"]
 
 
+def session_of(model, concepts=(), references=(), labelled=(), seed=0):
+    """Make a session that keeps its activations in memory."""
+    compared = catalogue.comparisons(list(concepts), list(references)) if concepts else ()
+    return Session(
+        model=model,
+        comparisons=tuple(Comparison(*one) for one in compared),
+        store=ActivationStore(None),
+        seed=seed,
+        labelled=tuple(labelled),
+    )
+
+
 @pytest.fixture
 def asking():
     """Make a session from a model, concepts, references and labelled texts."""
-
-    def make(model, concepts=(), references=(), labelled=(), seed=0):
-        compared = catalogue.comparisons(list(concepts), list(references)) if concepts else ()
-        return Session(
-            model=model,
-            comparisons=tuple(Comparison(*one) for one in compared),
-            store=ActivationStore(None),
-            seed=seed,
-            labelled=tuple(labelled),
-        )
-
-    return make
+    return session_of
