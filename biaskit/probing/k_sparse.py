@@ -20,7 +20,6 @@ from biaskit.probing.selectors import Selector
 from biaskit.probing.workers import shared_out
 
 KS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
-_FEW = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +87,14 @@ class KSparse:
         most = max((setting.k or 0 for setting in settings), default=0)
         told = self._binarised([job for job in jobs if two_classes(job)])
         ranked = self.selector.rank(told, most, rng) if told else []
-        fits = zip(*(self._tier(told, ranked, tier) for tier in _tiers(settings)), strict=True)
+        parts = [(told[part], ranked[part]) for part in batches(told, [len(columns) for columns in ranked])]
+        batched = shared_out(partial(self._fit_batches, settings), parts)
+        fits = chain.from_iterable(batched)
         for job in jobs:
             if two_classes(job):
-                yield _joined(settings, next(fits))
+                yield next(fits)
             else:
                 yield undecided(job, (np.empty(0, dtype=np.int64),) * len(settings))
-
-    def _tier(
-        self, jobs: Sequence[Job], ranked: Sequence[Int[ndarray, " _"]], settings: Sequence[Setting]
-    ) -> list[Fitted]:
-        """Fit settings that are solved in the same batches, on no more columns than they use."""
-        most = max(setting.k or 0 for setting in settings)
-        used = [columns[:most] for columns in ranked]
-        parts = [(jobs[part], used[part]) for part in batches(jobs, [len(columns) for columns in used])]
-        batched = shared_out(partial(self._fit_batches, settings), parts)
-        return list(chain.from_iterable(batched))
 
     def _fit_batches(
         self, settings: Sequence[Setting], parts: Sequence[tuple[Sequence[Job], Sequence[Int[ndarray, " _"]]]]
@@ -138,24 +129,3 @@ def _above(activations: Rows, threshold: float) -> Rows:
     above = above.copy()
     above.eliminate_zeros()
     return above
-
-
-def _tiers(settings: Sequence[Setting]) -> list[list[Setting]]:
-    """Return settings of few and of many coordinates apart: many more jobs of few fit into one batch."""
-    few = [setting for setting in settings if (setting.k or 0) <= _FEW]
-    many = [setting for setting in settings if (setting.k or 0) > _FEW]
-    return [tier for tier in (few, many) if tier]
-
-
-def _joined(settings: Sequence[Setting], tiers: Sequence[Fitted]) -> Fitted:
-    """Return one job's answers of all tiers in the order of the settings."""
-    few = [(setting.k or 0) <= _FEW for setting in settings]
-    if len(tiers) == 1:
-        return tiers[0]
-    rows = [iter(range(len(tier.converged))) for tier in tiers]
-    places = [(tiers[0], next(rows[0])) if small else (tiers[1], next(rows[1])) for small in few]
-    return Fitted(
-        log_odds=np.stack([tier.log_odds[row] for tier, row in places]),
-        columns=tuple(tier.columns[row] for tier, row in places),
-        converged=tuple(tier.converged[row] for tier, row in places),
-    )
