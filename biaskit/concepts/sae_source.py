@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,25 @@ from biaskit.errors import SparseAutoencoderMismatchError
 
 if TYPE_CHECKING:
     from biaskit.concepts.sparse_autoencoder import SparseAutoencoder
+    from biaskit.records.estimate import Estimate
     from biaskit.records.site import Site
 
 OWN_FOLDER = "saes"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """An autoencoder that fits, or the sentence that says why there is none.
+
+    Attributes:
+        autoencoder: The autoencoder.
+        fvu: Its fraction of variance unexplained on the audited text.
+        note: Which one was chosen, or why none was.
+    """
+
+    autoencoder: SparseAutoencoder | None
+    fvu: Estimate | None
+    note: str
 
 
 def find_autoencoder(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from biaskit.analyzers.biaslens.calibration import Calibration
     from biaskit.analyzers.biaslens.findings import Scribe
     from biaskit.analyzers.biaslens.grid import PoleTokens
-    from biaskit.analyzers.biaslens.sae_choice import View
+    from biaskit.concepts.sae_source import View
 
 
 def alternative_findings(

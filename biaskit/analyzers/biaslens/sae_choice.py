@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from biaskit.analyzers.biaslens.axes import pole_activations
-from biaskit.concepts.sae_source import find_autoencoder
+from biaskit.concepts.sae_source import View, find_autoencoder
 from biaskit.concepts.sae_training import SaeTraining, TrainedOn, train
 from biaskit.errors import BiaskitError
 from biaskit.hooks.pooling import Pooling
@@ -19,8 +19,6 @@ from biaskit.records.probe_set import expand
 from biaskit.records.prompt import Prompt
 
 if TYPE_CHECKING:
-    from biaskit.concepts.sparse_autoencoder import SparseAutoencoder
-    from biaskit.records.estimate import Estimate
     from biaskit.records.site import Site
     from biaskit.session import Comparison, Session
 
@@ -53,21 +51,6 @@ class Audited:
     def _where(self, kept: list[bool]) -> Audited:
         groups = [group for group, inside in zip(self.groups, kept, strict=True) if inside]
         return Audited(self.site, self.rows[torch.tensor(kept)], groups)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class View:
-    """An autoencoder that fits, or the sentence that says why there is none.
-
-    Attributes:
-        autoencoder: The autoencoder.
-        fvu: Its fraction of variance unexplained on the audited text.
-        note: Which one was chosen, or why none was.
-    """
-
-    autoencoder: SparseAutoencoder | None
-    fvu: Estimate | None
-    note: str
 
 
 def open_view(session: Session, comparison: Comparison, choice: str, audited: Audited) -> View:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from biaskit.analyzers.biaslens.findings import Scribe
-    from biaskit.analyzers.biaslens.sae_choice import View
+    from biaskit.concepts.sae_source import View
 
 LATENTS = 5
 

@@ -32,7 +32,7 @@ from biaskit.analyzers.sparse_probing.methods import FIXED, LOGISTIC, PROBES, SE
 from biaskit.analyzers.sparse_probing.pictures import figures
 from biaskit.analyzers.sparse_probing.published import published_protocol
 from biaskit.analyzers.sparse_probing.questions import questions
-from biaskit.analyzers.sparse_probing.reading import Reader, View, chosen_sites, open_view
+from biaskit.analyzers.sparse_probing.reading import Reader, chosen_sites, open_view
 from biaskit.analyzers.sparse_probing.results import LATENTS, RESIDUAL, Results
 from biaskit.analyzers.sparse_probing.summary import sentences
 from biaskit.errors import RequestError, UnknownNameError
@@ -44,6 +44,7 @@ from biaskit.records.site import Site
 if TYPE_CHECKING:
     from biaskit.analyzers.sparse_probing.bench import Place
     from biaskit.analyzers.sparse_probing.questions import Asked
+    from biaskit.concepts.sae_source import View
     from biaskit.probing.k_sparse import KSparse
     from biaskit.session import Session
 

@@ -20,7 +20,8 @@ from biaskit.records.site import Site, SiteKind
 if TYPE_CHECKING:
     from biaskit.analyzers.sparse_probing.bench import Bench
     from biaskit.analyzers.sparse_probing.questions import Question
-    from biaskit.analyzers.sparse_probing.reading import Reader, View
+    from biaskit.analyzers.sparse_probing.reading import Reader
+    from biaskit.concepts.sae_source import View
     from biaskit.probing.probe import Probe, Rows
     from biaskit.probing.selectors import Selector
     from biaskit.probing.split import Split

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from scipy.sparse import csr_array, vstack
 
-from biaskit.concepts.sae_source import OWN_FOLDER, find_autoencoder
+from biaskit.concepts.sae_source import OWN_FOLDER, View, find_autoencoder
 from biaskit.errors import BiaskitError
 from biaskit.hooks.pooling import Pooling
 from biaskit.probing.tokens import Tokens
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from biaskit.analyzers.sparse_probing.questions import Question
     from biaskit.concepts.sparse_autoencoder import SparseAutoencoder
     from biaskit.protocols import LanguageModel, TokenBatch
-    from biaskit.records.estimate import Estimate
     from biaskit.records.prompt import Prompt
     from biaskit.session import Session
 
@@ -105,21 +104,6 @@ def _pool(batch: TokenBatch, autoencoder: SparseAutoencoder, pooling: Pooling) -
         latents = autoencoder.encode(own[kept])
         pooled.append(latents.mean(dim=0) if pooling is Pooling.MEAN else latents.amax(dim=0))
     return torch.stack(pooled).numpy()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class View:
-    """The sparse autoencoder that the latents come from, or the sentence that says why there is none.
-
-    Attributes:
-        autoencoder: The autoencoder.
-        fvu: Its fraction of variance unexplained on the probed texts.
-        note: Which one was chosen, or why none was.
-    """
-
-    autoencoder: SparseAutoencoder | None
-    fvu: Estimate | None
-    note: str
 
 
 def open_view(reader: Reader, questions: Sequence[Question], choice: str, sites: Sequence[Site]) -> View:

@@ -25,9 +25,7 @@ def values(analysis, metric, concept):
 def aspects(reviews):
     """Two concepts of the organism of reviews, with the floors."""
     settings = LEAN | {"controls": ("shuffled-labels", "random-coordinates", "control-task"), "erasers": ()}
-    return SparseProbing(**settings).analyze(
-        session_of(reviews, ["food", "music"], ["wealth"])
-    )
+    return SparseProbing(**settings).analyze(session_of(reviews, ["food", "music"], ["wealth"]))
 
 
 @pytest.mark.parametrize("concept", ["food", "music"])
