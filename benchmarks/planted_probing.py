@@ -79,7 +79,12 @@ def _leakage(folder: Path) -> Iterator[str]:
     plant = json.loads((folder / "plant.json").read_text(encoding="utf-8"))
     settings = {"controls": (), "sites": ("resid_post.2",), "repeats": 2}
     found = _analyze(folder, (), (_leaning(plant["doses"]["gender"]),), settings)
-    read = _headlines(found, "leakage", "occupations / gender")
+    names = ("leakage", "leakage_erased", "leakage_shuffled")
+    read = {
+        group: estimate
+        for name in names
+        for group, estimate in _headlines(found, name, "occupations / gender").items()
+    }
     for probe in PROBES:
         shown = (_cell(read.get(f"{probe}, {step}")) for step in ERASERS)
         yield f"| {folder.name} | {probe} | {' | '.join(shown)} |"

@@ -124,8 +124,10 @@ def build(name: str, settings: Mapping[str, JsonValue]) -> Analyzer:
 
 
 def _listed(value: JsonValue) -> JsonValue:
-    """Read `stated,cav` as a list, as every list on the command line is written."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+    """Read `stated,cav` as a list, as every list on the command line is written, and one number as one."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return [value] if isinstance(value, int | float) else value
 
 
 def _plugin(point: EntryPoint) -> Entry:

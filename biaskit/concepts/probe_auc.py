@@ -101,7 +101,7 @@ def clustered_auc(folds: Sequence[FoldScores], grouping: str = "fillers") -> Est
     names, index = np.unique(np.concatenate([fold.groups for fold in folds]), return_inverse=True)
     members = np.split(index, np.cumsum([len(fold.groups) for fold in folds])[:-1])
     value, sides = _influences(folds, members, len(names))
-    interval = _interval(value, sides, _widening(members, len(names)), grouping)
+    interval = _interval(value, sides, widening(members, len(names)), grouping)
     reason = "no null is refitted: at 0.5 the probe ranks unseen rows at random"
     if interval is None:
         reason = f"no fold holds two {grouping} of each class, so their spread is not seen; {reason}"
@@ -149,7 +149,7 @@ def in_order(scores: Float[ndarray, " n"], target: Bool[ndarray, " n"]) -> Float
     return shares
 
 
-def _widening(members: Sequence[Int[ndarray, " _"]], groups: int) -> float:
+def widening(members: Sequence[Int[ndarray, " _"]], groups: int) -> float:
     """How much more the mean varies because groups tested in one fold have trained the others."""
     tested = float(np.mean([len(np.unique(member)) for member in members])) / groups
     if tested <= _FIFTH:

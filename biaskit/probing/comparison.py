@@ -35,7 +35,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from scipy import stats
 
-from biaskit.concepts.probe_auc import FoldScores, in_order
+from biaskit.concepts.probe_auc import FoldScores, in_order, widening
 from biaskit.errors import RequestError
 from biaskit.probing.quiver import Cell, Family, Fixed, best_fixed
 from biaskit.records.estimate import Estimate, Interval, Null, Unit
@@ -177,7 +177,7 @@ def difference_on_one(
     names, index = np.unique(np.concatenate([fold.groups for fold in first]), return_inverse=True)
     members = np.split(index, np.cumsum([len(fold.groups) for fold in first])[:-1])
     value, influence, freedom = _influence(first, second, members, len(names))
-    error = float(np.sqrt(_widening(members, len(names)) * (influence**2).sum()))
+    error = float(np.sqrt(widening(members, len(names)) * (influence**2).sum()))
     seen = freedom >= 1 and error > 0
     return Estimate(
         value=value,
@@ -233,11 +233,6 @@ def _influence(
     # Each fold of a repeat is centred on its own mean, which takes one group from the spread of each side.
     freedom = fewest - folds
     return float(np.mean(differences)), influence * np.sqrt(fewest / max(freedom, 1)), freedom
-
-
-def _widening(members: Sequence[Int[ndarray, " _"]], groups: int) -> float:
-    tested = float(np.mean([len(np.unique(member)) for member in members])) / groups
-    return 1.0 if tested == 1 else 1 + 1 / (1 - min(tested, 0.5))
 
 
 def _t_interval(value: float, error: float, freedom: int, grouping: str) -> Interval:

@@ -66,6 +66,9 @@ METRIC_WORDS = {
     "sparse_probing.selectivity": "selectivity: less the control task",
     "sparse_probing.sae_gain": "SAE probe less the best fixed baseline",
     "sparse_probing.leakage": "leakage: read where it should not be",
+    "sparse_probing.leakage_erased": "left of the leakage after an eraser",
+    "sparse_probing.leakage_shuffled": "floor of the leakage: shuffled labels",
+    "sparse_probing.shifted_auc": "read on the shifted texts",
     "sparse_probing.compression": "compression by the online code",
     "sparse_probing.quiver_gain": "quiver with SAE probes less quiver without",
     "sparse_probing.k_needed": "fewest latents within 0.01 of the best",
@@ -121,7 +124,7 @@ PROBING_GLOSSARY = (
         "quiver",
         "For each task the probe that validated best; its gain is what a further kind of probe adds.",
     ),
-    ("selectivity", "AUC on the concept less AUC on random labels of the same shape (the control task)."),
+    ("selectivity", "Accuracy on the concept less accuracy on a random label per word (the control task)."),
     (
         "compression",
         "How many times shorter the labels can be told to someone who has the activations; 1 is not at all.",

@@ -8,7 +8,7 @@ scaling and settings stay inside the folds, folds keep groups whole, and ties ar
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from biaskit.analyzers.sparse_probing.bench import Bench, Folds
@@ -33,7 +33,7 @@ from biaskit.analyzers.sparse_probing.pictures import figures
 from biaskit.analyzers.sparse_probing.published import published_protocol
 from biaskit.analyzers.sparse_probing.questions import questions
 from biaskit.analyzers.sparse_probing.reading import Reader, chosen_sites, open_view
-from biaskit.analyzers.sparse_probing.results import LATENTS, RESIDUAL, Results
+from biaskit.analyzers.sparse_probing.results import DENSE, LATENTS, RESIDUAL, Results
 from biaskit.analyzers.sparse_probing.summary import sentences
 from biaskit.errors import RequestError, UnknownNameError
 from biaskit.hooks.pooling import Pooling
@@ -216,10 +216,10 @@ class _Run:
         self._results.notes.append(view.note)
         subject = Subject(self._reader, self._questions, self._sites, self._sites[-1], view)
         self._results.found += profile(self._bench, subject, self._sites)
-        subject = replace(subject, focus=self._focus(view))
+        subject = subject.focused(self._focus(view))
         sparse = self._settings.sparse_probe()
         self._results.found += baselines(self._bench, subject, self._settings.probes)
-        latents, residual = subject.latents(), subject.residual(subject.focus)
+        latents, residual = subject.latents, subject.residual(subject.focus)
         self._results.found += paths(self._bench, latents, sparse)
         self._results.found += paths(self._bench, residual, sparse)
         self._add(
@@ -232,7 +232,7 @@ class _Run:
         probes = regime_probes(selector(self._settings.selector, self._settings.columns))
         names, repeats = self._settings.regimes, self._settings.regime_repeats
         self._add(hard_regimes(self._bench, places, probes, names, repeats))
-        self._results.found += shifted(self._bench, subject, probes)
+        self._add(shifted(self._bench, subject, probes))
 
     def _add(self, results: Results) -> None:
         self._results.found += results.found
@@ -243,17 +243,19 @@ class _Run:
         if view.autoencoder is not None:
             return view.autoencoder.site
         by_site: dict[Site, list[float]] = {}
-        for result in self._results.where(view=RESIDUAL):
-            if result.site is not None:
+        for result in self._results.where():
+            if result.site is not None and result.view in DENSE:
                 by_site.setdefault(result.site, []).append(mean_validation(result.evaluation))
         best = max(by_site, key=lambda site: sum(by_site[site]), default=self._sites[-1])
-        self._results.notes.append(
-            f"Methods are compared at {best}, where logistic regression reads best on validation rows."
-        )
+        known = any(score >= 0 for scores in by_site.values() for score in scores)
+        why = "where logistic regression reads best on validation rows"
+        why = why if known else "the first site, as there are no inner folds to choose on"
+        self._results.notes.append(f"Methods are compared at {best}, {why}.")
         return best
 
     def _findings(self, subject: Subject) -> Iterator[Finding]:
-        scribes = [Scribe(self._results, question, subject.focus) for question in self._questions]
+        given = subject.view.autoencoder is not None or len(self._sites) == 1
+        scribes = [Scribe(self._results, question, subject.focus, given) for question in self._questions]
         for scribe in scribes:
             yield from scribe.findings()
             yield from descriptions(self._bench, subject, scribe, self._settings.controls)

@@ -98,9 +98,10 @@ class Bench:
 
     def judge(self, places: Sequence[Place], probe: Probe, label: str, control: str = "") -> list[Result]:
         """Judge a probe at every place; one result for each place and variant of the probe."""
-        shown = list(self.session.progress.track(places, label))
-        tasks = [Task(one.rows, one.question.problem, self.splits[one.question.name]) for one in shown]
-        return self.judge_tasks(places, tasks, probe, control)
+        tasks = [Task(one.rows, one.question.problem, self.splits[one.question.name]) for one in places]
+        # All fits are handed over at once, so there is one step to report.
+        batches = self.session.progress.track([tasks], label)
+        return [found for batch in batches for found in self.judge_tasks(places, batch, probe, control)]
 
     def judge_tasks(
         self,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from biaskit.analyzers.sparse_probing.methods import in_words
-from biaskit.analyzers.sparse_probing.results import LATENTS, RESIDUAL
+from biaskit.analyzers.sparse_probing.results import DENSE, LATENTS, TEXT
 from biaskit.errors import RequestError
 from biaskit.probing.comparison import compare, difference_over_datasets
 from biaskit.probing.quiver import Cell, Family, TieRule, quiver
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 ALL = "all questions"
 WHOLE = "whole data"
-FEWEST_QUESTIONS = 3
+FEWEST_DATASETS = 3
+LEVEL = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +45,12 @@ class Contest:
 def contest(results: Results, focus: Site, regime: str, rng: np.random.Generator) -> Contest | None:
     """Compare baselines and probes of latents at the focus site.
 
-    Every fold of every question is a cell; what is resampled is the question. Returns None where either
-    family is missing or there are fewer than three questions.
+    Every fold of every question is a cell; what is resampled is the data set, since questions about one
+    share rows. Returns None where either family is missing or there are fewer than three data sets.
     """
     found = [one for one in results.where(regime=regime) if one.site == focus]
     table = list(_cells(found))
-    several = len({cell.dataset for cell in table}) >= FEWEST_QUESTIONS
+    several = len({cell.dataset for cell in table}) >= FEWEST_DATASETS
     if not several or {cell.family for cell in table} != set(Family):
         return None
     try:
@@ -58,7 +59,7 @@ def contest(results: Results, focus: Site, regime: str, rng: np.random.Generator
         return None
     gain = difference_over_datasets(
         np.array(list(quivers.deltas.values())),
-        "mean over questions: quiver with SAE probes less quiver without, ties at random",
+        "mean over data sets: quiver with SAE probes less quiver without, ties at random",
         rng,
     )
     where = regime or WHOLE
@@ -98,20 +99,19 @@ def _ties(where: str, found: Quiver) -> str:
 
 
 def _verdict(gain: Estimate) -> str:
-    """Say what the interval allows: better, worse, or not told apart."""
+    """Say better or worse only where interval and test agree on it."""
     if gain.value is None or gain.interval is None:
-        return "one question alone cannot say whether that holds elsewhere."
+        return "one data set alone cannot say whether that holds elsewhere."
     ends = f"{gain.value:+.3f} [{gain.interval.low:+.3f}, {gain.interval.high:+.3f}]"
-    if gain.interval.low > 0:
-        return f"the latents add {ends}."
-    if gain.interval.high < 0:
-        return f"the latents cost {ends}."
+    told = gain.null is not None and gain.null.p <= LEVEL and 0.0 not in gain.interval
+    if told:
+        return f"the latents {'add' if gain.value > 0 else 'cost'} {ends}."
     return f"no difference is shown, {ends}."
 
 
 def _cells(found: Iterable[Result]) -> Iterator[Cell]:
     for result in found:
-        if result.view not in {RESIDUAL, LATENTS} or (result.view == RESIDUAL and result.k is not None):
+        if result.view == TEXT or (result.view in DENSE and result.k is not None):
             continue
         evaluation = result.evaluation
         family = Family.SAE if result.view == LATENTS else Family.BASELINE
@@ -119,8 +119,8 @@ def _cells(found: Iterable[Result]) -> Iterator[Cell]:
         for number, fold in enumerate(evaluation.folds):
             if fold.validation_auc is not None and fold.metrics.auc is not None:
                 yield Cell(
-                    result.question.name,
-                    _place(fold, number),
+                    result.question.source,
+                    f"{result.question.name}/{_place(fold, number)}",
                     method,
                     family,
                     fold.validation_auc,

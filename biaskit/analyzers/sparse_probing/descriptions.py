@@ -21,20 +21,12 @@ def descriptions(
     bench: Bench, subject: Subject, scribe: Scribe, controls: Sequence[str]
 ) -> Iterator[Finding]:
     """Yield selectivity and compression of the logistic probe on the residual stream, where asked for."""
-    places = [place for place in subject.residual(subject.focus) if place.question is scribe.question]
-    for place in places:
-        if "control-task" in controls:
-            estimate = selectivity(bench, place)
-            if estimate is not None:
-                yield scribe.finding(
-                    "selectivity",
-                    estimate,
-                    "logistic",
-                    place.site,
-                    headline=True,
-                    direction=Direction.NONE,
-                )
-        if "description-length" in controls:
-            rng = bench.session.rng(f"sparse-probing/code/{place.question.name}")
-            code = online_code(place.rows, place.question.problem, Logistic(INVERSE_PENALTIES), rng)[""]
-            yield scribe.finding("compression", code.estimate(), "logistic", place.site, headline=True)
+    place = subject.at(subject.focus, scribe.question)
+    estimate = selectivity(bench, place) if "control-task" in controls else None
+    if estimate is not None:
+        about = "selectivity", estimate, "logistic", place.site
+        yield scribe.finding(*about, headline=True, direction=Direction.NONE)
+    if "description-length" in controls:
+        rng = bench.session.rng(f"sparse-probing/code/{place.question.name}")
+        code = online_code(place.rows, place.question.problem, Logistic(INVERSE_PENALTIES), rng)[""]
+        yield scribe.finding("compression", code.estimate(), "logistic", place.site, headline=True)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from biaskit.analyzers.sparse_probing.floors import SHUFFLED
+from biaskit.analyzers.sparse_probing.measure import SHIFT
 from biaskit.analyzers.sparse_probing.methods import LOGISTIC, in_words
-from biaskit.analyzers.sparse_probing.results import LATENTS, NEURONS, RESIDUAL
+from biaskit.analyzers.sparse_probing.results import DENSE, LATENTS
 from biaskit.analyzers.sparse_probing.shuffles import against_shuffles, mean_of_shuffles
 from biaskit.analyzers.sparse_probing.wrong_rows import wrong_rows
 from biaskit.concepts.probe_auc import clustered_auc
@@ -47,11 +48,13 @@ class Scribe:
         results: Everything that was measured.
         question: What was told apart.
         focus: The site at which methods are compared.
+        given: Whether that site was given, and not chosen among several on these very rows.
     """
 
     results: Results
     question: Question
     focus: Site
+    given: bool
 
     @property
     def direction(self) -> Direction:
@@ -63,15 +66,14 @@ class Scribe:
         yield from self._chosen_layer()
         yield from self._dense()
         yield from self._sparse()
+        yield from self._shifted()
         yield from self._controls()
         yield from self._each()
 
     def baselines(self) -> dict[str, Evaluation]:
         """Return the dense probes at the focus site, by name."""
-        found = self.results.where(self.question, view=RESIDUAL)
-        return {
-            one.evaluation.probe: one.evaluation for one in found if one.site == self.focus and one.k is None
-        }
+        found = [one for one in self.results.where(self.question) if one.view in DENSE and one.k is None]
+        return {one.evaluation.probe: one.evaluation for one in found if one.site == self.focus}
 
     def latents(self) -> dict[str, Evaluation]:
         """Return the probes of few latents at the focus site, by variant."""
@@ -102,11 +104,15 @@ class Scribe:
         by_site = {
             str(one.site): one.evaluation
             for one in self.results.where(self.question, probe=LOGISTIC)
-            if one.view != NEURONS and one.k is None
+            if one.k is None
         }
         if not by_site:
             return
         best = best_of(by_site)
+        if len(by_site) > 1 and all(fold.validation_auc is None for fold in best.folds):
+            missing = nothing(Unit.AUC, "there are no inner folds to choose a site on")
+            yield self.finding("chosen_layer_auc", missing, in_words(LOGISTIC), None, headline=True)
+            return
         chosen = Counter(str(fold.values["chosen"]) for fold in best.folds).most_common(1)[0][0]
         estimate = self._auc(best, f"layer chosen inside the folds, mostly {chosen}")
         rows = wrong_rows(self.question, best)
@@ -119,9 +125,12 @@ class Scribe:
         evaluation = self.baselines().get(LOGISTIC)
         if evaluation is not None:
             shuffles = [one for one in self.results.where(self.question, control=SHUFFLED) if one.k is None]
-            estimate = against_shuffles(
-                self._auc(evaluation), evaluation, [one.evaluation for one in shuffles]
-            )
+            estimate = self._auc(evaluation)
+            if self.given:
+                estimate = against_shuffles(estimate, evaluation, [one.evaluation for one in shuffles])
+            else:
+                reason = "untested: the site was chosen on these rows, which shuffled labels do not repeat"
+                estimate = estimate.model_copy(update={"reason": reason})
             yield self.finding("auc", estimate, in_words(LOGISTIC), self.focus, headline=True)
 
     def _sparse(self) -> Iterator[Finding]:
@@ -192,6 +201,13 @@ class Scribe:
             if result.evaluation.probe != LOGISTIC or result.site != self.focus:
                 yield self.finding("auc", self._auc(result.evaluation), _name(result), result.site)
             yield self.finding("optimism", self._optimism(result.evaluation), _name(result), result.site)
+
+    def _shifted(self) -> Iterator[Finding]:
+        """Yield what probes trained on a data set's own texts read of its shifted texts."""
+        for result in self.results.where(self.question, regime=SHIFT):
+            yield self.finding(
+                "shifted_auc", self._auc(result.evaluation), _name(result), result.site, headline=True
+            )
 
     def _auc(self, evaluation: Evaluation, how: str = "") -> Estimate:
         scores = evaluation.fold_scores()

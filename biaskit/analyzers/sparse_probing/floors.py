@@ -69,7 +69,7 @@ class Floors:
         dense_places = self.subject.residual(self.subject.focus)
         for place in self.bench.session.progress.track(dense_places, "probing shuffled labels"):
             yield from self._shuffles(place, dense(), self.shuffles)
-        for place in self.bench.session.progress.track(self.subject.latents(), "shuffling for the latents"):
+        for place in self.bench.session.progress.track(self.subject.latents, "shuffling for the latents"):
             yield from self._shuffles(place, few, min(self.shuffles, MOST_SPARSE_SHUFFLES))
 
     def _shuffles(self, place: Place, probe: Probe, count: int) -> list[Result]:
@@ -82,7 +82,7 @@ class Floors:
         return self.bench.judge_tasks([place] * len(tasks), tasks, probe, SHUFFLED)
 
     def _random_coordinates(self, _results: Results) -> Iterator[Result]:
-        places = self.subject.latents() or self.subject.residual(self.subject.focus)
+        places = self.subject.latents or self.subject.residual(self.subject.focus)
         probe = k_sparse(RandomCoordinates(), self.sparse.ks)
         yield from self.bench.judge(places, probe, "probing random coordinates", RANDOM)
 

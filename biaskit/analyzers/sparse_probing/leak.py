@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from biaskit.analyzers.sparse_probing.methods import LOGISTIC, dense, in_words
-from biaskit.analyzers.sparse_probing.results import RESIDUAL, Result, Results
+from biaskit.analyzers.sparse_probing.results import Result, Results
 from biaskit.concepts.probe_auc import clustered_auc
 from biaskit.errors import RequestError
 from biaskit.probing.evaluation import Task
@@ -25,6 +25,8 @@ ERASERS = {
     "leace": Erasure.LEACE,
     "inlp": Erasure.INLP,
 }
+METRICS = {Erasure.NONE: "leakage", Erasure.SHUFFLED: "leakage_shuffled"}
+"""Names of what leaks and of its floor; what is left after an eraser is `leakage_erased`."""
 CHANCE = 0.5
 PROBES = (LOGISTIC, "mlp")
 """A linear and a non-linear reader: what the first no longer reads the second may."""
@@ -62,7 +64,7 @@ def leakage(bench: Bench, subject: Subject, test: LeakageTest) -> Leakage:
             results.notes.append(f"{place.question.name}: leakage was not measured. {error.what}")
             continue
         results.found += [
-            Result(place.question, RESIDUAL, place.site, leak.evaluation, control=_said(leak))
+            Result(place.question, place.view, place.site, leak.evaluation, control=_said(leak))
             for leak in leaks
         ]
         found = [_finding(place, leak) for leak in leaks]
@@ -110,7 +112,7 @@ def _after(leak: Leak) -> str:
 
 def _finding(place: Place, leak: Leak) -> Finding:
     return Finding(
-        metric="sparse_probing.leakage",
+        metric=f"sparse_probing.{METRICS.get(leak.erasure, 'leakage_erased')}",
         concepts=(place.question.name,),
         site=place.site,
         group=f"{in_words(leak.evaluation.probe)}, {_after(leak)}",
@@ -136,7 +138,7 @@ def _sentence(place: Place, leaks: Sequence[Leak], findings: Sequence[Finding]) 
         value = finding.estimate.value
         read.setdefault(leak.erasure, []).append("not measured" if value is None else f"{value:.3f}")
     steps = "; ".join(f"{_step(erasure)} {' and '.join(values)}" for erasure, values in read.items())
-    return f"{place.question.name}, AUC of logistic regression and a small MLP: {steps}."
+    return f"{place.question.name} at {place.site}, AUC of logistic regression and a small MLP: {steps}."
 
 
 def _step(erasure: Erasure) -> str:

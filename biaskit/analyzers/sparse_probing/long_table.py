@@ -21,7 +21,7 @@ COLUMNS = {
     "variant": "Its variant, such as k=16.",
     "k": "How many coordinates it may use; empty for all.",
     "control": "Which control the row belongs to; empty for a measurement.",
-    "regime": "The hard regime: scarcity, imbalance, noise or shift; empty for the whole data.",
+    "regime": "scarcity, imbalance, label-noise, shift or published protocol; empty for the whole data.",
     "x": "Where in the regime: training rows, share of positives, or share of flipped labels.",
     "repeat": "Number of the repeat.",
     "fold": "Number of the fold.",

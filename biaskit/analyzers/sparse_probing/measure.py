@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +31,7 @@ REGIMES = {
     "imbalance": regimes.imbalance,
     "label-noise": regimes.label_noise,
 }
+LEVELS = {"scarcity": regimes.SIZES, "imbalance": regimes.RATIOS, "label-noise": regimes.FLIPS}
 SHIFT = "shift"
 REGIME_KS = (16, 128)
 """The numbers of latents that the published study carries through its hard regimes."""
@@ -46,6 +47,7 @@ class Subject:
         sites: Every site of the profile.
         focus: The site at which methods are compared.
         view: The autoencoder of that site.
+        latents: Every question's latents; nothing where no autoencoder fits.
     """
 
     reader: Reader
@@ -53,20 +55,24 @@ class Subject:
     sites: tuple[Site, ...]
     focus: Site
     view: View
+    latents: tuple[Place, ...] = ()
 
     def residual(self, site: Site) -> list[Place]:
         """Return every question's rows at one site."""
-        kind = NEURONS if site.kind is SiteKind.MLP_POST else RESIDUAL
-        return [Place(one, kind, site, self.reader.rows(one, site)) for one in self.questions]
+        return [self.at(site, question) for question in self.questions]
 
-    def latents(self) -> list[Place]:
-        """Return every question's latents; nothing where no autoencoder fits."""
-        autoencoder = self.view.autoencoder
+    def at(self, site: Site, question: Question) -> Place:
+        """Return one question's rows at one site."""
+        kind = NEURONS if site.kind is SiteKind.MLP_POST else RESIDUAL
+        return Place(question, kind, site, self.reader.rows(question, site))
+
+    def focused(self, focus: Site) -> Subject:
+        """Return the same subject with its methods compared at `focus`, and its latents encoded there."""
+        autoencoder, read = self.view.autoencoder, self.reader.latents
         if autoencoder is None:
-            return []
-        return [
-            Place(one, LATENTS, self.focus, self.reader.latents(one, autoencoder)) for one in self.questions
-        ]
+            return replace(self, focus=focus)
+        latents = tuple(Place(one, LATENTS, focus, read(one, autoencoder)) for one in self.questions)
+        return replace(self, focus=focus, latents=latents)
 
     def tokens(self) -> list[Place]:
         """Return every question's activations at every token of the focus site."""
@@ -137,21 +143,28 @@ def _divided(
             results.notes.append(f"{name}: {regime} was not measured. {error.what}")
             continue
         divided[name] = splits
+        said = regimes.left_out(splits, LEVELS[regime], repeats)
+        if said:
+            results.notes.append(f"{name}, {regime}: {said}")
     return divided
 
 
-def shifted(bench: Bench, subject: Subject, probes: Mapping[str, Probe]) -> list[Result]:
-    """Judge probes trained on a data set's own texts on its shifted texts."""
-    found: list[Result] = []
+def shifted(bench: Bench, subject: Subject, probes: Mapping[str, Probe]) -> Results:
+    """Judge probes trained on a data set's own texts on its shifted texts, which share no group."""
+    results = Results()
     for question in subject.questions:
         if question.shifted is None:
             continue
-        joined, split = regimes.shift(question.problem, question.shifted.problem)
+        try:
+            joined, split = regimes.shift(question.problem, question.shifted.problem, same_groups=True)
+        except RequestError as error:
+            results.notes.append(f"{question.name}: the shift was not measured. {error.what}")
+            continue
         for view, rows in _both(subject, question, question.shifted).items():
             place = Place(question, view, subject.focus, rows)
             task = Task(rows, joined, (split,))
-            found += bench.judge_tasks([place], [task], probes[view], regime=SHIFT)
-    return found
+            results.found += bench.judge_tasks([place], [task], probes[view], regime=SHIFT)
+    return results
 
 
 def _both(subject: Subject, question: Question, elsewhere: Question) -> dict[str, Rows]:

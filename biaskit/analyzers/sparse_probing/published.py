@@ -48,7 +48,7 @@ def published_protocol(session: Session, subject: Subject) -> Published:
     places = subject.residual(subject.focus)
     for method in paper.baselines():
         _judge(session, places, method, RESIDUAL, results)
-    _judge(session, subject.latents(), paper.sparse_probe(ks=PUBLISHED_KS), LATENTS, results)
+    _judge(session, subject.latents, paper.sparse_probe(ks=PUBLISHED_KS), LATENTS, results)
     findings = [finding for result in results.found for finding in _findings(result)]
     found = contest(results, subject.focus, PUBLISHED, session.rng("sparse-probing/published/contest"))
     sentences = [*(found.sentences if found else ())]

@@ -17,7 +17,7 @@ from biaskit.records.prompt import Prompt
 
 if TYPE_CHECKING:
     from biaskit.records.labelled_texts import LabelledTexts
-    from biaskit.records.probe_set import ControlSet, Example, ReferencePair, TargetSet
+    from biaskit.records.probe_set import Example, ReferencePair, TargetSet
     from biaskit.session import Comparison, Session
 
 FILLERS = "fillers"
@@ -33,6 +33,7 @@ class Question:
         sensitive: Whether the property is an attribute that activations may leak (a reference pair, or an
             attribute column) rather than a concept.
         poles: Names of the two classes, positive first.
+        source: The data set it is about; questions of one source share rows and are not independent.
         shifted: The same question about texts from elsewhere, for covariate shift.
     """
 
@@ -40,6 +41,7 @@ class Question:
     prompts: tuple[Prompt, ...]
     sensitive: bool
     poles: tuple[str, str]
+    source: str
     shifted: Question | None = None
 
     @property
@@ -116,12 +118,8 @@ def _concept(
 ) -> Question:
     rng = session.rng(f"sparse-probing/{name}")
     shown = _thinned(positives, most_rows // 2, rng)
-    neutral = _thinned(_neutral(comparison.targets, comparison.controls), len(shown), rng)
+    neutral = _thinned(comparison.targets.matched_negatives(comparison.controls), len(shown), rng)
     return _question(name, (shown, neutral), sensitive=False, poles=(name, "neutral"))
-
-
-def _neutral(targets: TargetSet, controls: ControlSet) -> tuple[Example, ...]:
-    return targets.matched_negatives(controls)
 
 
 def _poles(pair: ReferencePair, rng: np.random.Generator, most_rows: int) -> Question:
@@ -155,7 +153,7 @@ def _question(
         crossed=_numbered([example.template for example in examples]),
     )
     prompts = tuple(Prompt(example.text, example.span) for example in examples)
-    return Question(problem, prompts, sensitive, poles)
+    return Question(problem, prompts, sensitive, poles, source=name)
 
 
 def _numbered(names: Sequence[str]) -> Int[ndarray, " n"]:
@@ -165,19 +163,44 @@ def _numbered(names: Sequence[str]) -> Int[ndarray, " n"]:
 def _from_texts(
     session: Session, data: LabelledTexts, most_rows: int, notes: list[str]
 ) -> Iterator[Question]:
-    groups, grouping, note = same_text_groups(data.texts, _joined(data))
-    if note:
-        notes.append(f"{data.name}: {note}")
-    rows = _kept(groups, most_rows, session.rng(f"sparse-probing/{data.name}"))
-    if len(rows) < len(data.texts):
-        notes.append(f"{data.name}: {len(rows)} of {len(data.texts)} texts are used, whole groups at random.")
-    part = _Part(data, rows, groups[rows], grouping)
+    part = _part(session, data, most_rows, notes)
     for label in _positives(data):
         yield part.question(data.name, data.labels, label, sensitive=False)
     for attribute, cells in data.attributes.items():
-        present = sorted({cell for cell in cells if cell})
-        for value in present[:1] if len(present) == 2 else present:
-            yield part.question(f"{data.name} / {attribute}", cells, value, sensitive=True)
+        name = f"{data.name} / {attribute}"
+        for value in _values(name, [cells[row] for row in part.rows], notes):
+            yield part.question(name, cells, value, sensitive=True)
+
+
+def _part(session: Session, data: LabelledTexts, most_rows: int, notes: list[str]) -> _Part:
+    """Group the texts together with the shifted ones, and draw whole groups where there are too many."""
+    elsewhere = data.shifted.texts if data.shifted else ()
+    every, grouping, note = same_text_groups(
+        (*data.texts, *elsewhere), _joined(data), " and ".join(data.groups) or "groups"
+    )
+    groups, shifted = every[: len(data.texts)], every[len(data.texts) :]
+    rows = _kept(groups, most_rows, session.rng(f"sparse-probing/{data.name}"))
+    shared = int(np.isin(groups[rows], shifted).sum())
+    said = {
+        note: bool(note),
+        f"{shared} texts stand, or have their group, in the shifted data too; for the shift they are not "
+        "trained on.": shared > 0,
+        f"{len(rows)} of {len(data.texts)} texts are used, whole groups at random.": len(rows) < len(groups),
+    }
+    notes.extend(f"{data.name}: {sentence}" for sentence, holds in said.items() if holds)
+    return _Part(data, rows, groups[rows], grouping, shifted)
+
+
+def _values(name: str, cells: Sequence[str], notes: list[str]) -> list[str]:
+    """Return the values of an attribute to tell from the others; rows without a value are said."""
+    present = sorted({cell for cell in cells if cell})
+    empty = sum(not cell for cell in cells)
+    if empty:
+        notes.append(f"{name}: {empty} rows are left out, their cell is empty.")
+    if len(present) < 2:
+        notes.append(f"{name}: not probed, because all its rows hold the same.")
+        return []
+    return present[:1] if len(present) == 2 else present
 
 
 def _positives(data: LabelledTexts) -> tuple[str, ...]:
@@ -189,13 +212,14 @@ def _positives(data: LabelledTexts) -> tuple[str, ...]:
 
 
 def _joined(data: LabelledTexts) -> tuple[str, ...] | None:
-    """Return one group name a text; several group columns are joined."""
+    """Return one group name a text, those of the shifted texts last; several group columns are joined."""
     if not data.groups:
         return None
-    columns = list(data.groups.values())
-    return (
-        columns[0] if len(columns) == 1 else tuple(" / ".join(cells) for cells in zip(*columns, strict=True))
-    )
+    own = [" / ".join(cells).strip(" /") for cells in zip(*data.groups.values(), strict=True)]
+    if data.shifted is None:
+        return tuple(own)
+    columns = [data.shifted.groups.get(name, ("",) * len(data.shifted.texts)) for name in data.groups]
+    return (*own, *(" / ".join(cells).strip(" /") for cells in zip(*columns, strict=True)))
 
 
 def _kept(groups: Int[ndarray, " n"], most: int, rng: np.random.Generator) -> Int[ndarray, " m"]:
@@ -216,6 +240,7 @@ class _Part:
     rows: Int[ndarray, " m"]
     groups: Int[ndarray, " m"]
     grouping: str
+    elsewhere: Int[ndarray, " s"]
 
     def question(self, name: str, cells: Sequence[str], positive: str, *, sensitive: bool) -> Question:
         """Ask which rows hold `positive`; rows whose cell is empty are left out."""
@@ -227,7 +252,7 @@ class _Part:
         prompts = tuple(Prompt(self.data.texts[row]) for row in self.rows[present])
         poles = (positive, others[0] if len(others) == 1 else f"not {positive}")
         shifted = None if sensitive else self._shifted(title, positive, poles)
-        return Question(problem, prompts, sensitive, poles, shifted)
+        return Question(problem, prompts, sensitive, poles, self.data.name, shifted)
 
     @staticmethod
     def _labels(cells: ndarray, positive: str) -> Bool[ndarray, " n"]:
@@ -237,11 +262,11 @@ class _Part:
         data = self.data.shifted
         if data is None:
             return None
-        groups, grouping, _ = same_text_groups(data.texts, _joined(data))
         labels = self._labels(np.array(data.labels), positive)
         return Question(
-            Problem(title, labels, groups, grouping),
+            Problem(title, labels, self.elsewhere, self.grouping),
             tuple(map(Prompt, data.texts)),
             sensitive=False,
             poles=poles,
+            source=self.data.name,
         )

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from biaskit.records.site import Site
 
 RESIDUAL, LATENTS, NEURONS, TEXT = "residual", "latents", "neurons", "text"
+DENSE = frozenset({RESIDUAL, NEURONS})
+"""Views of which every coordinate is a model's own; what latents are compared with."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -45,13 +45,19 @@ def _floor(own: dict[str, Finding]) -> str:
 
 def _gain(own: dict[str, Finding]) -> str:
     estimate = _measured(own, "sae_gain")
-    if estimate is None or estimate.interval is None:
+    if estimate is None or estimate.interval is None or not _is_read(own):
         return ""
     low, high = estimate.interval.low, estimate.interval.high
     fixed = (own["sae_gain"].group or "").removeprefix("less ")
     ends = f"{estimate.value:+.3f} [{low:+.3f}, {high:+.3f}]"
     told = "add to" if low > 0 else "lose to" if high < 0 else "are not told apart from"
     return f"SAE latents {told} {fixed}, {ends}"
+
+
+def _is_read(own: dict[str, Finding]) -> bool:
+    """Tell whether any probe reads it; a difference between two that read nothing says nothing."""
+    shown = (_measured(own, metric) for metric in ("chosen_layer_auc", "auc"))
+    return any(one is not None and one.interval is not None and one.interval.low > CHANCE for one in shown)
 
 
 def _measured(own: dict[str, Finding], metric: str) -> Estimate | None:

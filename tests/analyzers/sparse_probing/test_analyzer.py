@@ -41,7 +41,7 @@ def test_every_number_of_the_issue_is_there(whole):
     expected = {"auc", "optimism", "chosen_layer_auc", "sae_gain", "k_needed", "selectivity", "compression"}
     floors = {"shuffled", "random_coordinates", "random_weights", "bag_of_words", "length"}
     assert expected | floors <= metrics(whole, "food")
-    assert "leakage" in metrics(whole, "wealth")
+    assert {"leakage", "leakage_erased", "leakage_shuffled"} <= metrics(whole, "wealth")
     assert {"sae_gain", "quiver_gain"} <= metrics(whole, "all questions")
 
 
@@ -157,8 +157,56 @@ def test_the_command_lines_words_are_read():
         "sparse-probing", {"ks": "1,2", "sites": "resid_post.1", "columns": "7,3", "selector": "fixed"}
     )
     assert built.ks == (1, 2)
+    assert build("sparse-probing", {"ks": 16}).ks == (16,)
     assert built.columns == (7, 3)
     assert built.sites == ("resid_post.1",)
+
+
+def test_a_gate_on_leakage_judges_what_leaks_now_alone(whole):
+    leaks = [one for one in whole.findings if one.metric == "sparse_probing.leakage"]
+    assert {one.group for one in leaks} == {
+        "logistic regression, nothing erased",
+        "small MLP, nothing erased",
+    }
+
+
+def test_neurons_alone_are_read_and_said(reviews, asking):
+    settings = SMALL | {"sites": ("mlp_post.1",), "regimes": (), "controls": (), "erasers": ()}
+    found = SparseProbing(**settings).analyze(asking(reviews, ["food"], ["wealth"]))
+    read = [one for one in found.findings if one.metric == "sparse_probing.chosen_layer_auc"]
+    assert [one.concepts for one in read] == [("food",), ("wealth",)]
+    assert read[0].estimate.value > 0.6
+    assert "could not be read" not in found.summary[0]
+
+
+def test_shifted_texts_are_read_by_a_probe_that_never_saw_them(reviews, asking):
+    here = LabelledTexts(name="mine", texts=tuple(f"t {i}" for i in range(40)), labels=("a", "b") * 20)
+    there = LabelledTexts(name="x", texts=tuple(f"t {i}" for i in range(20, 60)), labels=("a", "b") * 20)
+    settings = SMALL | {"regimes": (), "controls": (), "erasers": (), "autoencoder": "none"}
+    data = here.model_copy(update={"shifted": there})
+    found = SparseProbing(**settings).analyze(asking(reviews, labelled=[data]))
+    table = found.tables[0]
+    names = [column.name for column in table.columns]
+    (row,) = [one for one in (dict(zip(names, row, strict=True)) for row in table.rows) if one["regime"]]
+    assert (row["regime"], row["train_rows"], row["test_rows"]) == ("shift", 20, 40)
+    assert "shifted_auc" in metrics(found, "mine")
+
+
+def test_a_site_that_was_chosen_on_the_rows_has_no_p(reviews, asking):
+    settings = SMALL | {"regimes": (), "erasers": (), "controls": ("shuffled-labels",)}
+    for autoencoder, tested in (("none", False), ("auto", True)):
+        found = SparseProbing(**settings | {"autoencoder": autoencoder}).analyze(
+            asking(reviews, ["food"], ["wealth"])
+        )
+        (focus,) = [
+            one
+            for one in found.findings
+            if one.metric == "sparse_probing.auc"
+            and one.group == "logistic regression"
+            and one.headline
+            and one.concepts == ("food",)
+        ]
+        assert (focus.estimate.null is not None) is tested
 
 
 def test_a_question_whose_class_is_one_group_is_left_out_and_said(reviews, asking):

@@ -112,6 +112,32 @@ def test_the_shifted_texts_are_asked_the_same(asking):
     assert asked.shifted.problem.labels.tolist() == [True, True, False, False]
 
 
+def test_rows_without_an_attribute_are_said_and_a_constant_one_is_not_asked(asking):
+    data = texts(
+        "abababab",
+        attributes={"gender": ("f", "m", "f", "m", "", "m", "f", ""), "place": ("x",) * 8},
+    )
+    asked = questions(asking(None, labelled=[data]), 1024)
+    assert [one.name for one in asked.questions] == ["mine", "mine / gender"]
+    assert "mine / gender: 2 rows are left out, their cell is empty." in asked.notes
+    assert any(note.startswith("mine / place: not probed") for note in asked.notes)
+
+
+def test_questions_about_one_file_are_one_data_set(asking):
+    data = texts("abcabcabc", attributes={"gender": ("f", "m", "f") * 3})
+    assert {one.source for one in questions(asking(None, labelled=[data]), 1024).questions} == {"mine"}
+
+
+def test_a_text_of_both_files_is_one_group(asking):
+    here = LabelledTexts(name="mine", texts=("One", "two", "three", "four"), labels=("a", "b", "a", "b"))
+    there = LabelledTexts(name="there", texts=("one", "five"), labels=("a", "b"))
+    asked = questions(asking(None, labelled=[here.model_copy(update={"shifted": there})]), 1024)
+    question = asked.questions[0]
+    assert question.problem.groups[0] == question.shifted.problem.groups[0]
+    assert question.shifted.problem.groups[1] not in question.problem.groups
+    assert any("1 texts stand" in note for note in asked.notes)
+
+
 def test_nothing_to_ask_says_what_to_give(asking):
     with pytest.raises(RequestError, match="nothing to tell apart"):
         questions(asking(None), 1024)
