@@ -16,7 +16,9 @@ if TYPE_CHECKING:
         ActivationError,
         BiaskitError,
         CatalogueError,
+        ImageError,
         InstrumentError,
+        LayoutError,
         MissingExtraError,
         ModelLoadError,
         NothingAuditedError,
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from biaskit.records.report import Report
     from biaskit.records.site import Site, SiteKind
     from biaskit.runner.audit import audit
-    from biaskit.session import Session
+    from biaskit.session import Session, VisionSession
 
 __version__ = "0.1.0"
 
@@ -44,7 +46,9 @@ _HOMES = {
         "ActivationError",
         "BiaskitError",
         "CatalogueError",
+        "ImageError",
         "InstrumentError",
+        "LayoutError",
         "MissingExtraError",
         "ModelLoadError",
         "NothingAuditedError",
@@ -63,7 +67,7 @@ _HOMES = {
     "biaskit.records.report": ("Report",),
     "biaskit.records.site": ("Site", "SiteKind"),
     "biaskit.runner.audit": ("audit",),
-    "biaskit.session": ("Session",),
+    "biaskit.session": ("Session", "VisionSession"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -77,8 +81,10 @@ __all__ = [
     "Estimate",
     "Finding",
     "Gate",
+    "ImageError",
     "InstrumentError",
     "Interval",
+    "LayoutError",
     "MissingExtraError",
     "ModelLoadError",
     "NothingAuditedError",
@@ -93,6 +99,7 @@ __all__ = [
     "SparseAutoencoderMismatchError",
     "TargetSet",
     "UnknownNameError",
+    "VisionSession",
     "audit",
     "capture",
     "edit",

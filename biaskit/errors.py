@@ -88,6 +88,14 @@ class SparseAutoencoderMismatchError(RequestError):
     """A sparse autoencoder does not fit the site it is asked to read."""
 
 
+class ImageError(RequestError):
+    """An image, or a set of images, cannot be read."""
+
+
+class LayoutError(RequestError):
+    """An activation has no spatial axes, or more than one reading of its shape fits."""
+
+
 class RunError(BiaskitError):
     """An analyzer or the model failed while it ran."""
 

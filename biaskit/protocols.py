@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -11,16 +11,18 @@ from torch import Tensor, nn
 from biaskit.hooks.pooling import Pooling
 from biaskit.records.probe_set import Modality
 from biaskit.records.site import Site
+from biaskit.saliency.classifier import Classifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from PIL.Image import Image
+
     from biaskit.hooks.edits import Edit
     from biaskit.records.finding import Analysis
     from biaskit.records.prompt import Prompt
     from biaskit.records.report import SubjectRecord
-    from biaskit.session import Session
 
 
 class LogOddsGradients(NamedTuple):
@@ -170,6 +172,77 @@ class LanguageModel(ModelAdapter, Protocol):
         """
 
 
+@runtime_checkable
+class VisionModel(ModelAdapter, Classifier, Protocol):
+    """An image classifier of any backbone; see `Classifier` for what pixels are and how they are mapped."""
+
+    @property
+    def folder(self) -> Path | None:
+        """The local folder the model was read from, where there is one."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the pixels it takes."""
+
+    def prepare(self, images: Sequence[Image]) -> Float[Tensor, "n c h w"]:
+        """Resize and crop as the model's own config says; values in [0, 1], not yet normalised."""
+
+    def features(self, pixels: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d"]:
+        """What the classifier head (the last linear layer) is given; float32 on the CPU.
+
+        Raises:
+            RequestError: The model does not end in a linear layer that gives its logits.
+        """
+
+    def head(self) -> tuple[Float[Tensor, "k d"], Float[Tensor, " k"]]:
+        """Weight and bias of the classifier head: logits = features weight^T + bias.
+
+        Raises:
+            RequestError: The model does not end in a linear layer that gives its logits.
+        """
+
+    def with_head(self, weight: Float[Tensor, "k d"], bias: Float[Tensor, " k"]) -> VisionModel:
+        """Return the same model with another head; this one is left as it is."""
+
+    def reinitialised(self, seed: int) -> VisionModel:
+        """Return a random-weights twin.
+
+        Raises:
+            RequestError: Nothing says how this model's weights were first drawn.
+        """
+
+
+@runtime_checkable
+class TextImageEncoder(Protocol):
+    """Images and texts in one space, such as CLIP's; rows have length 1, float32 on the CPU."""
+
+    @property
+    def name(self) -> str:
+        """What was opened, for the report."""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over weights, tokenizer and config, in hex."""
+
+    @property
+    def width(self) -> int:
+        """Length of an embedding."""
+
+    def encode_images(self, pixels: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d"]:
+        """Embed pixels in [0, 1] of any size; resizing and normalising are the encoder's own."""
+
+    def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "n d"]:
+        """Embed texts."""
+
+
+@runtime_checkable
+class Captioner(Protocol):
+    """Says in one sentence what an image shows."""
+
+    def caption(self, pixels: Float[Tensor, "n c h w"]) -> list[str]:
+        """Return one sentence for each image."""
+
+
 class Analyzer(Protocol):
     """A frozen dataclass with one method; its fields are its settings everywhere.
 
@@ -187,5 +260,5 @@ class Analyzer(Protocol):
     nulls: ClassVar[tuple[str, ...]]
     limitations: ClassVar[tuple[str, ...]]
 
-    def analyze(self, session: Session) -> Analysis:
-        """Turn a session into findings."""
+    def analyze(self, session: Any) -> Analysis:
+        """Turn a session into findings: a `Session` for text, a `VisionSession` for images."""

@@ -18,7 +18,8 @@ from biaskit.records.site import Site
 
 if TYPE_CHECKING:
     from biaskit.hooks.store import ActivationStore
-    from biaskit.protocols import LanguageModel
+    from biaskit.images.image_set import ImageSet
+    from biaskit.protocols import Captioner, LanguageModel, TextImageEncoder, VisionModel
     from biaskit.records.labelled_texts import LabelledTexts
     from biaskit.records.probe_set import ControlSet, ReferencePair, TargetSet
     from biaskit.records.prompt import Prompt
@@ -39,8 +40,48 @@ class Comparison:
     controls: ControlSet
 
 
+class _Seeded:
+    """Generators that are derived from one seed."""
+
+    __slots__ = ()
+    seed: int
+
+    def rng(self, label: str) -> np.random.Generator:
+        """Return a numpy generator of its own for `label`: the same label gives the same stream."""
+        return np.random.default_rng(self._derived_seed(label))
+
+    def torch_rng(self, label: str) -> torch.Generator:
+        """Return a torch generator (CPU) of its own for `label`."""
+        return torch.Generator().manual_seed(self._derived_seed(label))
+
+    def _derived_seed(self, label: str) -> int:
+        digest = hashlib.sha256(f"{self.seed}/{label}".encode()).digest()
+        return int.from_bytes(digest[:8], "big") >> 1
+
+
 @dataclass(frozen=True, slots=True)
-class Session:
+class VisionSession(_Seeded):
+    """All that an analyzer of images gets.
+
+    Attributes:
+        model: The loaded classifier.
+        images: The image sets, each with its labels.
+        encoder: Where images and texts are compared; None where none was named.
+        captioner: Who describes images that carry no caption; None where nobody does.
+        seed: Seed from which every generator of the run is derived.
+        progress: Who is told how far the work is.
+    """
+
+    model: VisionModel
+    images: tuple[ImageSet, ...]
+    encoder: TextImageEncoder | None = None
+    captioner: Captioner | None = None
+    seed: int = 0
+    progress: Progress = field(default_factory=Silent)
+
+
+@dataclass(frozen=True, slots=True)
+class Session(_Seeded):
     """All that an analyzer gets.
 
     Attributes:
@@ -64,15 +105,3 @@ class Session:
     ) -> Mapping[Site, Float[Tensor, "n d"]]:
         """Return pooled activations at `sites`, float32, capturing only what the store does not hold."""
         return self.store.activations(self.model, prompts, sites, pooling, self.progress)
-
-    def rng(self, label: str) -> np.random.Generator:
-        """Return a numpy generator of its own for `label`: the same label gives the same stream."""
-        return np.random.default_rng(self._derived_seed(label))
-
-    def torch_rng(self, label: str) -> torch.Generator:
-        """Return a torch generator (CPU) of its own for `label`."""
-        return torch.Generator().manual_seed(self._derived_seed(label))
-
-    def _derived_seed(self, label: str) -> int:
-        digest = hashlib.sha256(f"{self.seed}/{label}".encode()).digest()
-        return int.from_bytes(digest[:8], "big") >> 1

@@ -1,1 +1,1 @@
-"""Remedies: each finds a bias, applies a change to the model, and saves and loads it."""
+"""Remedies: found on data, applied to a model, saved and loaded again."""

@@ -41,6 +41,10 @@ class Subject(Record):
     """Which side shorter sequences are padded on."""
     chat_template: Literal["no", "yes"] = "no"
     """Whether a text is wrapped as a user's message in the tokenizer's chat template."""
+    factory: str | None = None
+    """For bare weights of a vision model: `package.module:function` that builds the network."""
+    classes: tuple[str, ...] = ()
+    """Names of a vision model's classes in the order of its logits; empty for those of its config."""
     allow_pickle: bool = False
     """Whether weights stored as pickles may be read (with `weights_only=True`)."""
 
@@ -71,6 +75,34 @@ class DataSpec(Record):
     """Columns of sensitive attributes."""
     shifted: str | None = None
     """A paired test set from elsewhere, with the same columns."""
+
+
+class ImageSpec(Record):
+    """Images of one's own: a folder with a sub-folder a class, or a CSV file that names them."""
+
+    path: str = Field(min_length=1)
+    """The folder or file, or `organism:NAME`; in an audit file relative to that file's folder."""
+    image: str = "image"
+    """Column of the images' paths, relative to the CSV file."""
+    label: str = "label"
+    """Column of the true classes."""
+    part: str | None = None
+    """Column that says `train`, `validation` or `test`; None where nothing is fixed."""
+    attributes: tuple[str, ...] = ()
+    """Columns of sensitive or contextual attributes."""
+    cluster: str | None = None
+    """Column whose equal cells were sampled together, such as one person's photographs."""
+    caption: str | None = None
+    """Column of captions."""
+
+
+class EncoderSpec(Record):
+    """The text-image encoder in whose space slices are found and named."""
+
+    model: str = Field(min_length=1)
+    """Hub id, local folder, or `organism:NAME`."""
+    revision: str | None = None
+    """Commit, tag or branch on the hub; None for the default branch."""
 
 
 class Gate(Record):
@@ -126,6 +158,10 @@ class AuditSpec(Record):
     """Reference pairs; empty for those that each target set names."""
     data: tuple[DataSpec, ...] = ()
     """Labelled texts of one's own."""
+    images: tuple[ImageSpec, ...] = ()
+    """Images of one's own."""
+    encoder: EncoderSpec | None = None
+    """The text-image encoder; None: the one that comes with the images, where there is one."""
     analyzers: tuple[AnalyzerSpec, ...] = ()
     """What is run."""
     gates: tuple[Gate, ...] = ()

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pydantic import Field, JsonValue
 
 from biaskit.records.base import Record
+from biaskit.records.contact_sheet import ContactSheet
 from biaskit.records.estimate import Estimate
 from biaskit.records.figure import Figure
 from biaskit.records.site import Site
@@ -73,6 +74,9 @@ class Analysis(Record):
     """What was found, one plain sentence each; a report opens its part with them."""
     conflicts: tuple[str, ...] = ()
     """Where inside, behaviour and cause disagree, one sentence each; a report opens with them."""
+    caveats: tuple[str, ...] = ()
+    """What was measured on less than was asked or with rows put together, one sentence each; every rendering
+    shows them."""
     notes: tuple[str, ...] = ()
     """What the analyzer chose or left out on its own, one sentence each."""
     limitations: tuple[str, ...] = ()
@@ -81,3 +85,5 @@ class Analysis(Record):
     """Every single measurement behind the findings, in long format."""
     figures: tuple[Figure, ...] = ()
     """Curves that a report draws."""
+    sheets: tuple[ContactSheet, ...] = ()
+    """Images that a report shows, such as the members of a slice with what the model looked at."""

@@ -1,0 +1,1 @@
+"""Images: read safely, listed with their labels, planted with shortcuts."""

@@ -1,0 +1,1 @@
+"""Training that does not leave a group behind: balanced sampling, worst-group losses, two-stage rules."""
