@@ -29,7 +29,7 @@ class Examples:
         """Refuse columns of different lengths."""
         if not len(self.inputs) == len(self.labels) == len(self.groups):
             raise RequestError(
-                f"{len(self.inputs)} inputs, {len(self.labels)} labels, {len(self.groups)} groups were given.",
+                f"{len(self.inputs)} inputs, {len(self.labels)} labels, {len(self.groups)} groups given.",
                 fix="Give one of each for every example.",
             )
 
