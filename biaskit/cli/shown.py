@@ -40,7 +40,7 @@ def show(report: Report, folder: Path | None, *, quiet: bool = False, verbose: b
         click.echo(terminal.as_text(report, folder, out.width))
     if verbose:
         for analysis in report.analyses:
-            for note in (*analysis.notes, *analysis.limitations):
+            for note in (*analysis.caveats, *analysis.notes, *analysis.limitations):
                 line(f"{analysis.analyzer}: {note}", "dim")
 
 

@@ -38,6 +38,7 @@ def render(report: Report) -> str:
         *(_panel(panel) for panel in view.panels(report)),
         *(_section(section) for section in sections(report)),
         _gates(report),
+        _list("Notes", [line for analysis in report.analyses for line in analysis.caveats]),
         _list("Not measured", report.not_measured),
         _list("Limits", [line for analysis in report.analyses for line in analysis.limitations]),
         _reproduce(report),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from io import StringIO
+from itertools import chain, zip_longest
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 _LAYER = "layer"
 _WHOLE, _WIDEST = frozenset({"site", "number", "chance"}), 28
 _MOST_UNDECIDED, _MOST_NAMES, _MOST_NUMBERS, _UNBOUNDED = 5, 12, 30, 1000
+_MOST_CAVEATS = 5
 _STYLES = {
     Outcome.PASS: "green",
     Outcome.FAIL: "bold red",
@@ -59,7 +61,8 @@ def render(report: Report, folder: Path | None = None) -> RenderableType:
         parts += [Text(""), *said]
     for section in sections(report):
         parts += [Text(""), *_section(section)]
-    notes = [*(f"not measured: {words.plain(line)}" for line in report.not_measured), *_undecided(report)]
+    missing = [f"not measured: {words.plain(line)}" for line in report.not_measured]
+    notes = [*_caveats(report), *missing, *_undecided(report)]
     parts += [Text("\n" * bool(notes), end=""), *(Text(line, style="dim") for line in notes)]
     return Group(*parts, Text(""), _verdict(report), _after(report, folder))
 
@@ -97,6 +100,18 @@ def _undecided(report: Report) -> list[str]:
     ]
     more = len(verdicts) - len(lines)
     return [*lines, f"undecided: {more} more; the report says why"] if more else lines
+
+
+def _caveats(report: Report) -> list[str]:
+    """Name the first few caveats, each analyzer's first ones first, and count what only the report says."""
+    named = [one.caveats for one in report.analyses]
+    told = [words.plain(line) for line in chain.from_iterable(zip_longest(*named)) if line is not None]
+    shown = [f"note: {line}" for line in told[:_MOST_CAVEATS]]
+    more = len(told) - len(shown) + sum(len(one.notes) for one in report.analyses)
+    if not more:
+        return shown
+    counted = f"{more} {'more ' if shown else ''}{'note' if more == 1 else 'notes'} in the report"
+    return [*shown, f"+ {counted}" if shown else counted]
 
 
 def as_text(report: Report, folder: Path | None = None, width: int = 100) -> str:

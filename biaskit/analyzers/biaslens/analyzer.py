@@ -148,6 +148,7 @@ class BiasLens:
             },
             findings=tuple(findings),
             conflicts=tuple(sentence for run in runs for sentence in run.conflicts),
+            caveats=tuple(dict.fromkeys(caveat for run in runs for caveat in run.caveats)),
             notes=tuple(dict.fromkeys(note for run in runs for note in run.notes)),
             limitations=self.limitations,
         )
@@ -161,13 +162,14 @@ class _Run:
         self._sites = chosen_sites(session.model, settings.sites)
         self.findings: list[Finding] = []
         self.conflicts: list[str] = []
+        self.caveats: list[str] = []
         self.notes: list[str] = []
 
     def measure(self) -> None:
         """Read in each direction, then whatever the preset adds."""
         tokens = pole_tokens(self._session.model, self._comparison)
         if tokens.dropped:
-            self.notes.append(
+            self.caveats.append(
                 f"{self._comparison.pair.name}: not one token for this model and not read: "
                 f"{', '.join(tokens.dropped)}."
             )
@@ -198,7 +200,7 @@ class _Run:
             self._session, self._comparison, poolings, self._settings.words_per_pole, self._sites
         )
         if measured is None:
-            self.notes.append(
+            self.caveats.append(
                 f"{self._comparison.targets.name}: the target given the references was not read, because too "
                 "few of the nouns are single tokens for this model."
             )

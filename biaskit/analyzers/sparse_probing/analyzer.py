@@ -184,7 +184,7 @@ class _Run:
         folds = Folds(settings.repeats, settings.folds, settings.inner_folds)
         self._bench, notes = Bench.of(session, asked.questions, folds)
         self._questions = tuple(one for one in asked.questions if one.name in self._bench.splits)
-        self._results = Results(notes=[*asked.notes, *notes])
+        self._results = Results(caveats=[*asked.notes, *notes])
         self._sites = chosen_sites(session.model, settings.sites)
         self._reader = Reader(session, Pooling(settings.pooling))
         self._sentences: list[str] = []
@@ -203,6 +203,7 @@ class _Run:
             },
             findings=tuple(found),
             summary=tuple(said),
+            caveats=tuple(dict.fromkeys(self._results.caveats)),
             notes=tuple(dict.fromkeys(self._results.notes)),
             limitations=settings.limitations,
             tables=(long_table(self._results.found),),
@@ -237,6 +238,7 @@ class _Run:
     def _add(self, results: Results) -> None:
         self._results.found += results.found
         self._results.notes += results.notes
+        self._results.caveats += results.caveats
 
     def _focus(self, view: View) -> Site:
         """Return the autoencoder's site, else the one that reads best on validation rows."""

@@ -47,7 +47,7 @@ class Floors:
     shuffles: int
 
     def measure(self, names: Sequence[str]) -> Results:
-        """Judge the named controls; what cannot be judged is said in the notes."""
+        """Judge the named controls; what cannot be judged is said in the caveats."""
         known: dict[str, Callable[[Results], Iterator[Result]]] = {
             "shuffled-labels": self._shuffled,
             "random-coordinates": self._random_coordinates,
@@ -92,7 +92,7 @@ class Floors:
         try:
             twin = reader.session.model.reinitialised(reader.session.seed)
         except RequestError as error:
-            results.notes.append(f"The random-weights control was not run. {error.what}")
+            results.caveats.append(f"The random-weights control was not run. {error.what}")
             return
         own = replace(self.subject, reader=reader.twin(twin))
         own.reader.capture(own.questions, own.sites)

@@ -61,7 +61,7 @@ def leakage(bench: Bench, subject: Subject, test: LeakageTest) -> Leakage:
         try:
             leaks = _leaks(bench, place, test)
         except RequestError as error:
-            results.notes.append(f"{place.question.name}: leakage was not measured. {error.what}")
+            results.caveats.append(f"{place.question.name}: leakage was not measured. {error.what}")
             continue
         results.found += [
             Result(place.question, place.view, place.site, leak.evaluation, control=_said(leak))

@@ -140,12 +140,12 @@ def _divided(
         try:
             splits = REGIMES[regime](question.problem, repeats, rng)
         except RequestError as error:
-            results.notes.append(f"{name}: {regime} was not measured. {error.what}")
+            results.caveats.append(f"{name}: {regime} was not measured. {error.what}")
             continue
         divided[name] = splits
         said = regimes.left_out(splits, LEVELS[regime], repeats)
         if said:
-            results.notes.append(f"{name}, {regime}: {said}")
+            results.caveats.append(f"{name}, {regime}: {said}")
     return divided
 
 
@@ -158,7 +158,7 @@ def shifted(bench: Bench, subject: Subject, probes: Mapping[str, Probe]) -> Resu
         try:
             joined, split = regimes.shift(question.problem, question.shifted.problem, same_groups=True)
         except RequestError as error:
-            results.notes.append(f"{question.name}: the shift was not measured. {error.what}")
+            results.caveats.append(f"{question.name}: the shift was not measured. {error.what}")
             continue
         for view, rows in _both(subject, question, question.shifted).items():
             place = Place(question, view, subject.focus, rows)

@@ -69,7 +69,7 @@ def _judge(
         try:
             split = paper.published_split(place.question.problem)
         except RequestError as error:
-            results.notes.append(f"{place.question.name}: {PUBLISHED} not run. {error.what}")
+            results.caveats.append(f"{place.question.name}: {PUBLISHED} not run. {error.what}")
             continue
         task = Task(place.rows, place.question.problem, (split,))
         judged = paper.evaluate_published([task], method, session.rng("sparse-probing/published"))[0]

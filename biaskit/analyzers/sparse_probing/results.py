@@ -48,11 +48,13 @@ class Results:
 
     Attributes:
         found: The results, in order.
-        notes: What was left out or chosen, one sentence each.
+        notes: What was chosen, one sentence each.
+        caveats: What was left out, cut or put together, one sentence each.
     """
 
     found: list[Result] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    caveats: list[str] = field(default_factory=list)
 
     def where(
         self,

@@ -140,14 +140,14 @@ def test_a_word_that_is_not_one_token_is_left_out_and_named():
     continuations = {**compared.pair.continuations, "up": ("good", "great", "out of this world")}
     pair = compared.pair.model_copy(update={"continuations": continuations})
     analysis = BiasLens(**QUICK).analyze(toy_session(replace(compared, pair=pair)))
-    assert any("out of this world" in note for note in analysis.notes)
+    assert any("out of this world" in caveat for caveat in analysis.caveats)
 
 
 def test_too_few_nouns_for_the_reverse_reading_is_a_note():
     compared = toys.comparison()
     session = toys.session(toys.Toy(lambda h: h @ AXIS, toys.by_word), compared)
     analysis = BiasLens(**QUICK).analyze(session)
-    assert any("was not read" in note for note in analysis.notes)
+    assert any("was not read" in caveat for caveat in analysis.caveats)
     assert {f.group for f in analysis.findings} == {"references given target"}
 
 

@@ -222,7 +222,7 @@ def test_a_question_whose_class_is_one_group_is_left_out_and_said(reviews, askin
     settings = SMALL | {"regimes": (), "controls": (), "erasers": (), "autoencoder": "none", "folds": 2}
     found = SparseProbing(**settings).analyze(asking(reviews, labelled=data))
     assert {one.concepts[0] for one in found.findings} == {"good"}
-    assert any(note.startswith("bad: not probed.") for note in found.notes)
+    assert any(note.startswith("bad: not probed.") for note in found.caveats)
     with pytest.raises(RequestError, match="fewer rows than folds"):
         SparseProbing(**settings).analyze(asking(reviews, labelled=data[1:]))
 
