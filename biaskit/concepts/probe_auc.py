@@ -10,6 +10,10 @@ the group that is tested in one fold has trained the probes of the others. The i
   the square root of the rest (fitted to simulations), to nothing where all folds test the same groups.
 * t quantiles with as many degrees of freedom as the smaller class has groups beyond the folds, on the logit
   scale, so that the ends stay inside 0 and 1.
+* The spread that is seen cannot fall below what so few groups can show: AUC is first drawn towards .5 by
+  z^2 / 2 pairs on either side (Agresti and Coull 1998, American Statistician 52:119) of the n1 n0 pairs of
+  groups over the widening, and the variance is at least that of so many pairs. An AUC of 1 thus has a lower
+  end below 1, no AUC below it has a higher one, and the end moves without a jump as pairs change places.
 
 Which interval is the default was decided by simulation: a mean-difference probe on 20 normal coordinates,
 groups of one class, 5 folds, nominal level 0.95, 250 data sets (150 for the bootstraps). Coverage of the
@@ -27,6 +31,21 @@ fitted probes' mean true AUC by resampling groups within each fold, once for all
 
 It holds its level where there is nothing to find (its lower end lies above .5 in 0 to 2 % of the data sets)
 and is wide where there is something: at 20 + 20 groups and a true AUC of .78 it still excludes .5 in 97 %.
+
+Near 1, two repeats, with the share of data sets in which all pairs are in order and the mean width:
+
+    groups   rows a group   true AUC   all in order   coverage   width
+    20 + 20  4              .963       .00            .996       .110
+    20 + 20  4              .993       .02            1.000      .054
+    20 + 20  4              .999       .36            1.000      .044
+    10 + 10  4              .991       .12            1.000      .169
+    10 + 10  4              .999       .67            1.000      .159
+    8 + 8    8              .991       .04            .984       .238
+    8 + 8    8              .999       .45            .948       .231
+    50 + 50  1              .993       .05            .964       .060
+
+It speaks of groups like those seen. Where 5, 10 or 20 % of all groups cannot be read at all (10 + 10 and 20 + 20
+groups) it covers in .84 to 1.00: with a tenth unreadable, one data set in seven shows none of them.
 """
 
 from __future__ import annotations
@@ -38,9 +57,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 from numpy import ndarray
 from scipy.special import expit, logit
-from scipy.stats import rankdata, t
+from scipy.stats import norm, rankdata, t
 
-from biaskit.records.estimate import Estimate, Interval, Unit
+from biaskit.records.estimate import NO_RANKING, Estimate, Interval, Unit
 
 LEVEL = 0.95
 _FIFTH = 0.2
@@ -87,8 +106,8 @@ def clustered_auc(folds: Sequence[FoldScores], grouping: str = "fillers") -> Est
     """Mean AUC over folds, with an interval over groups.
 
     AUC is the share of pairs (positive, negative) in which the positive scores higher, ties one half. Where
-    every pair is in order there is no spread; the lower end is then the Clopper-Pearson bound for all of n
-    groups in order, (alpha/2)^(1/n), n counted in the class with fewer groups, and likewise where none is.
+    all scores of every fold are equal nothing was ranked: the AUC of one half is no measurement of chance,
+    has no interval, and its reason begins with `NO_RANKING`.
 
     Args:
         folds: At least one fold, each with both classes.
@@ -101,9 +120,12 @@ def clustered_auc(folds: Sequence[FoldScores], grouping: str = "fillers") -> Est
     names, index = np.unique(np.concatenate([fold.groups for fold in folds]), return_inverse=True)
     members = np.split(index, np.cumsum([len(fold.groups) for fold in folds])[:-1])
     value, sides = _influences(folds, members, len(names))
-    interval = _interval(value, sides, widening(members, len(names)), grouping)
+    tied = all((fold.scores == fold.scores[0]).all() for fold in folds)
+    interval = None if tied else _interval(value, sides, widening(members, len(names)), grouping)
     reason = "no null is refitted: at 0.5 the probe ranks unseen rows at random"
-    if interval is None:
+    if tied:
+        reason = f"{NO_RANKING} all scores tie"
+    elif interval is None:
         reason = f"no fold holds two {grouping} of each class, so their spread is not seen; {reason}"
     return Estimate(
         value=value,
@@ -158,19 +180,28 @@ def widening(members: Sequence[Int[ndarray, " _"]], groups: int) -> float:
 
 
 def _interval(value: float, sides: list[_Side], widening: float, grouping: str) -> Interval | None:
-    tail = (1 - LEVEL) / 2
-    if value in {0.0, 1.0}:
-        bound = tail ** (1 / min(side.distinct for side in sides))
-        low, high = (bound, 1.0) if value else (0.0, 1 - bound)
-        order = "all in order" if value else "none in order"
-        return Interval(low=low, high=high, level=LEVEL, method=f"Clopper-Pearson over {grouping}, {order}")
-    freedom = min(side.freedom for side in sides)
-    if freedom == 0:
+    freedom = max(min(side.freedom for side in sides), 1.0)
+    if any(side.freedom == 0 for side in sides):
         return None
     total = np.sum([side.unbiased for side in sides], axis=0)
-    error = float(np.sqrt(widening * (total**2).sum()))
-    half = float(t.ppf(1 - tail, max(freedom, 1.0))) * error / (value * (1 - value))
-    low, high = expit(logit(value) + np.array([-half, half])).tolist()
-    method = f"cluster-robust over {grouping}, logit scale, t({max(freedom, 1.0):.3g})"
+    error = float(t.ppf((1 + LEVEL) / 2, freedom)) * float(np.sqrt(widening * (total**2).sum()))
+    pairs = sides[0].distinct * sides[1].distinct / widening
+    low, high = _ends(value, error, pairs)
+    method = f"cluster-robust over {grouping}, logit scale, t({freedom:.3g})"
     method += ", widened for shared training rows" if widening > 1 else ""
-    return Interval(low=low, high=high, level=LEVEL, method=method)
+    return Interval(low=low, high=high, level=LEVEL, method=f"{method}, at least that of {pairs:.3g} pairs")
+
+
+def _ends(value: float, error: float, pairs: float) -> tuple[float, float]:
+    """Return the ends for a half width of `error`, no narrower than so many independent pairs allow.
+
+    The end on the far side of .5 is at least that of the AUC itself, not drawn towards .5.
+    """
+    quantile = float(norm.ppf((1 + LEVEL) / 2))
+    drawn = (pairs * value + quantile**2 / 2) / (pairs + quantile**2)
+    spread = drawn * (1 - drawn)
+    half = max(error / spread, quantile / np.sqrt(pairs * spread))
+    low, high = float(expit(logit(drawn) - half)), float(expit(logit(drawn) + half))
+    reach = max(half, error / (value * (1 - value))) if 0 < value < 1 else half
+    outer = float(expit(logit(value) + (reach if value > 0.5 else -reach)))
+    return (low, max(high, outer)) if value > 0.5 else (min(low, outer), high)

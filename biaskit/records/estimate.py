@@ -12,6 +12,9 @@ from biaskit.records.base import Record
 UNTESTED = "untested:"
 """A reason that starts so says why a number that must be tested could not be: chance is not ruled out."""
 
+NO_RANKING = "no ranking:"
+"""A reason that starts so says why an AUC has no interval: nothing was put in any order."""
+
 
 class Unit(StrEnum):
     """The closed list of units a number can have."""

@@ -266,7 +266,8 @@ def _numbers(findings: Sequence[Finding]) -> Table:
     kept = [place for place, _ in enumerate(heads) if any(row[place] for row in rows)]
     for place in kept:
         whole = heads[place] in _WHOLE and max(len(row[place]) for row in rows) <= _WIDEST
-        table.add_column(heads[place], overflow="fold", no_wrap=whole)
+        least = max(len(row[place].partition("]")[0]) + 1 for row in rows) if heads[place] == "number" else 0
+        table.add_column(heads[place], overflow="fold", no_wrap=whole, min_width=min(least, _WIDEST) or None)
     for row in rows:
         table.add_row(*(Text(row[place]) for place in kept))
     return table

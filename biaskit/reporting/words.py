@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from biaskit.records.estimate import Unit
+from biaskit.records.estimate import NO_RANKING, Unit
 from biaskit.records.report import Outcome, Status
 
 if TYPE_CHECKING:
-    from biaskit.records.estimate import Estimate
+    from biaskit.records.estimate import Estimate, Interval
     from biaskit.records.finding import Finding
     from biaskit.records.report import Report
     from biaskit.records.table import Cell
@@ -19,6 +20,7 @@ _SMALL = 0.05
 _COUNTED = frozenset({Unit.NAT, Unit.BIT, Unit.LOGIT, Unit.POINT})
 _UNSIGNED = frozenset({Unit.ONE, Unit.AUC, Unit.PROPORTION, Unit.COUNT})
 _THREE_DECIMALS = frozenset({Unit.COSINE, Unit.AUC})
+_USUAL, _RANGE = 0.95, "range of "
 MINUS, MISSING = "\N{MINUS SIGN}", "\N{EN DASH}"
 
 OUTCOME_WORDS = {
@@ -96,7 +98,11 @@ GLOSSARY = (
     ),
     ("reading", "Which side is given and which is predicted: a model may hold a link in one way only."),
     ("nat", "Unit of a difference of log-probabilities; +0.69 nat means twice the odds."),
-    ("interval", "Where the true number lies, at the stated level; all verdicts rest on it."),
+    (
+        "interval",
+        "Where the true number lies, at a level of 95 % unless another is stated; all verdicts rest on it. A "
+        "range runs from the smallest to the largest of so many draws and is no such interval.",
+    ),
     ("neutral words", "Nouns of which no lean is expected; the grey band holds 95 % of them."),
     ("p, q", "How often neutral words reach such a number; q is p corrected for the number of targets."),
     ("undecided", "The evidence does not settle the question; it is not a pass."),
@@ -197,11 +203,25 @@ def amount(value: float, unit: Unit) -> str:
 
 
 def interval(shown: Estimate) -> str:
-    """Write the interval as `[low, high]`, or nothing where there is none."""
-    if shown.value is None or shown.interval is None:
+    """Write the interval as `[low, high]`, or nothing where there is none.
+
+    One that is not the usual 95 % says what it is: a range with its number of draws, any other its level. An
+    AUC without interval says so where the reason is that all scores tie.
+    """
+    if shown.value is None:
         return ""
-    ends = (shown.interval.low, shown.interval.high)
-    return f"[{', '.join(number(end, shown.unit, _places(shown)) for end in ends)}]"
+    if shown.interval is None:
+        return f"({plain(shown.reason or '')})" if (shown.reason or "").startswith(NO_RANKING) else ""
+    ends = ", ".join(
+        number(end, shown.unit, _places(shown)) for end in (shown.interval.low, shown.interval.high)
+    )
+    return f"[{ends}] {_kind(shown.interval)}".rstrip()
+
+
+def _kind(found: Interval) -> str:
+    if found.method.startswith(_RANGE):
+        return plain(found.method)
+    return "" if math.isclose(found.level, _USUAL, abs_tol=0.0005) else f"({100 * found.level:.3g} %)"
 
 
 def chance(shown: Estimate) -> str:

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 from sklearn.metrics import roc_auc_score
 
 from biaskit.concepts.probe_auc import FoldScores, clustered_auc
@@ -83,8 +83,14 @@ def test_single_rows_give_delongs_variance():
     order = (np.sign(scores[target][:, None] - scores[~target][None, :]) + 1) / 2
     variance = order.mean(1).var(ddof=1) / 25 + order.mean(0).var(ddof=1) / 35
     value = roc_auc_score(target, scores)
-    half = stats.t.ppf(0.975, 24) * np.sqrt(variance) / (value * (1 - value))
-    expected = 1 / (1 + np.exp(-(np.log(value / (1 - value)) + np.array([-half, half]))))
+    pairs, drawn_in = 25 * 35, stats.norm.ppf(0.975) ** 2
+    drawn = (pairs * value + drawn_in / 2) / (pairs + drawn_in)
+    half = (
+        stats.t.ppf(0.975, 24)
+        * np.sqrt(variance)
+        / (np.array([drawn, value]) * (1 - np.array([drawn, value])))
+    )
+    expected = special.expit(special.logit([drawn, value]) + half * [-1, 1])
     assert found.value == pytest.approx(value)
     assert (found.interval.low, found.interval.high) == pytest.approx(tuple(expected))
     assert "widened" not in found.interval.method
@@ -99,12 +105,48 @@ def test_it_says_what_the_groups_are():
     assert "widened for shared training rows" in found.interval.method
 
 
-@pytest.mark.parametrize(("sign", "low", "high"), [(1, 0.025**0.25, 1.0), (-1, 0.0, 1 - 0.025**0.25)])
-def test_all_or_no_pairs_in_order_still_have_an_interval(sign, low, high):
-    target, groups = np.tile([False, True], 4), np.arange(8)
-    folds = [FoldScores(sign * target.astype(float), target, groups)] * 3
-    found = clustered_auc(folds)
-    assert (found.interval.low, found.interval.high) == pytest.approx((low, high))
+def by_word(order, rows=6):
+    """Two folds of the same words; `order` shifts the positives' scores, all or no pairs hold."""
+    target, groups = np.repeat([True, False], 10 * rows), np.arange(20).repeat(rows)
+    scores = np.concatenate([np.linspace(0, 1, 10 * rows) + order, np.linspace(0, 1, 10 * rows)])
+    return [FoldScores(scores, target, groups)] * 2
+
+
+def test_all_pairs_in_order_never_look_less_sure_than_nearly_all():
+    shifts = np.linspace(1.001, 0.0, 200)
+    found = [clustered_auc(by_word(shift)) for shift in shifts]
+    values, lows = [one.value for one in found], [one.interval.low for one in found]
+    assert values[0] == 1.0
+    assert 0.8 < lows[0] < 1
+    assert found[0].interval.high == 1.0
+    assert np.all(np.diff(values) <= 0)
+    assert np.all(np.diff(lows) <= 1e-9), "the lower end falls with the AUC"
+    near = next(one for one in found if one.value < 1)
+    assert near.value > 0.999
+    assert lows[0] - near.interval.low < 0.02, "without a jump"
+
+
+def test_no_pairs_in_order_mirror_all_of_them():
+    above, below = clustered_auc(by_word(2.0)).interval, clustered_auc(by_word(-2.0)).interval
+    assert (below.low, below.high) == pytest.approx((1 - above.high, 1 - above.low))
+
+
+@pytest.mark.parametrize(("shift", "groups", "rows"), [(4.0, 20, 4), (4.0, 10, 4), (5.0, 10, 4), (5.0, 8, 8)])
+def test_an_auc_near_one_is_covered(shift, groups, rows):
+    """Where a fifth to two thirds of the data sets have all their pairs in order."""
+    rng = np.random.default_rng(6)
+    drawn = [cross_validated(rng, shift=shift, repeats=1, groups=groups, rows=rows) for _ in range(150)]
+    covered = [truth in clustered_auc(folds).interval for folds, truth in drawn]
+    assert np.mean(covered) >= 0.93
+
+
+def test_scores_that_all_tie_rank_nothing_and_say_so():
+    target, groups = np.tile([False, True], 10), np.arange(20)
+    found = clustered_auc([FoldScores(np.zeros(20), target, groups)] * 2)
+    assert (found.value, found.interval) == (0.5, None)
+    assert found.reason == "no ranking: all scores tie"
+    some = np.where(groups == 3, 1.0, 0.0)
+    assert clustered_auc([FoldScores(some, target, groups)] * 2).interval is not None
 
 
 def test_certainty_is_a_score_like_any_other():

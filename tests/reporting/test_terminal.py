@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from biaskit.records.estimate import Estimate, Interval, Unit
 from biaskit.reporting import terminal
 from tests.reporting.hostile import hostile_report
+from tests.reporting.probing import analysis, finding, probing_report
 from tests.reporting.test_page import slight
 
 
@@ -65,3 +67,21 @@ def test_a_comparison_with_nothing_to_tell_takes_one_line(report):
     text = terminal.as_text(slight(report, (("positive", "negative"), "target given references")), None, 110)
     assert "no association to speak of; the largest: food +0.002 [+0.001, +0.003] nat" in text
     assert len(text.splitlines()) < len(terminal.as_text(report, None, 110).splitlines())
+
+
+def test_a_range_of_shuffles_does_not_look_like_an_interval_and_breaks_no_number():
+    ranged = Estimate(
+        value=0.452,
+        unit=Unit.AUC,
+        n=20,
+        resampling_unit="shuffles",
+        method="mean",
+        interval=Interval(low=0.41, high=0.53, level=19 / 21, method="range of 20 shuffles"),
+        reason="it is the null",
+    )
+    shown = finding("auc", group="a rather long name of a probe, and where it was read")
+    found = analysis(findings=(shown, shown.model_copy(update={"estimate": ranged})), tables=(), figures=())
+    text = terminal.as_text(probing_report(found), None, 80)
+    assert "0.452 [0.410, 0.530]" in text
+    assert "0.981 [0.969, 0.993]" in text
+    assert "range of 20" in text

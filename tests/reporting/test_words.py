@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biaskit.records.estimate import Estimate, Null, Unit
+from biaskit.records.estimate import Estimate, Interval, Null, Unit
 from biaskit.reporting import words
 from tests.reporting.probing import probing_report
 
@@ -113,6 +113,40 @@ def test_ticks(value, unit, written):
 )
 def test_cells(value, written):
     assert words.cell(value) == written
+
+
+@pytest.mark.parametrize(
+    ("level", "method", "written"),
+    [
+        (0.95, "t over fillers", "0.452 [0.410, 0.530]"),
+        (0.9, "t over fillers", "0.452 [0.410, 0.530] (90 %)"),
+        (19 / 21, "range of 20 shuffles", "0.452 [0.410, 0.530] range of 20 shuffles"),
+    ],
+)
+def test_an_interval_that_is_not_95_percent_says_what_it_is(level, method, written):
+    estimate = Estimate(
+        value=0.452,
+        unit=Unit.AUC,
+        n=20,
+        resampling_unit="shuffles",
+        method="mean",
+        interval=Interval(low=0.41, high=0.53, level=level, method=method),
+        reason="no null",
+    )
+    assert words.bare(estimate) == written
+    assert words.whole(estimate) == f"{written} AUC"
+
+
+def test_an_auc_of_ties_says_that_nothing_was_ranked():
+    estimate = Estimate(
+        value=0.5,
+        unit=Unit.AUC,
+        n=20,
+        resampling_unit="fillers",
+        method="AUC",
+        reason="no ranking: all scores tie",
+    )
+    assert words.bare(estimate) == "0.500 (no ranking: all scores tie)"
 
 
 def test_each_report_explains_its_own_words(report):

@@ -41,7 +41,7 @@ def mean_of_shuffles(shuffles: Sequence[Evaluation]) -> Estimate:
         resampling_unit="shuffles of the labels",
         method=f"mean test AUC over {count} shuffles of the labels over groups, all refitted",
         interval=Interval(
-            low=min(aucs), high=max(aucs), level=(count - 1) / (count + 1), method="range of the shuffles"
+            low=min(aucs), high=max(aucs), level=(count - 1) / (count + 1), method=f"range of {count} shuffles"
         )
         if count > 1
         else None,
