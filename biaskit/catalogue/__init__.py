@@ -8,7 +8,7 @@ whose value names a package with folders `probes` and `audits`), and last in the
 from __future__ import annotations
 
 from biaskit.catalogue.folders import Origin
-from biaskit.catalogue.labelled import check_labels, labelled_texts
+from biaskit.catalogue.labelled import check_labels, labelled_frame, labelled_texts, rows_by_text
 from biaskit.catalogue.matching import Matched, comparisons, reference_pair, resolve_target
 from biaskit.catalogue.naming import audit_path, audit_spec, audit_specs, probe_set, probe_sets
 from biaskit.catalogue.reading import inside, read_audit_spec, read_probe_set
@@ -22,6 +22,7 @@ __all__ = [
     "check_labels",
     "comparisons",
     "inside",
+    "labelled_frame",
     "labelled_texts",
     "probe_set",
     "probe_sets",
@@ -29,4 +30,5 @@ __all__ = [
     "read_probe_set",
     "reference_pair",
     "resolve_target",
+    "rows_by_text",
 ]

@@ -45,7 +45,7 @@ def rows_of(path: Path) -> tuple[list[str], dict[int, list[str]]]:
     return header, rows
 
 
-def columns_there(path: Path, header: Sequence[str], wanted: Iterable[str], fix: str) -> None:
+def columns_there(path: Path | str, header: Sequence[str], wanted: Iterable[str], fix: str) -> None:
     """Refuse a header that lacks one of the `wanted` columns or has it more than once.
 
     Raises:
