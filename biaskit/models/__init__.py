@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from biaskit.errors import MissingExtraError, RequestError
+from biaskit.models.encoders import load_encoder as load_encoder
 from biaskit.models.sources import Source, find_source, require_weights
 from biaskit.records.audit_spec import Subject
 

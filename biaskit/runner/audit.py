@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Unpack
 
 from biaskit import models
 from biaskit.errors import MissingExtraError
-from biaskit.records.audit_spec import DataSpec
-from biaskit.records.labelled_texts import LabelledTexts
 from biaskit.runner.offline import guard
 from biaskit.runner.request import Options, Request, request
 
@@ -37,7 +35,8 @@ def audit(
             commas.
         references: Reference pairs; by default those that each target set names.
         spec: An audit by name, path or record; what the call names wins over it.
-        **options: See `biaskit.runner.request.Options`; `data` among them, which may stand in for concepts.
+        **options: See `biaskit.runner.request.Options`; `data` and `images` among them, which may
+            stand in for concepts.
 
     Returns:
         The run. Where an analyzer failed or Ctrl-C was pressed it holds what was found until then, and
@@ -63,7 +62,7 @@ def _call(model: object, asked: Mapping[str, object]) -> str:
 def _plain(value: object) -> bool:
     """Whether an argument says something, and all of it can be written down."""
     listed = value if isinstance(value, list | tuple) else [value]
-    return bool(value) and not any(isinstance(one, LabelledTexts | DataSpec) for one in listed)
+    return bool(value) and all(isinstance(one, _WRITTEN) for one in listed)
 
 
 def perform(resolved: Request) -> Run:
@@ -79,6 +78,6 @@ def perform(resolved: Request) -> Run:
     try:
         execute = import_module("biaskit.runner.execute").execute
     except ModuleNotFoundError as error:
-        raise MissingExtraError(error.name or "torch", "text") from error
+        raise MissingExtraError(error.name or "torch", "vision" if resolved.images else "text") from error
     run: Run = execute(resolved)
     return run

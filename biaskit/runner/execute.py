@@ -5,24 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import biaskit
 from biaskit import analyzers, gates, models
-from biaskit.errors import NothingAuditedError, RequestError
+from biaskit.errors import MissingExtraError, NothingAuditedError, RequestError
 from biaskit.hooks.store import ActivationStore
+from biaskit.records.probe_set import Modality
 from biaskit.records.report import ProbeSetRecord, RunRecord, Status
 from biaskit.reporting import words
 from biaskit.runner.environment import Meter, environment, peak_memory_mib
+from biaskit.runner.modalities import check_model, modality
 from biaskit.runner.offline import guard
 from biaskit.runner.run import Run
-from biaskit.session import Comparison, Session
+from biaskit.session import Comparison, Session, VisionSession
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from biaskit.protocols import Analyzer, LanguageModel
+    from biaskit.protocols import Analyzer, ModelAdapter
     from biaskit.records.finding import Analysis, Finding
     from biaskit.records.report import SubjectRecord
     from biaskit.runner.request import Request
@@ -56,29 +59,47 @@ def execute(request: Request) -> Run:
     meter = Meter()
     with guard(active=request.offline):
         chosen = [analyzers.build(one.name, one.settings) for one in request.spec.analyzers]
+        wanted = modality(chosen, request)
         model = _open(request)
-        session = Session(
-            model=model,
-            comparisons=tuple(Comparison(*one) for one in request.comparisons),
-            store=ActivationStore(request.cache),
-            seed=request.spec.seed,
-            progress=request.progress,
-            labelled=request.labelled,
-        )
-        work = _noted(_analyze(chosen, session), model)
-    run = _judged(_report(request, model.subject, work, meter)).stopped_by(work.failure)
+        check_model(model, wanted, chosen)
+        session = _session(request, model, wanted)
+        work = _noted(_analyze(chosen, session), model, request)
+    run = _judged(_report(request, model.subject, work, meter, _sets(request, session)))
+    run = run.stopped_by(work.failure)
     if request.out_dir is not None:
         run.save(request.out_dir)
     return run
 
 
-def _open(request: Request) -> LanguageModel:
+def _session(request: Request, model: Any, wanted: Modality) -> Session | VisionSession:
+    if wanted is Modality.IMAGE:
+        opened: VisionSession = _vision().vision_session(request, model)
+        return opened
+    return Session(
+        model=model,
+        comparisons=tuple(Comparison(*one) for one in request.comparisons),
+        store=ActivationStore(request.cache),
+        seed=request.spec.seed,
+        progress=request.progress,
+        labelled=request.labelled,
+    )
+
+
+def _vision() -> Any:
+    """Load what opens images, with Pillow, once there are any."""
+    try:
+        return import_module("biaskit.runner.vision")
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "PIL", "vision") from error
+
+
+def _open(request: Request) -> ModelAdapter:
     return models.load(
         request.model, tokenizer=request.tokenizer, subject=request.spec.subject, offline=request.offline
     )
 
 
-def _analyze(chosen: Sequence[Analyzer], session: Session) -> _Work:
+def _analyze(chosen: Sequence[Analyzer], session: Session | VisionSession) -> _Work:
     """Run one analyzer after the other; what stops one does not lose what the others found."""
     done: list[Analysis] = []
     missing: list[str] = []
@@ -97,9 +118,10 @@ def _analyze(chosen: Sequence[Analyzer], session: Session) -> _Work:
     return _Work(tuple(done), Status.ERROR if failure else Status.COMPLETE, failure, tuple(missing))
 
 
-def _noted(work: _Work, model: LanguageModel) -> _Work:
-    """Add what the model has to say of itself, such as halved batches, to the first analyzer's notes."""
-    own: tuple[str, ...] = getattr(model, "notes", ())
+def _noted(work: _Work, model: ModelAdapter, request: Request) -> _Work:
+    """Add what model and images have to say of themselves, such as halved batches, to the first's notes."""
+    left_out = tuple(remark for one in request.images for remark in getattr(one, "remarks", ()))
+    own: tuple[str, ...] = (*left_out, *getattr(model, "notes", ()))
     if not own or not work.analyses:
         return work
     first, *rest = work.analyses
@@ -112,8 +134,9 @@ def _named(error: Exception) -> str:
     return f"{type(error).__name__}: {text}"
 
 
-def _report(request: Request, subject: SubjectRecord, work: _Work, meter: Meter) -> Run:
-    sets = _probe_sets(request)
+def _report(
+    request: Request, subject: SubjectRecord, work: _Work, meter: Meter, sets: tuple[ProbeSetRecord, ...]
+) -> Run:
     status = Status.PARTIAL if work.status is Status.COMPLETE and request.partial else work.status
     return Run(
         tool_version=biaskit.__version__,
@@ -141,6 +164,17 @@ def _judged(run: Run) -> Run:
     spec = run.spec
     verdicts = gates.judge(run, spec.gates, spec.waivers, run.run.started_at.date())
     return run.model_copy(update={"verdicts": verdicts})
+
+
+def _sets(request: Request, session: Session | VisionSession) -> tuple[ProbeSetRecord, ...]:
+    if isinstance(session, Session):
+        return _probe_sets(request)
+    return tuple(
+        ProbeSetRecord(
+            name=one.name, kind="images", digest=one.digest, source=one.source, licence=one.licence
+        )
+        for one in session.images
+    )
 
 
 def _probe_sets(request: Request) -> tuple[ProbeSetRecord, ...]:

@@ -1,0 +1,80 @@
+"""Which kind of model a run opens: all its analyzers must want the same one, and the model must be it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from biaskit import analyzers
+from biaskit.errors import RequestError
+from biaskit.records.probe_set import Modality
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from biaskit.protocols import Analyzer, ModelAdapter
+    from biaskit.runner.request import Request
+
+_OPENS = {
+    Modality.TEXT: "language models",
+    Modality.IMAGE: "image classifiers",
+    Modality.TEXT_TO_IMAGE: "text-to-image models",
+}
+_WANTS = {
+    Modality.TEXT: "Give concepts or labelled texts, such as --concepts food.",
+    Modality.IMAGE: "Give images, such as --images photos (a folder with a sub-folder a class).",
+}
+
+
+def modality(chosen: Sequence[Analyzer], request: Request) -> Modality:
+    """Return what the analyzers of a run open, and check that it is what the run was given.
+
+    Raises:
+        RequestError: Analyzers of different models are in one run, or what they read was not given, or
+            something was given that none of them reads.
+    """
+    kinds = {one.modality: one.name for one in chosen if one.modality is not Modality.ANY}
+    if len(kinds) > 1:
+        said = " and ".join(f"'{name}' opens {_OPENS[kind]}" for kind, name in kinds.items())
+        raise RequestError(
+            "A run audits one model, and these analyzers open different ones.",
+            why=f"{said}.",
+            fix="Audit the two models in two runs.",
+        )
+    given = Modality.IMAGE if request.images else Modality.TEXT
+    wanted = next(iter(kinds), given)
+    texts = request.comparisons or request.labelled
+    if wanted is not given or (texts and request.images):
+        _refuse_given(wanted, chosen[0].name, request)
+    return wanted
+
+
+def check_model(model: ModelAdapter, wanted: Modality, chosen: Sequence[Analyzer]) -> None:
+    """Refuse a model that the analyzers cannot open; says which analyzers can.
+
+    Raises:
+        RequestError: The model is of another kind.
+    """
+    found = model.modality
+    if found in {wanted, Modality.ANY}:
+        return
+    fitting = [name for name in analyzers.BUILT_IN if analyzers.load(name).modality is found]
+    opens = f"Analyzers of {_OPENS[found]}: {', '.join(fitting)}. " if fitting else ""
+    raise RequestError(
+        f"'{model.subject.name}' is none of the {_OPENS[wanted]} that '{chosen[0].name}' opens.",
+        why=f"It is one of the {_OPENS[found]}.",
+        fix=f"{opens}{_WANTS.get(found, '')}".strip(),
+    )
+
+
+def _refuse_given(wanted: Modality, name: str, request: Request) -> None:
+    if wanted is Modality.IMAGE and not request.images:
+        raise RequestError(f"'{name}' reads images, and none were given.", fix=_WANTS[wanted])
+    if wanted is Modality.IMAGE:
+        raise RequestError(
+            f"'{name}' reads images, and concepts or labelled texts were given too.",
+            fix="Leave them out, or audit a language model in a run of its own.",
+        )
+    raise RequestError(
+        f"'{name}' reads texts, and images were given.",
+        fix="Name an analyzer of images, such as --analyzers vig-bias, or leave the images out.",
+    )
