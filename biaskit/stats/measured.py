@@ -1,0 +1,134 @@
+"""A value that was measured in one group, with its interval at any level."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Shaped
+from numpy import ndarray
+from scipy import stats
+
+from biaskit.records.estimate import Interval
+from biaskit.stats.bootstrap import bootstrap_interval, cluster_interval
+from biaskit.stats.group_metrics import is_binary
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """One group's value.
+
+    Attributes:
+        value: The value; None where it could not be measured.
+        n: How many rows it rests on.
+        ends: Its interval at a level, each end missing with half of 1 - level; None where there is none.
+        reason: Why value or interval is missing.
+        own: The interval to show for this group alone, where it is another one than `ends` gives.
+    """
+
+    value: float | None
+    n: int
+    ends: Callable[[float], Interval] | None = None
+    reason: str | None = None
+    own: Callable[[float], Interval] | None = None
+
+    def interval(self, level: float) -> Interval | None:
+        """Return the interval to show for this group alone, where there is one."""
+        ends = self.own or self.ends
+        return None if ends is None else ends(level)
+
+
+def measured_mean(values: Float[ndarray, " n"], clusters: Shaped[ndarray, " n"] | None) -> Measured:
+    """Measure the mean of `values`; NaN entries do not count.
+
+    A proportion has Wilson's interval, with clusters at the effective number of rows (`effective_rows`), and
+    never zero width; for comparisons it has Clopper and Pearson's, since near 0 and 1 one end of Wilson's
+    misses far more often than its half, which no correction for many groups can make good. Another mean has
+    the cluster-robust t interval.
+    """
+    counted = ~np.isnan(values)
+    kept, owners = values[counted], None if clusters is None else clusters[counted]
+    if not kept.size:
+        return Measured(None, 0, reason="no row counts")
+    value = float(kept.mean())
+    if is_binary(kept):
+        rate = _rate(kept, owners)
+        return Measured(value, kept.size, rate.exact, own=rate.wilson)
+    owners = np.arange(kept.size) if owners is None else owners
+    if np.unique(owners).size < 2 or np.ptp(kept) == 0:
+        reason = "one row, one cluster or one value alone says nothing about the spread"
+        return Measured(value, kept.size, reason=reason)
+    return Measured(value, kept.size, lambda level: cluster_interval(kept, owners, level=level))
+
+
+def measured_draws(value: float, n: int, draws: Float[ndarray, " b"]) -> Measured:
+    """Measure a statistic whose interval is that of bootstrap draws; NaN draws are undefined."""
+    if not np.isfinite(value):
+        return Measured(None, n, reason="these rows do not define it")
+    defined = draws[np.isfinite(draws)]
+    if 2 * defined.size <= draws.size:
+        return Measured(value, n, reason="most bootstrap draws of so few rows do not define it")
+    if np.ptp(defined) == 0:
+        return Measured(
+            value, n, reason="every bootstrap draw is the same, which says nothing about the spread"
+        )
+    return Measured(value, n, lambda level: bootstrap_interval(draws, level=level))
+
+
+def effective_rows(values: Float[ndarray, " n"], clusters: Shaped[ndarray, " n"]) -> float:
+    """How many independent rows would tell as much about a proportion as these clustered ones.
+
+    `n / deff`, deff the cluster-robust variance over the binomial one, at least 1 (Kish 1965). At 0 and at n
+    of n nothing shows how alike the rows of a cluster are: then each cluster counts as one row.
+    """
+    _, owner = np.unique(clusters, return_inverse=True)
+    count = int(owner.max()) + 1
+    rate = float(values.mean())
+    if count == values.size:
+        return float(count)
+    if rate in {0.0, 1.0} or count == 1:
+        return float(count)
+    sums = np.bincount(owner, weights=values - rate)
+    variance = float(sums @ sums) * count / (count - 1) / values.size**2
+    return values.size / max(1.0, variance / (rate * (1 - rate) / values.size))
+
+
+def _rate(values: Float[ndarray, " n"], clusters: Shaped[ndarray, " n"] | None) -> _Rate:
+    count = values.size if clusters is None else np.unique(clusters).size
+    if clusters is None or count == values.size:
+        return _Rate(float(values.mean()), float(values.size))
+    rows = effective_rows(values, clusters)
+    where = f" at {rows:.1f} effective rows of {count} clusters"
+    return _Rate(float(values.mean()), rows, max(count - 1, 1), where)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rate:
+    """A proportion over a number of rows that need not be whole."""
+
+    rate: float
+    rows: float
+    freedom: int | None = None
+    where: str = ""
+
+    def wilson(self, level: float) -> Interval:
+        """Wilson's score interval (1927)."""
+        square = self._critical(level) ** 2 / self.rows
+        middle = (self.rate + square / 2) / (1 + square)
+        half = float(np.sqrt(square * (self.rate * (1 - self.rate) + square / 4))) / (1 + square)
+        low = 0.0 if self.rate == 0 else max(0.0, middle - half)
+        high = 1.0 if self.rate == 1 else min(1.0, middle + half)
+        return Interval(low=low, high=high, level=level, method=f"Wilson{self.where}")
+
+    def exact(self, level: float) -> Interval:
+        """Clopper and Pearson's interval (1934); over clusters as Korn and Graubard (1998) do."""
+        rows = self.rows * (float(stats.norm.ppf((1 + level) / 2)) / self._critical(level)) ** 2
+        hits, tail = self.rate * rows, (1 - level) / 2
+        low = 0.0 if self.rate == 0 else float(stats.beta.ppf(tail, hits, rows - hits + 1))
+        high = 1.0 if self.rate == 1 else float(stats.beta.ppf(1 - tail, hits + 1, rows - hits))
+        return Interval(low=low, high=high, level=level, method=f"Clopper-Pearson{self.where}")
+
+    def _critical(self, level: float) -> float:
+        quantile = stats.norm if self.freedom is None else stats.t(self.freedom)
+        return float(quantile.ppf((1 + level) / 2))
