@@ -8,6 +8,7 @@ from pydantic import Field, JsonValue
 
 from biaskit.records.base import Record
 from biaskit.records.contact_sheet import ContactSheet
+from biaskit.records.dot_plot import DotPlot
 from biaskit.records.estimate import Estimate
 from biaskit.records.figure import Figure
 from biaskit.records.site import Site
@@ -85,5 +86,7 @@ class Analysis(Record):
     """Every single measurement behind the findings, in long format."""
     figures: tuple[Figure, ...] = ()
     """Curves that a report draws."""
+    dots: tuple[DotPlot, ...] = ()
+    """Groups side by side, such as accuracy by group before and after a remedy."""
     sheets: tuple[ContactSheet, ...] = ()
     """Images that a report shows, such as the members of a slice with what the model looked at."""

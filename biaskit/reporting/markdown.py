@@ -6,6 +6,7 @@ import html
 import re
 from typing import TYPE_CHECKING
 
+from biaskit.records.estimate import Unit
 from biaskit.reporting import view, words
 from biaskit.reporting.headline import headline
 from biaskit.reporting.sections import sections
@@ -14,8 +15,10 @@ from biaskit.reporting.standing import Standing
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from biaskit.records.contact_sheet import ContactSheet
     from biaskit.records.finding import Finding
     from biaskit.records.report import Report
+    from biaskit.reporting import dots
     from biaskit.reporting.sections import Section
 
 _MARKUP = re.compile(r"([\\`*_\[\]#|~])")
@@ -69,9 +72,25 @@ def _section(section: Section) -> str:
         f"## {escape(section.analysis.analyzer)}",
         "\n".join(f"- {escape(line)}" for line in section.analysis.summary),
         _table(head, map(_number, shown)) if shown else "",
+        *(_groups(plot) for plot in section.dots),
+        *(_sheet(sheet) for sheet in section.analysis.sheets),
         f"{'And ' if shown else ''}{more:,} {'more' if shown else 'numbers'} in the report." if more else "",
     )
     return "\n\n".join(block for block in blocks if block)
+
+
+def _groups(plot: dots.Plot) -> str:
+    rows = ((row.name, *plot.cells(row), f"{row.n:,}") for row in plot.plot.rows)
+    return f"### {escape(plot.plot.title)}\n\n{_table(('group', *plot.plot.series, 'n'), rows)}"
+
+
+def _sheet(sheet: ContactSheet) -> str:
+    rows = (
+        (tile.name, tile.label, tile.prediction, words.number(tile.confidence, Unit.PROPORTION), tile.remark)
+        for tile in sheet.tiles
+    )
+    head = ("image", "label", "taken for", "confidence", "")
+    return f"### {escape(sheet.title)}\n\n{_table(head, rows)}"
 
 
 def _number(finding: Finding) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from biaskit.reporting import curves, measurements
+from biaskit.reporting import curves, dots, measurements
 
 if TYPE_CHECKING:
     from biaskit.records.finding import Analysis, Finding
@@ -57,6 +57,11 @@ class Section:
         """How many figures are too many to draw."""
         return max(0, len(self.analysis.figures) - _MOST_DRAWN)
 
+    @property
+    def dots(self) -> tuple[dots.Plot, ...]:
+        """Return the dot plots as places in a picture."""
+        return tuple(dots.Plot.of(one) for one in self.analysis.dots)
+
     def plots(self) -> tuple[curves.Plot, ...]:
         """Return the figures as plots."""
         return curves.draw(self.analysis.figures[:_MOST_DRAWN])
@@ -84,5 +89,7 @@ def _section(count: int, analysis: Analysis, files: dict[str, Table]) -> Section
 
 
 def _says_something(one: Section) -> bool:
-    known = (one.headline, one.others, one.tables, one.analysis.summary, one.analysis.figures)
+    analysis = one.analysis
+    pictures = (analysis.figures, analysis.dots, analysis.sheets)
+    known = (one.headline, one.others, one.tables, analysis.summary, *pictures)
     return any(known)

@@ -248,6 +248,9 @@ def _section(section: Section) -> Iterator[RenderableType]:
         yield Text(
             f"{'and ' if shown else ''}{more:,} {'more' if shown else 'numbers'} in the report", style="dim"
         )
+    sheets = len(section.analysis.sheets)
+    if sheets:
+        yield Text(f"{sheets} contact sheet{'s' if sheets > 1 else ''} in the page", style="dim")
 
 
 def _numbers(findings: Sequence[Finding]) -> Table:
