@@ -3,56 +3,70 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
+
+from pydantic import ValidationError
 
 from biaskit import catalogue
+from biaskit.catalogue.frames import Frame
 from biaskit.errors import CatalogueError, RequestError
 from biaskit.records.audit_spec import DataSpec
 from biaskit.records.labelled_texts import LabelledTexts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-One: TypeAlias = "str | Path | DataSpec | LabelledTexts"
+One: TypeAlias = "str | Path | DataSpec | LabelledTexts | Frame"
 FEWEST_ROWS = 20
-_COLUMNS = ("text_column", "label_column", "positive", "group_columns", "attribute_columns", "shifted")
+_FIELDS = {
+    "text_column": "text",
+    "label_column": "label",
+    "positive": "positive",
+    "group_columns": "groups",
+    "attribute_columns": "attributes",
+    "shifted": "shifted",
+}
+_SHARED = {"label_column", "attribute_columns"}
 
 
 class DataOptions(TypedDict, total=False):
     """Labelled texts and the columns of their files.
 
+    Label and attribute columns are those of the images' file too.
+
     Keys:
-        data: CSV files, or labelled texts that are in memory already; one or a list of them.
-        text_column: Column of the texts; default: `text`.
+        data: CSV files, data frames, or labelled texts that are in memory already; one or a list of them.
+        text_column: Column of the texts, in files and data frames; default: `text`.
         label_column: Column of the labels; default: `label`.
         positive: The label that counts as positive; without it two labels are told apart, and of more than
             two each from the rest.
         group_columns: Columns whose equal cells are never split between fitting and testing.
         attribute_columns: Columns of sensitive attributes.
-        shifted: A paired test set from elsewhere, with the same columns.
+        shifted: A paired test set from elsewhere, with the same columns: a file, or a data frame beside one.
     """
 
     data: One | Sequence[One]
     text_column: str | None
     label_column: str | None
     positive: str | None
-    group_columns: Sequence[str]
-    attribute_columns: Sequence[str]
-    shifted: str | Path | None
+    group_columns: str | Sequence[str]
+    attribute_columns: str | Sequence[str]
+    shifted: str | Path | Frame | None
 
 
 def asked(options: Mapping[str, object]) -> tuple[tuple[DataSpec, ...], tuple[LabelledTexts, ...]]:
     """Return the files that were asked for, as specs, and the labelled texts that were handed over.
 
     Raises:
-        RequestError: Columns are named and no file, or a shifted file for more than one.
+        RequestError: Columns are named and no file or data frame, or a shifted one for more than one.
+        CatalogueError: A data frame has columns or cells that cannot be used.
     """
     given = _listed(options.get("data", ()))
-    named = {key: options[key] for key in _COLUMNS if options.get(key)}
-    paths = [one for one in given if isinstance(one, str | Path)]
-    if named and not paths:
+    named = {key: options[key] for key in _FIELDS if _is_given(options.get(key))}
+    paths = [one for one in given if isinstance(one, str | Path | Frame)]
+    if set(named) - (_SHARED if options.get("images") else set()) and not paths:
         raise RequestError(
             f"'{min(named)}' was given and no data.", fix="Name the file too, such as --data reviews.csv."
         )
@@ -64,9 +78,27 @@ def asked(options: Mapping[str, object]) -> tuple[tuple[DataSpec, ...], tuple[La
     specs = tuple(
         one if isinstance(one, DataSpec) else _spec(str(one), named)
         for one in given
-        if not isinstance(one, LabelledTexts)
+        if isinstance(one, str | Path | DataSpec)
     )
-    return specs, tuple(one for one in given if isinstance(one, LabelledTexts))
+    return specs, tuple(_handed(given, named))
+
+
+def _handed(given: Sequence[object], named: Mapping[str, object]) -> Iterator[LabelledTexts]:
+    """Yield what is in memory already; data frames are named `data`, `data-2` and so on."""
+    frames = 0
+    for one in given:
+        if isinstance(one, LabelledTexts):
+            yield one
+        elif isinstance(one, Frame):
+            frames += 1
+            columns = {key: value for key, value in named.items() if key != "shifted"}
+            shifted: Any = named.get("shifted")
+            name = "data" if frames == 1 else f"data-{frames}"
+            yield catalogue.labelled_frame(one, _spec(name, columns), shifted)
+
+
+def _is_given(value: object) -> bool:
+    return isinstance(value, Frame) or (value is not None and value not in ("", (), []))
 
 
 def read(
@@ -97,27 +129,38 @@ def read(
 
 
 def _listed(given: object) -> list[object]:
-    one_of_ours = isinstance(given, str | Path | DataSpec | LabelledTexts)
-    listed: list[object] = list(given) if isinstance(given, Iterable) and not one_of_ours else [given]
+    single = isinstance(given, str | Path | DataSpec | LabelledTexts | Frame | Mapping)
+    listed: list[object] = list(given) if isinstance(given, Iterable) and not single else [given]
     for one in listed:
-        if not isinstance(one, str | Path | DataSpec | LabelledTexts):
+        if not isinstance(one, str | Path | DataSpec | LabelledTexts | Frame):
             raise RequestError(
                 f"A {type(one).__name__} is no data.",
-                fix="Give the path of a CSV file, or LabelledTexts(name=..., texts=..., labels=...).",
+                fix="Give the path of a CSV file, a data frame, or "
+                "LabelledTexts(name=..., texts=..., labels=...).",
             )
     return listed
 
 
 def _spec(path: str, named: Mapping[str, object]) -> DataSpec:
-    fields = {
-        "text": named.get("text_column"),
-        "label": named.get("label_column"),
-        "positive": named.get("positive"),
-        "groups": named.get("group_columns"),
-        "attributes": named.get("attribute_columns"),
-        "shifted": named.get("shifted") and str(named["shifted"]),
-    }
-    return DataSpec.model_validate({"path": path} | {key: value for key, value in fields.items() if value})
+    fields = {"path": path} | {_FIELDS[key]: _written(key, value) for key, value in named.items()}
+    try:
+        return DataSpec.model_validate(fields)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        name = next(key for key, place in _FIELDS.items() if place == problem["loc"][0])
+        raise RequestError(f"'{name}' cannot be that.", why=problem["msg"], fix="Name a column.") from error
+
+
+def _written(key: str, value: object) -> object:
+    """Return a value as a spec holds it: labels and paths are text, one column is a list of one."""
+    if key in {"positive", "shifted"}:
+        if isinstance(value, Frame):
+            raise RequestError(
+                "A data frame was given as shifted data of a file.",
+                fix="Give both as files, or as data frames.",
+            )
+        return str(value)
+    return (value,) if key.endswith("_columns") and isinstance(value, str) else value
 
 
 def _limited(data: LabelledTexts, most: int) -> LabelledTexts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,31 +11,34 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from biaskit import analyzers, catalogue, gates
-from biaskit.errors import RequestError
+from biaskit.errors import RequestError, UnknownNameError
+from biaskit.models.encoders import find_encoder
 from biaskit.models.sources import find_source
-from biaskit.records.audit_spec import AuditSpec
+from biaskit.records.audit_spec import AuditSpec, EncoderSpec
 from biaskit.records.progress import Progress, Silent
-from biaskit.runner import data
+from biaskit.runner import arguments, data, images
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
+    from biaskit.images.image_set import ImageSet
+    from biaskit.records.audit_spec import DataSpec, ImageSpec
     from biaskit.records.labelled_texts import LabelledTexts
     from biaskit.records.probe_set import ControlSet, ReferencePair, TargetSet
 
-_SUBJECT = ("revision", "dtype", "device", "batch_size")
+_SUBJECT = ("revision", "dtype", "device", "batch_size", "factory", "allow_pickle")
 DEFAULT_AUDIT = "quick"
 FOR_DATA = "sparse-probing"
+FOR_IMAGES = "vig-bias"
 _FEWEST_CONTROLS = 20
 _NO_MODEL = RequestError("No model was named.", fix="Give one, such as --model demo or --model gpt2.")
 _NO_CONCEPT = RequestError(
-    "No concept was named and no data given.",
-    fix="Give one, such as --concepts food (see `biaskit list concepts`), or a file: --data reviews.csv.",
+    "No concept was named and no data or images given.",
+    fix="Give one, such as --concepts food (see `biaskit list concepts`), a file: --data reviews.csv, or, "
+    "for a vision model, --images photos.",
 )
 
 
-class Options(data.DataOptions, total=False):
-    """Everything about an audit that has a default; labelled texts are told in `DataOptions`.
+class Options(data.DataOptions, images.ImageOptions, total=False):
+    """Everything about an audit that has a default; see also `DataOptions` and `ImageOptions`.
 
     Keys:
         analyzers: Names of the analyzers to run; default: those of the spec, else `biaslens`.
@@ -46,9 +50,10 @@ class Options(data.DataOptions, total=False):
         out_dir: The run folder to write; None writes nothing, a call of `Run.save` can do it later.
         probes: Folder with probe sets of one's own.
         offline: Whether any attempt to reach the network is an error.
-        cache: Folder of the activation store; None keeps activations in memory only.
-        limit: Use at most so many templates and fillers, and rows of a label (20 or more); the run is
-            marked partial.
+        cache: Folder of the activation store, or True for the user's cache; None or False keeps activations
+            in memory only.
+        limit: Use at most so many templates and fillers, and rows or images of a label (20 or more); the
+            run is marked partial.
         progress: Who is told how far the work is.
         command: The command line or call that repeats the run.
     """
@@ -65,7 +70,7 @@ class Options(data.DataOptions, total=False):
     out_dir: str | Path | None
     probes: str | Path | None
     offline: bool
-    cache: Path | None
+    cache: str | Path | bool | None
     limit: int | None
     progress: Progress
     command: str
@@ -87,6 +92,10 @@ class Request:
         progress: Who is told how far the work is.
         command: The command line or call that repeats the run.
         labelled: The user's own labelled texts.
+        images: The user's own images.
+        encoder: The text-image encoder: its name, or one that is loaded already; None where none was named.
+        captioner: Who describes images that carry no caption, or None.
+        limit: Most images of a label in a part, or None.
     """
 
     spec: AuditSpec
@@ -100,6 +109,10 @@ class Request:
     progress: Progress = field(default_factory=Silent)
     command: str = ""
     labelled: tuple[LabelledTexts, ...] = ()
+    images: tuple[images.Found, ...] = ()
+    encoder: object = None
+    captioner: object = None
+    limit: int | None = None
 
 
 def request(
@@ -116,14 +129,14 @@ def request(
         UnknownNameError: A concept, pair, audit or analyzer does not exist; near names are given.
         CatalogueError: A probe set or audit cannot be used.
     """
+    arguments.check(options, Options.__annotations__)
+    asked = (arguments.names("concepts", concepts), arguments.names("references", references))
     base, folder = _base(spec)
-    asked = (_names(concepts), _names(references))
-    files, texts = data.asked(options)
-    if files or texts:
-        base = base.model_copy(update={"data": files})
+    own = _own(options)
+    base = _with_own(base, own, model, asked[0], options)
     if not (asked[0] or base.concepts):
-        options = _without_concepts(base, options)
-    complete = _complete(_asked(base, model, asked, options), texts)
+        options = _without_concepts(base, own, options)
+    complete = _complete(_asked(base, model, asked, options), own)
     limit, out_dir, probes = options.get("limit"), options.get("out_dir"), options.get("probes")
     compared = catalogue.comparisons(
         complete.concepts,
@@ -138,12 +151,73 @@ def request(
         tokenizer=options.get("tokenizer"),
         out_dir=Path(out_dir) if out_dir is not None else None,
         offline=options.get("offline", False),
-        cache=options.get("cache"),
+        cache=arguments.cache_folder(options.get("cache")),
         partial=limit is not None,
         progress=options.get("progress", Silent()),
         command=options.get("command", ""),
-        labelled=data.read(complete.data, texts, None if files or texts else folder, limit),
+        labelled=data.read(complete.data, own.texts, None if own.files or own.texts else folder, limit),
+        images=images.find(complete.images, own.pictures, None if own.has_images else folder, limit),
+        encoder=_encoder(options, complete, folder),
+        captioner=options.get("captioner"),
+        limit=limit,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """Data and images that the call names; they take the place of the suite's.
+
+    Attributes:
+        files: Files of labelled texts.
+        texts: Labelled texts in memory.
+        places: Folders and files of images.
+        pictures: Sets of images in memory.
+    """
+
+    files: tuple[DataSpec, ...]
+    texts: tuple[LabelledTexts, ...]
+    places: tuple[ImageSpec, ...]
+    pictures: tuple[ImageSet, ...]
+
+    @property
+    def has_images(self) -> bool:
+        """Whether the call names images."""
+        return bool(self.places or self.pictures)
+
+
+def _own(options: Options) -> _Own:
+    return _Own(*data.asked(options), *images.asked(options))
+
+
+def _with_own(
+    base: AuditSpec, own: _Own, model: object, concepts: Sequence[str], options: Options
+) -> AuditSpec:
+    """Lay data, images and encoder of the call over the suite's; an organism brings its own images."""
+    changes: dict[str, Any] = {}
+    if own.files or own.texts:
+        changes["data"] = own.files
+    if own.has_images:
+        changes["images"] = own.places
+    elif not (base.images or concepts or base.concepts or base.data or changes):
+        named = model if isinstance(model, str) else base.subject.model if base.subject else ""
+        changes["images"] = images.of_model(named)
+    if (encoder := images.encoder(options)) is not None:
+        changes["encoder"] = encoder
+    return base.model_copy(update=changes)
+
+
+def _encoder(options: Options, spec: AuditSpec, folder: Path | None) -> object:
+    """Return what to open as encoder: an object that was handed over, or a name that was looked up here."""
+    given = options.get("encoder")
+    if given is not None and not isinstance(given, str | Path | EncoderSpec):
+        return given
+    if spec.encoder is None:
+        return None
+    name = spec.encoder.model
+    if given is None and folder is not None and name.startswith("."):
+        name = str(catalogue.inside(folder, name))
+    find_encoder(name)
+    return name
 
 
 def _model(model: object, spec: AuditSpec, folder: Path | None) -> object:
@@ -162,13 +236,10 @@ def _base(spec: AuditSpec | str | Path | None) -> tuple[AuditSpec, Path | None]:
         return catalogue.audit_spec(DEFAULT_AUDIT), None
     if isinstance(spec, AuditSpec):
         return spec, None
+    if not isinstance(spec, str | Path):
+        raise RequestError(f"'spec' cannot be {spec!r}.", fix="Give an audit's name, path or AuditSpec.")
     path = catalogue.audit_path(spec)
     return catalogue.read_audit_spec(path), path.parent
-
-
-def _names(given: str | Sequence[str]) -> tuple[str, ...]:
-    listed = [given] if isinstance(given, str) else given
-    return tuple(name.strip() for item in listed for name in item.split(",") if name.strip())
 
 
 def _asked(
@@ -181,26 +252,29 @@ def _asked(
         subject["model"] = str(model) if isinstance(model, str | Path) else type(model).__name__
     given: Mapping[str, Any] = {**options}
     subject |= {key: given[key] for key in _SUBJECT if given.get(key) is not None}
+    if classes := arguments.names("classes", options.get("classes") or ()):
+        subject["classes"] = classes
     content["subject"] = subject or None
     content |= {key: names for key, names in zip(("concepts", "references"), names, strict=True) if names}
     if options.get("seed") is not None:
         content["seed"] = options["seed"]
     content["analyzers"] = _analyzers(content["analyzers"], options)
-    if base.name == DEFAULT_AUDIT and _names(options.get("analyzers", ())):
+    if base.name == DEFAULT_AUDIT and _chosen(options):
         # The default's gate says nothing about an analyzer that somebody else wrote.
         content["gates"] = [gate for gate in content["gates"] if _judges(gate, content["analyzers"])]
     if {one["name"] for one in content["analyzers"]} != {one.name for one in base.analyzers}:
         content["description"] = ""
-    for path, value in options.get("changes", {}).items():
+    for path, value in (options.get("changes") or {}).items():
         _change(content, path, value)
     return _validated(content)
 
 
-def _without_concepts(base: AuditSpec, options: Options) -> Options:
-    """Let the default audit, where only data were given, run the analyzer that is made for them."""
-    if base.name != DEFAULT_AUDIT or options.get("analyzers") or FOR_DATA not in analyzers.BUILT_IN:
+def _without_concepts(base: AuditSpec, own: _Own, options: Options) -> Options:
+    """Let the default audit, where only data or images were given, run the analyzer that is made for them."""
+    if base.name != DEFAULT_AUDIT or options.get("analyzers"):
         return options
-    return {**options, "analyzers": (FOR_DATA,)}
+    fitting = FOR_IMAGES if own.has_images or base.images else FOR_DATA
+    return {**options, "analyzers": (fitting,)} if fitting in analyzers.BUILT_IN else options
 
 
 def _judges(gate: Mapping[str, Any], listed: Sequence[Mapping[str, Any]]) -> bool:
@@ -209,17 +283,40 @@ def _judges(gate: Mapping[str, Any], listed: Sequence[Mapping[str, Any]]) -> boo
 
 
 def _analyzers(listed: list[dict[str, Any]], options: Options) -> list[dict[str, Any]]:
-    names = _names(options.get("analyzers", ()))
     known = {one["name"]: one["settings"] for one in listed}
-    chosen = names or tuple(known) or (analyzers.DEFAULT,)
-    wanted = options.get("settings", {})
+    chosen = _chosen(options) or tuple(known) or (analyzers.DEFAULT,)
+    wanted = dict(_unnested(options.get("settings") or {}))
+    _owners_run(wanted, chosen)
     return [
         {"name": name, "settings": {**known.get(name, {}), **_settings_of(name, wanted)}} for name in chosen
     ]
 
 
+def _chosen(options: Options) -> tuple[str, ...]:
+    return arguments.names("analyzers", options.get("analyzers") or ())
+
+
+def _unnested(wanted: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield every setting; those that stand under an analyzer's name as `name.key`."""
+    known = {entry.name for entry in analyzers.entries()}
+    for key, value in wanted.items():
+        if isinstance(value, Mapping) and key in known:
+            yield from ((f"{key}.{inner}", one) for inner, one in value.items())
+        else:
+            yield key, value
+
+
+def _owners_run(wanted: Iterable[str], chosen: Sequence[str]) -> None:
+    """Refuse a setting of an analyzer that is not run, which nothing would read."""
+    for key in wanted:
+        owner, dot, _ = key.rpartition(".")
+        if dot and owner not in chosen:
+            raise UnknownNameError("analyzer in this run", owner, chosen, fix=f"It stands in '{key}'.")
+
+
 def _settings_of(name: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in wanted.items()}
+    listed = tuple | set | frozenset
+    plain = {key: list(value) if isinstance(value, listed) else value for key, value in wanted.items()}
     own = {key.removeprefix(f"{name}."): value for key, value in plain.items() if key.startswith(f"{name}.")}
     return {key: value for key, value in plain.items() if "." not in key} | own
 
@@ -249,10 +346,10 @@ def _change(content: Any, path: str, value: Any) -> None:
         ) from error
 
 
-def _complete(spec: AuditSpec, handed: Sequence[LabelledTexts]) -> AuditSpec:
+def _complete(spec: AuditSpec, own: _Own) -> AuditSpec:
     if spec.subject is None:
         raise _NO_MODEL
-    if not (spec.concepts or spec.data or handed):
+    if not (spec.concepts or spec.data or own.texts or spec.images or own.pictures):
         raise _NO_CONCEPT
     for analyzer in spec.analyzers:
         analyzers.find(analyzer.name)
