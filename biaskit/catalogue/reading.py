@@ -12,7 +12,16 @@ from pydantic import TypeAdapter, ValidationError
 
 from biaskit.catalogue.folders import THINGS, Kind, readme
 from biaskit.errors import CatalogueError
-from biaskit.records.audit_spec import AnalyzerSpec, AuditSpec, DataSpec, Gate, Subject, Waiver
+from biaskit.records.audit_spec import (
+    AnalyzerSpec,
+    AuditSpec,
+    DataSpec,
+    EncoderSpec,
+    Gate,
+    ImageSpec,
+    Subject,
+    Waiver,
+)
 from biaskit.records.probe_set import AnyProbeSet, ControlSet, ReferencePair, TargetSet
 
 if TYPE_CHECKING:
@@ -28,7 +37,9 @@ _SETS: Mapping[object, type[Record]] = {"target": TargetSet, "pair": ReferencePa
 _SECTIONS: Mapping[object, type[Record]] = {
     "analyzers": AnalyzerSpec,
     "data": DataSpec,
+    "encoder": EncoderSpec,
     "gates": Gate,
+    "images": ImageSpec,
     "subject": Subject,
     "waivers": Waiver,
 }
@@ -181,6 +192,9 @@ def _named_files(spec: AuditSpec) -> Iterator[str]:
     if spec.subject is not None:
         yield spec.subject.model
     yield from (name for one in spec.data for name in (one.path, one.shifted) if name)
+    yield from (one.path for one in spec.images)
+    if spec.encoder is not None:
+        yield spec.encoder.model
     for analyzer in spec.analyzers:
         yield from filter(_OUTSIDE.search, _strings(list(analyzer.settings.values())))
 

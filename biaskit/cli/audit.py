@@ -13,6 +13,7 @@ from platformdirs import user_cache_path
 from biaskit.cli import options
 from biaskit.errors import RequestError
 from biaskit.runner.data import DataOptions
+from biaskit.runner.images import ImageOptions
 from biaskit.runner.request import Options, parse_value, request
 
 if TYPE_CHECKING:
@@ -30,18 +31,33 @@ REPORT = "report.json"
 @options.option("--references", multiple=True, help="Reference pairs; by default those the concepts name.")
 @options.option("--data", multiple=True, help="A CSV file of labelled texts of your own; repeatable.")
 @click.option("--text-column", help="Column of the texts in --data.  [default: text]")
-@click.option("--label-column", help="Column of the labels in --data.  [default: label]")
+@click.option("--label-column", help="Column of the labels in --data or --images.  [default: label]")
 @click.option("--positive", help="The label that counts as positive; by default each against the rest.")
 @click.option(
     "--group-column", "group_columns", multiple=True, help="Column of --data whose equal cells stay together."
 )
 @click.option(
-    "--attribute-column", "attribute_columns", multiple=True, help="Column of --data: a sensitive attribute."
+    "--attribute-column", "attribute_columns", multiple=True, help="Column of --data, --images: an attribute."
 )
 @click.option("--shifted", help="A CSV file from elsewhere, with the columns of --data, to test on as well.")
+@options.option(
+    "--images", multiple=True, help="A folder of images with a sub-folder a class, or a CSV file; repeatable."
+)
+@click.option("--image-column", help="Column of the images' paths in --images.  [default: image]")
+@click.option("--part-column", help="Column of --images that says train, validation or test.")
+@click.option("--cluster-column", help="Column of --images whose equal cells were sampled together.")
+@click.option("--caption-column", help="Column of --images: a caption.")
+@options.option("--encoder", help="Text-image encoder: hub id, local folder or organism:NAME.")
+@click.option("--factory", help="For bare weights: package.module:function that builds the network.")
+@click.option("--classes", multiple=True, help="Names of the model's classes in the order of its logits.")
+@click.option(
+    "--allow-pickle", is_flag=True, default=None, help="Read weights stored as pickles too (weights only)."
+)
 @options.option("-c", "--config", help="An audit: its name or the path of its TOML file.")
 @options.option(
-    "--analyzers", multiple=True, help="Which analyzers; default: those of the audit, else biaslens."
+    "--analyzers",
+    multiple=True,
+    help="Which analyzers; default: those of the audit, else what fits what was given.",
 )
 @click.option("-A", "settings", multiple=True, metavar="KEY=VALUE", help="A setting of the analyzers.")
 @click.option("--set", "changes", multiple=True, metavar="PATH=VALUE", help="Any field of the audit.")
@@ -58,7 +74,9 @@ REPORT = "report.json"
 @options.option("--offline", is_flag=True, help="Make any attempt to reach the network an error.")
 @options.option("--no-cache", is_flag=True, help="Keep activations in memory only.")
 @options.option(
-    "--limit", type=click.IntRange(min=2), help="Use at most N templates, fillers, rows; nothing is decided."
+    "--limit",
+    type=click.IntRange(min=2),
+    help="Use at most N templates, fillers, rows or images; nothing is decided.",
 )
 @options.fail_on
 @click.option("-q", "--quiet", is_flag=True, help="Only the last line.")
@@ -75,7 +93,7 @@ def audit(**flags: Any) -> int:
 
 def _options(flags: dict[str, Any]) -> Options:
     plain = ("analyzers", "seed", "device", "dtype", "revision", "batch_size", "probes", "offline", "limit")
-    same = (*plain, *DataOptions.__annotations__)
+    same = (*plain, *DataOptions.__annotations__, *ImageOptions.__annotations__)
     cache = None if flags["no_cache"] else user_cache_path("biaskit") / "activations"
     given = {
         "settings": options.pairs(flags["settings"], "-A", parse_value),
@@ -83,7 +101,7 @@ def _options(flags: dict[str, Any]) -> Options:
         "cache": cache,
         "command": shlex.join(["biaskit", *sys.argv[1:]]),
     }
-    return cast("Options", {key: flags[key] for key in same} | given)
+    return cast("Options", {key: flags[key] for key in same if key in flags} | given)
 
 
 def _free(folder: Path | None, *, force: bool) -> None:

@@ -110,6 +110,8 @@ def _audit(spec: AuditSpec) -> None:
             ("concepts", ", ".join(spec.concepts)),
             ("references", ", ".join(spec.references)),
             ("data", ", ".join(one.path for one in spec.data)),
+            ("images", ", ".join(one.path for one in spec.images)),
+            ("encoder", spec.encoder.model if spec.encoder else ""),
             ("analyzers", ", ".join(one.name for one in spec.analyzers)),
             ("sha256", spec.digest),
             *limits,

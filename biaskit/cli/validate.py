@@ -12,6 +12,7 @@ from biaskit import analyzers, catalogue, gates
 from biaskit.cli import options, tell
 from biaskit.cli.shown import line
 from biaskit.errors import BiaskitError, NothingAuditedError, RequestError
+from biaskit.runner import images
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,5 +81,6 @@ def _audit(path: Path, folders: tuple[Path, ...]) -> str:
     compared = catalogue.comparisons(spec.concepts, spec.references, folders=folders, base=path.parent)
     held = [catalogue.labelled_texts(one, path.parent) for one in spec.data]
     data = (f"data {one.name}" for one in held)
-    parts = (f"{len(compared)} comparisons", *data, f"{len(spec.gates)} gates")
+    pictures = (f"images {one.name}" for one in images.find(spec.images, (), path.parent, None))
+    parts = (f"{len(compared)} comparisons", *data, *pictures, f"{len(spec.gates)} gates")
     return f"audit {spec.name}, {', '.join(parts)}, sha256 {spec.digest[:12]}"
