@@ -59,7 +59,7 @@ def divide(images: ImageSet, most: int, rng: np.random.Generator) -> Division:
         notes.append(f"At most {most} images of each part were drawn at random (`most_images`).")
     for what, rows in zip(("found", "tested"), sampled, strict=False):
         _require(images, rows, what)
-    return Division(*sampled, notes=tuple(notes))
+    return Division(sampled[0], sampled[1], sampled[2], tuple(notes))
 
 
 def _rows(images: ImageSet, part: Part) -> Int[ndarray, " n"]:

@@ -36,6 +36,10 @@ class Flips:
     followed_elsewhere: Bool[ndarray, " n"]
     has_donor: Bool[ndarray, " n"]
 
+    def take(self, rows: Int[ndarray, " m"]) -> Flips:
+        """Return the flips of some images."""
+        return Flips(*(getattr(self, name)[rows] for name in Flips.__dataclass_fields__))
+
 
 def flips(
     classifier: Classifier,

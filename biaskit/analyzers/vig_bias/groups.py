@@ -1,0 +1,135 @@
+"""Accuracy by class and attribute: what is known without looking for anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from biaskit.analyzers.vig_bias.numbers import CLUSTERS, IMAGES, group_gap, group_value, worst_group
+from biaskit.records.dot_plot import Dot, DotPlot, DotRow
+from biaskit.records.finding import Direction, Finding
+from biaskit.stats.by_group import GroupFrame, GroupMetric, GroupOptions, GroupValue, by_group
+
+CLASS = "class"
+_MOST_CROSSED = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grouped:
+    """Rows by what is known of them.
+
+    Attributes:
+        name: Name of the image set.
+        columns: One column of values for each attribute, the class among them.
+        clusters: Rows that were sampled together; empty: each alone.
+    """
+
+    name: str
+    columns: Mapping[str, Sequence[str]]
+    clusters: Sequence[str]
+
+    @property
+    def unit(self) -> str:
+        """What was sampled."""
+        return CLUSTERS if self.clusters else IMAGES
+
+    def frame(
+        self,
+        labels: Int[ndarray, " n"],
+        probabilities: Float[ndarray, "n k"],
+        further: Mapping[str, ndarray],
+        seed: int,
+    ) -> GroupFrame:
+        """Measure accuracy, and further columns of one number a row, in every group.
+
+        Every attribute is crossed with the class, and all with each other where they are few.
+        """
+        right = (probabilities.argmax(axis=1) == labels).astype(float)
+        options = GroupOptions(clusters=list(self.clusters) or None, seed=seed, intersections=False)
+        metrics = {"accuracy": right} | {name: column.astype(float) for name, column in further.items()}
+        return by_group(metrics, labels, probabilities.argmax(axis=1), self._crossed(), options)
+
+    def _crossed(self) -> dict[str, list[str]]:
+        plain = {name: list(cells) for name, cells in self.columns.items()}
+        others = [name for name in plain if name != CLASS]
+        pairs: dict[str, tuple[str, ...]] = {f"{CLASS} and {name}": (CLASS, name) for name in others}
+        if 1 < len(others) <= _MOST_CROSSED:
+            pairs[" and ".join((CLASS, *others))] = (CLASS, *others)
+        return plain | {title: _joined([plain[name] for name in names]) for title, names in pairs.items()}
+
+
+def _joined(columns: Sequence[Sequence[str]]) -> list[str]:
+    """Join cells row by row; a row with an empty cell has none."""
+    return [", ".join(cells) if all(cells) else "" for cells in zip(*columns, strict=True)]
+
+
+def findings(grouped: Grouped, frame: GroupFrame) -> Iterator[Finding]:
+    """Yield the gap and the worst group of every attribute, then each group by itself."""
+    for entry in frame.metrics:
+        metric = f"vig_bias.{entry.metric}"
+        about = (grouped.name,)
+        yield Finding(
+            metric=f"{metric}_gap",
+            concepts=about,
+            group=entry.attribute,
+            direction=Direction.LOWER,
+            headline=entry.metric == "accuracy",
+            estimate=group_gap(entry, grouped.unit),
+        )
+        yield Finding(
+            metric=f"{metric}_worst",
+            concepts=about,
+            group=f"{entry.attribute}: {entry.worst.group or 'none'}",
+            direction=Direction.HIGHER,
+            estimate=worst_group(entry, grouped.unit),
+        )
+        for value in entry.groups:
+            yield Finding(
+                metric=metric,
+                concepts=about,
+                group=f"{entry.attribute}: {value.group}",
+                direction=Direction.HIGHER,
+                estimate=group_value(value, grouped.unit),
+            )
+
+
+def plot(entry: GroupMetric, name: str, series: str = "accuracy") -> DotPlot:
+    """Draw a metric's groups side by side."""
+    rows = tuple(DotRow(name=one.group, n=one.n, dots=(dot(one, series),)) for one in entry.groups)
+    return DotPlot(name=name, title=f"Accuracy by {entry.attribute}", series=(series,), rows=rows)
+
+
+def dot(value: GroupValue, series: str) -> Dot:
+    """Return one group's number as a dot."""
+    interval = value.interval
+    return Dot(
+        series=series,
+        value=value.value,
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+    )
+
+
+def finest(frame: GroupFrame) -> GroupMetric:
+    """Return accuracy over the finest groups that were formed."""
+    accuracy = [entry for entry in frame.metrics if entry.metric == "accuracy"]
+    return accuracy[-1]
+
+
+def columns_of(
+    classes: Sequence[str], attributes: Mapping[str, Sequence[str]], rows: ndarray
+) -> dict[str, list[str]]:
+    """Return the class and every attribute of some rows; an attribute with one value compares nothing."""
+    taken = {name: [cells[row] for row in rows] for name, cells in attributes.items()}
+    return {CLASS: list(classes)} | {
+        name: cells for name, cells in taken.items() if len(set(cells) - {""}) > 1
+    }
+
+
+def names_of(labels: Int[ndarray, " n"], classes: Sequence[str]) -> list[str]:
+    """Return the class name of each row."""
+    return list(np.array(classes)[labels])

@@ -1,0 +1,174 @@
+"""One pass over the images: what the model says, what it looks at, and where each image lies.
+
+Images are read a batch at a time and forgotten again; what is kept of each is its probabilities, its features
+and its embeddings, so memory does not grow with the size of the images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+from torch import Tensor
+
+from biaskit.analyzers.vig_bias.reliance import Flips, flips, joined
+from biaskit.images.selecting import batches
+from biaskit.saliency.explain import explain
+from biaskit.saliency.grounding import Control, Masking, ground
+from biaskit.slices.observations import Observations
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from biaskit.images.image_set import ImageSet
+    from biaskit.saliency.choosing import Choice
+    from biaskit.session import VisionSession
+
+RAW, GROUNDED = "raw", "grounded"
+VIEWS = (RAW, GROUNDED, str(Control.RANDOM), str(Control.INVERSE))
+BATCH = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Looked:
+    """What was seen of some images, one row each, in the order they were asked for.
+
+    Attributes:
+        rows: Their rows in the image set.
+        labels: Index of the true class.
+        probabilities: What the model gave each class.
+        features: What the classifier head was given; no columns where the model has no such head.
+        embeddings: By view (whole image, grounded, control masks), where the image lies.
+        flips: What became of the prediction when the region was erased or swapped.
+        degenerate: Whether the map pointed nowhere, so that the image was left whole.
+    """
+
+    rows: Int[ndarray, " n"]
+    labels: Int[ndarray, " n"]
+    probabilities: Float[ndarray, "n k"]
+    features: Float[ndarray, "n d"]
+    embeddings: Mapping[str, Float[ndarray, "n _"]]
+    flips: Flips
+    degenerate: Bool[ndarray, " n"]
+
+    def observed(self, view: str) -> Observations:
+        """Return what a slicer is given in one view."""
+        return Observations(self.embeddings[view], self.labels, self.probabilities)
+
+    @property
+    def predictions(self) -> Int[ndarray, " n"]:
+        """The class the model puts each image in."""
+        highest: ndarray = self.probabilities.argmax(axis=1)
+        return highest
+
+    @property
+    def correct(self) -> Bool[ndarray, " n"]:
+        """Whether that is the true class."""
+        right: ndarray = self.predictions == self.labels
+        return right
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Looker:
+    """How images are looked at.
+
+    Attributes:
+        session: The model, the encoder and the generators.
+        images: The set that is looked at.
+        choice: How maps are computed.
+        masking: How images are cut down to what the map ranks highest.
+        views: Which embeddings are wanted.
+    """
+
+    session: VisionSession
+    images: ImageSet
+    choice: Choice
+    masking: Masking
+    views: tuple[str, ...] = VIEWS
+
+    def look(self, rows: Int[ndarray, " n"], what: str) -> Looked:
+        """Look at `rows`; they are taken in random order, so that a batch holds donors of other classes."""
+        rng = self.session.rng(f"vig-bias/{self.images.name}/{what}")
+        order = rng.permutation(rows)
+        read = batches(self.images, order.tolist(), BATCH)
+        told = self.session.progress.track(read, f"looking at {what} images", -(-len(order) // BATCH))
+        parts = [self._batch(np.array(batch), pictures, rng) for batch, pictures in told]
+        return _in_order(_together(parts), rows)
+
+    def _batch(
+        self, rows: Int[ndarray, " b"], pictures: Sequence[Image.Image], rng: np.random.Generator
+    ) -> Looked:
+        model = self.session.model
+        pixels = model.prepare(pictures)
+        logits = model.logits(pixels)
+        maps = explain(model, pixels, logits.argmax(dim=1), self.choice, rng=rng).maps
+        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        cut = {
+            view: ground(pixels, maps, self._masking(view), rng=generator)
+            for view in {*self.views, GROUNDED, str(Control.RANDOM)} - {RAW}
+        }
+        regions = (cut[GROUNDED].mask, cut[str(Control.RANDOM)].mask)
+        shown = {view: pixels if view == RAW else cut[view].pixels for view in self.views}
+        return Looked(
+            rows=rows,
+            labels=self._labels(rows),
+            probabilities=logits.double().softmax(dim=1).numpy(),
+            features=self._features(pixels),
+            embeddings={view: self._embedded(one) for view, one in shown.items()},
+            flips=flips(model, pixels, regions, logits.argmax(dim=1), rng),
+            degenerate=maps.dead.numpy(),
+        )
+
+    def _masking(self, view: str) -> Masking:
+        control = None if view == GROUNDED else view
+        return Masking(keep=self.masking.keep, fill=self.masking.fill, control=control)
+
+    def _labels(self, rows: Int[ndarray, " b"]) -> Int[ndarray, " b"]:
+        index = {name: place for place, name in enumerate(self.session.model.classes)}
+        return np.array([index[self.images.labels[row]] for row in rows], dtype=np.int64)
+
+    def _features(self, pixels: Float[Tensor, "b c h w"]) -> Float[ndarray, "b d"]:
+        return self.session.model.features(pixels).numpy()
+
+    def _embedded(self, pixels: Float[Tensor, "b c h w"]) -> Float[ndarray, "b d"]:
+        encoder = self.session.encoder
+        if encoder is None:
+            return self.session.model.features(pixels).double().numpy()
+        coloured = pixels.expand(-1, 3, -1, -1) if pixels.shape[1] == 1 else pixels
+        return encoder.encode_images(coloured).double().numpy()
+
+
+def _together(parts: Sequence[Looked]) -> Looked:
+    def column(name: str) -> ndarray:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    return Looked(
+        rows=column("rows"),
+        labels=column("labels"),
+        probabilities=column("probabilities"),
+        features=column("features"),
+        embeddings={
+            view: np.concatenate([part.embeddings[view] for part in parts]) for view in parts[0].embeddings
+        },
+        flips=joined([part.flips for part in parts]),
+        degenerate=column("degenerate"),
+    )
+
+
+def _in_order(seen: Looked, rows: Int[ndarray, " n"]) -> Looked:
+    at = {int(row): place for place, row in enumerate(seen.rows)}
+    order = np.array([at[int(row)] for row in rows], dtype=int)
+    return Looked(
+        rows=seen.rows[order],
+        labels=seen.labels[order],
+        probabilities=seen.probabilities[order],
+        features=seen.features[order],
+        embeddings={view: embedded[order] for view, embedded in seen.embeddings.items()},
+        flips=seen.flips.take(order),
+        degenerate=seen.degenerate[order],
+    )

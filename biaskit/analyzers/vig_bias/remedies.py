@@ -1,0 +1,111 @@
+"""A head fitted again so that no group is left behind, and what that changes on images it never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float, Int
+from numpy import ndarray
+from torch import Tensor, nn
+
+from biaskit.errors import RequestError, UnknownNameError
+from biaskit.retraining.erm import Erm
+from biaskit.retraining.examples import Examples
+from biaskit.retraining.group_balanced import GroupBalanced
+from biaskit.retraining.group_dro import GroupDro
+from biaskit.retraining.just_train_twice import JustTrainTwice
+from biaskit.retraining.last_layer import LastLayer
+from biaskit.retraining.useful import Useful
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from biaskit.analyzers.vig_bias.looking import Looked
+    from biaskit.retraining.rule import Rule
+
+RULES: Mapping[str, Callable[[], Rule]] = {
+    Erm.name: Erm,
+    GroupBalanced.name: GroupBalanced,
+    GroupDro.name: GroupDro,
+    JustTrainTwice.name: JustTrainTwice,
+    LastLayer.name: LastLayer,
+    Useful.name: Useful,
+}
+"""How a head can be fitted again, by name; `erm`, which reads no group, is what the others are compared with."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mended:
+    """A head fitted again.
+
+    Attributes:
+        rule: How.
+        weight: Its weight.
+        bias: Its bias.
+        probabilities: What it gives each class on the images the numbers are measured on.
+    """
+
+    rule: str
+    weight: Float[Tensor, "k d"]
+    bias: Float[Tensor, " k"]
+    probabilities: Float[ndarray, "n k"]
+
+
+def check(names: tuple[str, ...]) -> None:
+    """Refuse rules that nobody knows.
+
+    Raises:
+        UnknownNameError: With near names.
+    """
+    for name in names:
+        if name not in RULES:
+            raise UnknownNameError("remedy", name, RULES)
+
+
+def mend(
+    rule: str,
+    head: tuple[Float[Tensor, "k d"], Float[Tensor, " k"]],
+    seen: tuple[Looked, Looked],
+    groups: Int[ndarray, " n"],
+    generator: torch.Generator,
+) -> Mended:
+    """Fit the head again.
+
+    Args:
+        rule: A name in `RULES`.
+        head: Weight and bias as they are; the rules that go on training start there.
+        seen: The images it is fitted on, and those it is measured on.
+        groups: Group of each image it is fitted on, numbered without gaps.
+        generator: Source of batches.
+
+    Raises:
+        RequestError: The rule needs groups and there is one alone.
+    """
+    fitted_on, held = seen
+    examples = Examples(
+        torch.from_numpy(fitted_on.features).float(),
+        torch.from_numpy(fitted_on.labels),
+        torch.from_numpy(groups),
+    )
+    trained = RULES[rule]().train(_linear(*head), examples, generator)
+    if not isinstance(trained, nn.Linear):
+        raise RequestError(f"The rule '{rule}' gave no linear head.")
+    with torch.no_grad():
+        logits = trained(torch.from_numpy(held.features).float())
+    return Mended(
+        rule,
+        trained.weight.detach().clone(),
+        trained.bias.detach().clone(),
+        logits.double().softmax(dim=1).numpy(),
+    )
+
+
+def _linear(weight: Float[Tensor, "k d"], bias: Float[Tensor, " k"]) -> nn.Linear:
+    layer = nn.Linear(weight.shape[1], weight.shape[0])
+    with torch.no_grad():
+        layer.weight.copy_(weight)
+        layer.bias.copy_(bias)
+    return layer
