@@ -100,6 +100,12 @@ class Looker:
         parts = [self._batch(np.array(batch), pictures, rng) for batch, pictures in told]
         return _in_order(_together(parts), rows)
 
+    def features(self, rows: Int[ndarray, " n"]) -> Float[ndarray, "n d"]:
+        """Return what the classifier head is given, without a look at maps."""
+        read = batches(self.images, rows.tolist(), BATCH)
+        told = self.session.progress.track(read, "reading training images", -(-len(rows) // BATCH))
+        return np.concatenate([self._features(self.session.model.prepare(pictures)) for _, pictures in told])
+
     def _batch(
         self, rows: Int[ndarray, " b"], pictures: Sequence[Image.Image], rng: np.random.Generator
     ) -> Looked:
@@ -116,7 +122,7 @@ class Looker:
         shown = {view: pixels if view == RAW else cut[view].pixels for view in self.views}
         return Looked(
             rows=rows,
-            labels=self._labels(rows),
+            labels=self.labels(rows),
             probabilities=logits.double().softmax(dim=1).numpy(),
             features=self._features(pixels),
             embeddings={view: self._embedded(one) for view, one in shown.items()},
@@ -128,7 +134,8 @@ class Looker:
         control = None if view == GROUNDED else view
         return Masking(keep=self.masking.keep, fill=self.masking.fill, control=control)
 
-    def _labels(self, rows: Int[ndarray, " b"]) -> Int[ndarray, " b"]:
+    def labels(self, rows: Int[ndarray, " b"]) -> Int[ndarray, " b"]:
+        """Return the index of each image's true class."""
         index = {name: place for place, name in enumerate(self.session.model.classes)}
         return np.array([index[self.images.labels[row]] for row in rows], dtype=np.int64)
 

@@ -12,10 +12,10 @@ from numpy import ndarray
 from torch import Tensor, nn
 
 from biaskit.errors import RequestError, UnknownNameError
-from biaskit.retraining.erm import Erm
+from biaskit.retraining.erm import ERM
 from biaskit.retraining.examples import Examples
 from biaskit.retraining.group_balanced import GroupBalanced
-from biaskit.retraining.group_dro import GroupDro
+from biaskit.retraining.group_dro import GroupDRO
 from biaskit.retraining.just_train_twice import JustTrainTwice
 from biaskit.retraining.last_layer import LastLayer
 from biaskit.retraining.useful import Useful
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from biaskit.retraining.rule import Rule
 
 RULES: Mapping[str, Callable[[], Rule]] = {
-    Erm.name: Erm,
+    ERM.name: ERM,
     GroupBalanced.name: GroupBalanced,
-    GroupDro.name: GroupDro,
+    GroupDRO.name: GroupDRO,
     JustTrainTwice.name: JustTrainTwice,
     LastLayer.name: LastLayer,
     Useful.name: Useful,
 }
-"""How a head can be fitted again, by name; `erm`, which reads no group, is what the others are compared with."""
+"""How a head can be fitted again, by name; `erm` reads no group: it is what the others are compared with."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
