@@ -120,9 +120,14 @@ class FittedMixture:
                 return found
         raise KeyError(kind.__name__)
 
-    def owned(self, seen: Observations) -> Float[ndarray, "n s"]:
-        """How probable it is that each row comes from each component; rows sum to 1."""
-        return np.concatenate([block for _, block, _ in self._expected(seen)])
+    def owned(self, seen: Observations, *, blind: bool = False) -> Float[ndarray, "n s"]:
+        """How probable it is that each row comes from each component; rows sum to 1.
+
+        Args:
+            seen: Any rows, projected as those of the fit.
+            blind: Judge by embeddings and labels alone, as if predictions were not known.
+        """
+        return np.concatenate([block for _, block, _ in self._expected(seen, blind=blind)])
 
     def log_likelihood(self, seen: Observations) -> float:
         """Return l on any rows, in nats a row."""
@@ -143,7 +148,9 @@ class FittedMixture:
             sums.add(features, owned, self.parameters)
         return total / len(seen), sums.fitted(self.mixture)
 
-    def _expected(self, seen: Observations) -> Iterator[tuple[list[ndarray], ndarray, ndarray]]:
+    def _expected(
+        self, seen: Observations, *, blind: bool = False
+    ) -> Iterator[tuple[list[ndarray], ndarray, ndarray]]:
         """Blocks of rows: what the terms read, who owns them, their log density."""
         log_shares = np.log(self.shares)
         for features in _blocks(self.mixture, seen):
@@ -151,7 +158,8 @@ class FittedMixture:
             for (term, weight), read, found in zip(
                 self.mixture.terms, features, self.parameters, strict=True
             ):
-                log_density = log_density + weight * term.log_density(read, found)
+                if not (blind and term.of_predictions):
+                    log_density = log_density + weight * term.log_density(read, found)
             values = logsumexp(log_density, axis=1)
             yield features, np.exp(log_density - values[:, None]), values
 

@@ -21,6 +21,13 @@ class Slices(Protocol):
     def membership(self, seen: Observations) -> Float[ndarray, "n s"]:
         """How strongly each image belongs to each slice, in [0, 1]; columns in the order of `names`."""
 
+    def recognised(self, seen: Observations) -> Float[ndarray, "n s"]:
+        """The same from embeddings and labels alone, without a look at what the classifier said.
+
+        Whether a slice fails can be tested on such members only: where predictions decide who belongs, a
+        slice of mistakes is wrong by definition. All 0 where a method knows slices by their predictions.
+        """
+
 
 class Slicer(Protocol):
     """A method of slice discovery."""

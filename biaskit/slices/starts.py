@@ -37,7 +37,7 @@ def k_means(rows: Float[ndarray, "n d"], parts: int, rng: np.random.Generator) -
     most = min(parts, len(np.unique(rows, axis=0)) if parts > 1 else 1)
     if most == 1:
         return np.zeros(len(rows), dtype=np.int64)
-    fitted = KMeans(most, n_init=1, random_state=int(rng.integers(2**31))).fit(rows)
+    fitted = KMeans(most, n_init=4, random_state=int(rng.integers(2**31))).fit(rows)
     return np.asarray(fitted.labels_, dtype=np.int64)
 
 

@@ -7,7 +7,7 @@ parameters follow from the weighted means of these features. So both steps of EM
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import ClassVar, Protocol, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
@@ -23,7 +23,13 @@ LOG_TAU = float(np.log(2 * np.pi))
 
 
 class Term(Protocol):
-    """One factor of a component's density."""
+    """One factor of a component's density.
+
+    Attributes:
+        of_predictions: Whether it reads what the classifier said.
+    """
+
+    of_predictions: ClassVar[bool]
 
     def features(self, seen: Observations) -> Float[ndarray, "n f"]:
         """What the density reads of each row."""
@@ -47,6 +53,7 @@ class _Linear:
     """An exponential family: the sums of its features are all that its parameters need."""
 
     __slots__ = ()
+    of_predictions: ClassVar[bool] = False
 
     def statistics(
         self,
@@ -100,6 +107,7 @@ class Simplex(_Linear):
             the eigenvalues gives the most likely covariance under this bound.
     """
 
+    of_predictions: ClassVar[bool] = True
     floor: float = 1e-3
 
     def features(self, seen: Observations) -> Float[ndarray, "n f"]:
@@ -166,6 +174,8 @@ class Prediction(_Linear):
     is under the component, `p_j <- mean_i p_j q_ij / sum_j' p_j' q_ij'`, which cannot. Where q is 0 or 1 both
     are the same.
     """
+
+    of_predictions: ClassVar[bool] = True
 
     def features(self, seen: Observations) -> Float[ndarray, "n f"]:
         """The probabilities."""
