@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from biaskit.errors import RequestError
 from biaskit.retraining.examples import Examples
 from biaskit.retraining.group_accuracy import accuracy_of
+from biaskit.retraining.scaled import Scaled
 from biaskit.retraining.training import check_groups
 
 ITERATIONS = 200
@@ -52,10 +54,10 @@ class LastLayer:
                 fix="Give the head and the features that it reads.",
             )
         check_groups(examples, self.name)
-        scaled = _Scaled(examples.inputs)
+        scaled = Scaled(examples.inputs)
         rows = Examples(scaled.rows, examples.labels, examples.groups)
         weight, bias = _fit(rows, network.out_features, self.strength(rows, network.out_features, generator))
-        return scaled.folded(weight, bias, like=network)
+        return _layer(*scaled.unfold(weight, bias), like=network)
 
     def strength(self, rows: Examples, classes: int, generator: torch.Generator) -> float:
         """Choose the penalty by the worst group on half of every group; rows are standardised features."""
@@ -74,26 +76,12 @@ class LastLayer:
         return max(scores)[2]
 
 
-class _Scaled:
-    """Features at mean 0 and standard deviation 1, in float64; constant ones are left as they are."""
-
-    def __init__(self, features: Float[Tensor, "n d"]) -> None:
-        rows = features.double()
-        self._mean, spread = rows.mean(dim=0), rows.std(dim=0, correction=0)
-        self._spread = torch.where(spread > 0, spread, 1.0)
-        self.rows: Tensor = (rows - self._mean) / self._spread
-
-    def folded(self, weight: Float[Tensor, "k d"], bias: Float[Tensor, " k"], like: nn.Linear) -> nn.Linear:
-        """Return the head as a layer that reads raw features."""
-        shape = like.in_features, like.out_features
-        # Initialising would draw from torch's own random state.
-        layer = nn.utils.skip_init(nn.Linear, *shape, dtype=like.weight.dtype)
-        raw = weight / self._spread
-        with torch.no_grad():
-            layer.weight.copy_(raw)
-            layer.bias.copy_(bias - raw @ self._mean)
-        layer.eval()
-        return layer
+def _layer(weight: Float[Tensor, "k d"], bias: Float[Tensor, " k"], like: nn.Linear) -> nn.Linear:
+    layer = copy.deepcopy(like)
+    layer.weight = nn.Parameter(weight.to(like.weight.dtype))
+    layer.bias = nn.Parameter(bias.to(like.weight.dtype))
+    layer.eval()
+    return layer
 
 
 def _half(groups: Int[Tensor, " n"], generator: torch.Generator) -> Bool[Tensor, " n"]:
