@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from biaskit.errors import MissingExtraError, RequestError
 from biaskit.models.encoders import load_encoder as load_encoder
+from biaskit.models.families import Family, family_of
 from biaskit.models.sources import Source, find_source, require_weights
 from biaskit.records.audit_spec import Subject
 
 if TYPE_CHECKING:
-    from biaskit.protocols import LanguageModel
+    from collections.abc import Mapping
+
+    from biaskit.models.vision_input import VisionSettings
+    from biaskit.protocols import LanguageModel, VisionModel
 
 
 def load(
-    model: Any, *, tokenizer: Any = None, subject: Subject | None = None, offline: bool = False
-) -> LanguageModel:
-    """Open a language model.
+    model: Any,
+    *,
+    tokenizer: Any = None,
+    subject: Subject | None = None,
+    offline: bool = False,
+    **vision: Unpack[VisionSettings],
+) -> LanguageModel | VisionModel:
+    """Open a language model or an image classifier; its config says which of the two it is.
 
     Args:
-        model: A hub id, a local folder, `organism:NAME` or `demo`; or a model that is already loaded: one of
-            transformers (with `tokenizer`), a `TransformerBridge` or a `HookedTransformer`.
+        model: A hub id, a local folder, `organism:NAME` or `demo`; a file of bare weights (with
+            `subject.factory`); or a model that is already loaded: one of transformers (a language model with
+            `tokenizer`), a `TransformerBridge`, a `HookedTransformer`, or any torch module that classifies
+            images.
         tokenizer: The tokenizer of a loaded model that does not carry one.
-        subject: How it is opened: revision, dtype, device, BOS, padding, chat template; the defaults of
-            `Subject` where it is None. Its `model` is not read.
+        subject: How it is opened: revision, dtype, device, BOS, padding, chat template, factory, classes; the
+            defaults of `Subject` where it is None. Its `model` is not read.
         offline: Whether the network is left alone, whatever is missing.
+        **vision: Of an image classifier, what its files do not say, or say otherwise: `classes`, `size`,
+            `mean`, `std`, `resize`, `interpolation`, `layouts`; see `VisionSettings`.
 
     Returns:
         The adapter. Its `notes` hold what a reader of results should know, such as a bfloat16 warning.
@@ -33,16 +46,27 @@ def load(
     Raises:
         UnknownNameError: There is no such organism; near names are given.
         ModelLoadError: The model cannot be found, reached or opened; says what to do.
-        MissingExtraError: A package of the extra `text` is not installed.
+        MissingExtraError: A package of an extra is not installed.
         RequestError: A setting does not fit the model.
     """
-    adapter: LanguageModel
+    adapter: LanguageModel | VisionModel
     if not isinstance(model, str):
-        adapter = _part("wrapping").wrap(model, tokenizer, subject)
+        if _classifies(model, tokenizer, vision):
+            adapter = _part("vision_wrapping", "vision").wrap(model, subject, vision)
+        else:
+            adapter = _part("wrapping").wrap(model, tokenizer, subject)
         return adapter
     settings = subject or Subject(model=model)
     source = on_disk(model, settings, offline=offline)
-    adapter = _part("opening").open_folder(source, source.folder, settings)
+    if source.folder is None:
+        raise RequestError(f"'{model}' has no files.")
+    family = family_of(source.folder, factory=settings.factory is not None)
+    if family is Family.LANGUAGE:
+        if vision:
+            raise RequestError(f"'{source.name}' is no image classifier, so it takes no {', '.join(vision)}.")
+        adapter = _part("opening").open_folder(source, source.folder, settings)
+    else:
+        adapter = _opener(family)(source, source.folder, settings, vision)
     return adapter
 
 
@@ -55,7 +79,7 @@ def on_disk(model: str, settings: Subject, *, offline: bool = False) -> Source:
         MissingExtraError: A package of the extra `text` is not installed.
         RequestError: A revision was asked of a folder, which has none.
     """
-    source = find_source(model)
+    source = find_source(model, bare=settings.factory is not None)
     if source.folder is None:
         found: Source = _part("hub").fetched(source, settings, offline=offline)
         source = found
@@ -66,11 +90,48 @@ def on_disk(model: str, settings: Subject, *, offline: bool = False) -> Source:
     return source
 
 
-def _part(part: str) -> Any:
+def _opener(family: Family) -> Any:
+    if family is Family.BARE:
+        return _part("vision_wrapping", "vision").open_bare
+    if family is Family.TIMM:
+        return _part("vision_timm", "timm").open_folder
+    return _part("vision_opening", "vision").open_folder
+
+
+def _classifies(model: Any, tokenizer: Any, vision: Mapping[str, Any]) -> bool:
+    """Whether a model in memory is opened as an image classifier."""
+    kinds = {kind.__name__ for kind in type(model).__mro__}
+    if vision or any(kind.endswith("ForImageClassification") for kind in kinds):
+        return True
+    hooked = kinds & {"TransformerBridge", "HookedTransformer"}
+    return "Module" in kinds and tokenizer is None and not hooked and "PreTrainedModel" not in kinds
+
+
+def _part(part: str, extra: str = "text") -> Any:
     """Load a file of this package that imports heavy libraries, once it is clear that it is needed."""
     try:
         return import_module(f"biaskit.models.{part}")
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("biaskit"):
+    except (ImportError, RuntimeError, AttributeError) as error:
+        if broken_torchvision(error):
+            raise RequestError(
+                "torchvision is installed but does not work with this build of torch.",
+                why="While it is there, neither timm nor transformers' vision models can be imported.",
+                fix="Remove it (pip uninstall torchvision; biaskit does without), or install the build that "
+                "belongs to this torch.",
+            ) from error
+        if (
+            not isinstance(error, ModuleNotFoundError)
+            or error.name is None
+            or error.name.startswith("biaskit")
+        ):
             raise
-        raise MissingExtraError(error.name, "text") from error
+        raise MissingExtraError(error.name, extra) from error
+
+
+def broken_torchvision(error: BaseException | None) -> bool:
+    """Whether an error comes from a torchvision whose operators are missing."""
+    while error is not None:
+        if "torchvision::" in str(error) or "operator torchvision" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -24,6 +24,8 @@ _TEXTS = (
     "special_tokens_map.json",
     "added_tokens.json",
     "chat_template*",
+    "preprocessor_config.json",
+    "processor_config.json",
     "*.model",
 )
 
@@ -41,7 +43,7 @@ def of_folder(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def of_module(module: nn.Module, config: str, tokenizer: Any) -> str:
+def of_module(module: nn.Module, config: str, tokenizer: Any = None) -> str:
     """Digest the state of a model that is already in memory, its config and its tokenizer: SHA-256 in hex.
 
     Raises:
@@ -64,5 +66,7 @@ def of_module(module: nn.Module, config: str, tokenizer: Any) -> str:
 
 
 def _tokenizer_text(tokenizer: Any) -> str:
+    if tokenizer is None:
+        return ""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     return str(backend.to_str()) if backend is not None else json.dumps(tokenizer.get_vocab(), sort_keys=True)

@@ -62,7 +62,7 @@ def choose_device(name: str) -> str:
 def _loaded(source: Source, folder: Path, settings: Subject, device: str) -> Loaded:
     local: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
     notes: list[str] = []
-    with _explained(source.name), _quiet():
+    with explained(source.name), quiet():
         config = AutoConfig.from_pretrained(folder, **local)
         opener = _model_class(config, source.name)
         options = (
@@ -126,7 +126,8 @@ def _attention(opener: Any, config: Any, settings: Subject, notes: list[str]) ->
 
 
 @contextmanager
-def _explained(name: str) -> Iterator[None]:
+def explained(name: str) -> Iterator[None]:
+    """Turn whatever goes wrong while a model is opened into a ModelLoadError that says what to do."""
     try:
         yield
     except ModelLoadError:
@@ -147,7 +148,7 @@ def _explained(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silence the bars and reports that transformers writes while it loads."""
     verbosity = transformers_logging.get_verbosity()
     bars = transformers_logging.is_progress_bar_enabled()

@@ -10,6 +10,9 @@ from biaskit import organisms
 from biaskit.errors import ModelLoadError, UnknownNameError
 
 DEMO = "organism:reviews"
+SAFE = (".safetensors",)
+PICKLED = (".bin", ".pt", ".pth", ".th")
+_BARE = "For bare weights of a vision model name who builds the network: factory = 'package.module:function'."
 _ORGANISM = "organism:"
 _HUB_ID = re.compile(r"^[\w-][\w.-]{0,95}(/[\w-][\w.-]{0,95})?$", re.ASCII)
 
@@ -21,7 +24,8 @@ class Source:
     Attributes:
         name: What the user asked for.
         label: What is opened, for the report: hub id with commit, organism, or the folder's own name.
-        folder: The folder with weights, tokenizer and config; None for a model that must be fetched first.
+        folder: The folder with weights, tokenizer and config, or a file of bare weights; None for a model
+            that must be fetched first.
         revision: Commit of the files, where there is one.
     """
 
@@ -31,8 +35,12 @@ class Source:
     revision: str | None = None
 
 
-def find_source(name: str) -> Source:
-    """Tell organisms, local folders and hub ids apart.
+def find_source(name: str, *, bare: bool = False) -> Source:
+    """Tell organisms, local folders, files of weights and hub ids apart.
+
+    Args:
+        name: What the user asked for.
+        bare: Whether weights without a config.json will do, because the user names who builds the network.
 
     Raises:
         UnknownNameError: There is no organism of that name; near ones are given.
@@ -44,33 +52,37 @@ def find_source(name: str) -> Source:
         return Source(name, organism, folder)
     path = Path(name).expanduser()
     if path.is_dir():
-        return Source(name, path.resolve().name, _checked(path))
+        return Source(name, path.resolve().name, path if bare else _checked(path))
+    if bare and path.suffix in (*SAFE, *PICKLED) and path.is_file():
+        return Source(name, path.name, path)
     if path.exists():
         raise ModelLoadError(
             f"'{name}' is a file; a model is a folder with config.json, weights and tokenizer.",
-            fix="Pass the folder that holds it.",
+            fix=f"Pass the folder that holds it. {_BARE}",
         )
     if not _HUB_ID.match(name) or name.startswith((".", "~")):
         raise _no_folder(name, path)
     return Source(name, name)
 
 
-def require_weights(folder: Path, label: str, *, allow_pickle: bool) -> None:
-    """Refuse a folder without weights that may be read.
+def require_weights(place: Path, label: str, *, allow_pickle: bool) -> None:
+    """Refuse a folder, or a file of bare weights, without weights that may be read.
 
     Raises:
         ModelLoadError: There are none, or pickles only and these are not allowed.
     """
-    if any(folder.glob("*.safetensors")):
+    files = [place] if place.is_file() else list(place.iterdir())
+    suffixes = {path.suffix for path in files}
+    if suffixes & set(SAFE):
         return
-    if allow_pickle and not any(folder.glob("*.bin")):
-        raise ModelLoadError(f"'{label}' holds no weights.", fix="It must hold a model.safetensors.")
     if not allow_pickle:
         raise ModelLoadError(
             f"'{label}' holds no safetensors weights.",
             why="Weights stored as pickles are not read: a pickle can run code when it is opened.",
             fix="Convert them to safetensors, or pass --allow-pickle (read with weights_only=True).",
         )
+    if not suffixes & set(PICKLED):
+        raise ModelLoadError(f"'{label}' holds no weights.", fix="It must hold a model.safetensors.")
 
 
 def _checked(folder: Path) -> Path:
@@ -78,7 +90,8 @@ def _checked(folder: Path) -> Path:
         raise ModelLoadError(
             f"The folder '{folder}' holds no model.",
             why="It has no config.json.",
-            fix="Pass a folder written by `save_pretrained`.",
+            fix="Pass a folder written by `save_pretrained`; for bare weights of a vision model name the "
+            "function that builds its network (factory = 'package.module:function').",
         )
     return folder
 
