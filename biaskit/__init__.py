@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         RequestError,
         RunError,
         SparseAutoencoderMismatchError,
+        TextTooLongError,
         UnknownNameError,
     )
     from biaskit.hooks.capture import capture
@@ -55,6 +56,7 @@ _HOMES = {
         "RequestError",
         "RunError",
         "SparseAutoencoderMismatchError",
+        "TextTooLongError",
         "UnknownNameError",
     ),
     "biaskit.hooks.capture": ("capture",),
@@ -98,6 +100,7 @@ __all__ = [
     "SiteKind",
     "SparseAutoencoderMismatchError",
     "TargetSet",
+    "TextTooLongError",
     "UnknownNameError",
     "VisionSession",
     "audit",

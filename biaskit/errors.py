@@ -6,6 +6,7 @@
     │   ├── CatalogueError       2   a probe set or audit file that cannot be used
     │   ├── MissingExtraError    2   a package that an extra would install
     │   ├── ModelLoadError       2   a model that cannot be found, reached or opened
+    │   ├── TextTooLongError     2   texts that are longer than the model reads
     │   └── SparseAutoencoderMismatchError  2   an autoencoder that does not fit the site
     ├── RunError                 3   an analyzer or the model failed while running
     │   └── ActivationError      3   activations that are not numbers
@@ -21,7 +22,9 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+_MOST_SHOWN = 80
 
 
 class BiaskitError(Exception):
@@ -94,6 +97,26 @@ class ImageError(RequestError):
 
 class LayoutError(RequestError):
     """An activation has no spatial axes, or more than one reading of its shape fits."""
+
+
+class TextTooLongError(RequestError):
+    """Texts are longer than the model can read at once.
+
+    Attributes:
+        lengths: The length of each such text, in tokens.
+        limit: How many tokens the model reads.
+    """
+
+    def __init__(self, lengths: Mapping[str, int], limit: int) -> None:
+        """Name the longest text; `lengths` must hold one."""
+        self.lengths, self.limit = dict(lengths), limit
+        longest = max(self.lengths, key=self.lengths.__getitem__)
+        shown = longest if len(longest) <= _MOST_SHOWN else f"{longest[: _MOST_SHOWN - 3]}..."
+        super().__init__(
+            f"A prompt is {max(self.lengths.values())} tokens long and the model reads at most {limit}: "
+            f"'{shown}'.",
+            fix="Shorten it.",
+        )
 
 
 class RunError(BiaskitError):

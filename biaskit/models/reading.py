@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from biaskit.errors import RequestError
+from biaskit.errors import RequestError, TextTooLongError
 from biaskit.hooks.pooling import Pooling
 
 if TYPE_CHECKING:
@@ -91,29 +91,39 @@ class Reader:
         it stands.
 
         Raises:
-            RequestError: There is no prompt, or one is empty or too long, or its span covers no token.
+            RequestError: There is no prompt, or one is empty, or its span covers no token.
+            TextTooLongError: Prompts are longer than the model reads; all of them are named.
         """
         if not prompts:
             raise RequestError("There is no text to read.")
         masked = self.encoder and pooling in {Pooling.LAST, Pooling.SPAN}
         wrapped = [self._wrap(prompt.text, masked=masked) for prompt in prompts]
         encoded = self._encode([text for text, _ in wrapped])
-        return [
+        readings = [
             self._reading(prompt, start, tokens, masked=masked)
             for prompt, (_, start), tokens in zip(prompts, wrapped, encoded, strict=True)
         ]
+        self._check_lengths(prompts, readings)
+        return readings
 
     def extended(self, prompts: Sequence[Prompt], ids: Sequence[int]) -> list[Reading]:
         """Turn prompts into tokens and put `ids` behind each; `last` stays the prompt's last token.
 
         Raises:
-            RequestError: As `read`; also where prompt and continuation together are too long.
+            RequestError: As `read`.
+            TextTooLongError: As `read`; also where prompt and continuation together are too long.
         """
         readings = [reading.followed_by(ids) for reading in self.read(prompts)]
-        for prompt, reading in zip(prompts, readings, strict=True):
-            if self.limit is not None and len(reading.ids) > self.limit:
-                raise self._unreadable(prompt, len(reading.ids))
+        self._check_lengths(prompts, readings)
         return readings
+
+    def _check_lengths(self, prompts: Sequence[Prompt], readings: Sequence[Reading]) -> None:
+        if self.limit is None:
+            return
+        lengths = {prompt.text: len(one.ids) for prompt, one in zip(prompts, readings, strict=True)}
+        long = {text: length for text, length in lengths.items() if length > self.limit}
+        if long:
+            raise TextTooLongError(long, self.limit)
 
     def continuation(self, text: str) -> tuple[int, ...] | None:
         """Return the token ids that continue a text with `text`, joined by a space where words are.
@@ -189,24 +199,18 @@ class Reader:
         inside = _overlapping(offsets, (begin + start, end + start))
         front = self.prefix if ids[: len(self.prefix)] != self.prefix else ()
         ids = (*front, *ids)
-        if not inside or (self.limit is not None and len(ids) > self.limit):
-            raise self._unreadable(prompt, len(ids))
+        if not inside:
+            raise _unreadable(prompt)
         last = _last_index(ids, self.tokenizer.mask_token_id) if masked else len(ids) - 1
         special = tuple(token in self._special for token in ids)
         words = (inside[0] + len(front), inside[-1] + 1 + len(front))
         return Reading(ids, last, special, words, prompt.span is not None)
 
-    def _unreadable(self, prompt: Prompt, length: int) -> RequestError:
-        shown = prompt.text if len(prompt.text) <= 80 else prompt.text[:77] + "..."
-        if self.limit is not None and length > self.limit:
-            return RequestError(
-                f"A prompt is {length} tokens long and the model reads at most {self.limit}: '{shown}'.",
-                fix="Shorten it.",
-            )
-        where = "" if prompt.span is None else f" between characters {prompt.span[0]} and {prompt.span[1]}"
-        return RequestError(
-            f"The prompt '{shown}' holds no token{where}.", fix="Check the text and the span."
-        )
+
+def _unreadable(prompt: Prompt) -> RequestError:
+    shown = prompt.text if len(prompt.text) <= 80 else prompt.text[:77] + "..."
+    where = "" if prompt.span is None else f" between characters {prompt.span[0]} and {prompt.span[1]}"
+    return RequestError(f"The prompt '{shown}' holds no token{where}.", fix="Check the text and the span.")
 
 
 def _prefix(tokenizer: Any, settings: Subject) -> tuple[int, ...]:

@@ -182,8 +182,9 @@ def _check(problem: Problem, units: Int[ndarray, " n"], grouping: str, wanted: t
     word, smallest = min(sizes.items(), key=lambda item: item[1])
     if smallest < FEWEST_FOLDS:
         raise RequestError(
-            f"'{problem.name}' has fewer rows than folds: all its {word} rows are one of the {grouping}.",
-            why=f"Rows of one group are never split, so {word} rows could not stand on both sides.",
+            f"The {word} rows of '{problem.name}' all belong together ({grouping}: {smallest}), so none can "
+            "be kept for testing.",
+            why="Rows of one group are never split between fitting and testing, and both need such rows.",
             fix=f"Give at least 2 {grouping} with {word} rows; 5 or more give steadier numbers.",
         )
 

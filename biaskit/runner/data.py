@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from biaskit import catalogue
 from biaskit.catalogue.frames import Frame
-from biaskit.errors import CatalogueError, RequestError
+from biaskit.errors import CatalogueError, RequestError, TextTooLongError
 from biaskit.records.audit_spec import DataSpec
 from biaskit.records.labelled_texts import LabelledTexts
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 One: TypeAlias = "str | Path | DataSpec | LabelledTexts | Frame"
 FEWEST_ROWS = 20
+_MOST_ROWS = 5
 _FIELDS = {
     "text_column": "text",
     "label_column": "label",
@@ -126,6 +127,52 @@ def read(
             fix="Rename one, or audit them in two runs.",
         )
     return tuple(found if limit is None else (_limited(one, max(limit, FEWEST_ROWS)) for one in found))
+
+
+def too_long(
+    error: TextTooLongError,
+    labelled: Iterable[LabelledTexts],
+    specs: Iterable[DataSpec],
+    base: Path | None,
+) -> RequestError:
+    """Say in which rows of the user's data the texts stand that the model cannot read whole.
+
+    Args:
+        error: The texts and their lengths.
+        labelled: The data.
+        specs: Their files, as far as they came from files.
+        base: Folder that the files' paths are relative to, as in `read`.
+
+    Returns:
+        The error itself where no text is of the data, else one that names file, rows and lengths.
+    """
+    files = {Path(one.path).stem: one for one in specs}
+    for data in labelled:
+        for part, name in ((data, "path"), (data.shifted, "shifted")):
+            held = [text for text in error.lengths if part is not None and text in part.texts]
+            if part is not None and held:
+                spec = files.get(data.name)
+                place = None if spec is None else spec.model_copy(update={"path": getattr(spec, name)})
+                return _long_rows(error, part, held, place and (place, base))
+    return error
+
+
+def _long_rows(
+    error: TextTooLongError,
+    data: LabelledTexts,
+    held: Sequence[str],
+    file: tuple[DataSpec, Path | None] | None,
+) -> RequestError:
+    numbers = catalogue.rows_by_text(*file) if file else {text: data.texts.index(text) for text in held}
+    where = f"'{file[0].path}'" if file else f"The data '{data.name}', rows counted from 0,"
+    rows = sorted((numbers[text], error.lengths[text]) for text in held)
+    shown = ", ".join(f"row {row} ({length} tokens)" for row, length in rows[:_MOST_ROWS])
+    more = f" and {len(rows) - _MOST_ROWS} more" if len(rows) > _MOST_ROWS else ""
+    return RequestError(
+        f"{where} has texts that are longer than the model reads: {shown}{more}.",
+        why=f"The model reads at most {error.limit} tokens; a text that is cut in silence is another text.",
+        fix="Shorten or split them, take the rows out, or choose a model that reads more.",
+    )
 
 
 def _listed(given: object) -> list[object]:

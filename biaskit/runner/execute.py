@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import biaskit
 from biaskit import analyzers, gates, models
-from biaskit.errors import MissingExtraError, NothingAuditedError, RequestError
+from biaskit.errors import MissingExtraError, NothingAuditedError, RequestError, TextTooLongError
 from biaskit.hooks.store import ActivationStore
 from biaskit.records.probe_set import Modality
 from biaskit.records.report import ProbeSetRecord, RunRecord, Status
 from biaskit.reporting import words
+from biaskit.runner import data
 from biaskit.runner.environment import Meter, environment, peak_memory_mib
 from biaskit.runner.modalities import check_model, modality
 from biaskit.runner.offline import guard
@@ -63,7 +64,7 @@ def execute(request: Request) -> Run:
         model = _open(request)
         check_model(model, wanted, chosen)
         session = _session(request, model, wanted)
-        work = _noted(_analyze(chosen, session), model, request)
+        work = _noted(_analyze(chosen, session, request), model, request)
     run = _judged(_report(request, model.subject, work, meter, _sets(request, session)))
     run = run.stopped_by(work.failure)
     if request.out_dir is not None:
@@ -99,14 +100,14 @@ def _open(request: Request) -> ModelAdapter:
     )
 
 
-def _analyze(chosen: Sequence[Analyzer], session: Session | VisionSession) -> _Work:
+def _analyze(chosen: Sequence[Analyzer], session: Session | VisionSession, request: Request) -> _Work:
     """Run one analyzer after the other; what stops one does not lose what the others found."""
     done: list[Analysis] = []
     missing: list[str] = []
     failure: BaseException | None = None
     for analyzer in chosen:
         try:
-            done.append(analyzer.analyze(session))
+            done.append(_analysis(analyzer, session, request))
         except KeyboardInterrupt as error:
             missing.append(f"{analyzer.name} and what comes after it: interrupted.")
             return _Work(tuple(done), Status.INTERRUPTED, error, tuple(missing))
@@ -118,14 +119,22 @@ def _analyze(chosen: Sequence[Analyzer], session: Session | VisionSession) -> _W
     return _Work(tuple(done), Status.ERROR if failure else Status.COMPLETE, failure, tuple(missing))
 
 
+def _analysis(analyzer: Analyzer, session: Session | VisionSession, request: Request) -> Analysis:
+    try:
+        return analyzer.analyze(session)
+    except TextTooLongError as error:
+        raise data.too_long(error, request.labelled, request.spec.data, request.data_folder) from error
+
+
 def _noted(work: _Work, model: ModelAdapter, request: Request) -> _Work:
-    """Add what model and images have to say of themselves, such as halved batches, to the first's notes."""
+    """Add what model and images have to say of themselves, such as halved batches, to the first analysis."""
     left_out = tuple(remark for one in request.images for remark in getattr(one, "remarks", ()))
-    own: tuple[str, ...] = (*left_out, *getattr(model, "notes", ()))
-    if not own or not work.analyses:
+    own: tuple[str, ...] = getattr(model, "notes", ())
+    if not (left_out or own) or not work.analyses:
         return work
     first, *rest = work.analyses
-    noted = first.model_copy(update={"notes": (*first.notes, *own)})
+    said = {"caveats": (*left_out, *first.caveats), "notes": (*first.notes, *own)}
+    noted = first.model_copy(update=said)
     return replace(work, analyses=(noted, *rest))
 
 

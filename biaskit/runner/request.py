@@ -96,6 +96,7 @@ class Request:
         encoder: The text-image encoder: its name, or one that is loaded already; None where none was named.
         captioner: Who describes images that carry no caption, or None.
         limit: Most images of a label in a part, or None.
+        data_folder: Folder that paths of data are relative to, or None.
     """
 
     spec: AuditSpec
@@ -113,6 +114,7 @@ class Request:
     encoder: object = None
     captioner: object = None
     limit: int | None = None
+    data_folder: Path | None = None
 
 
 def request(
@@ -138,6 +140,7 @@ def request(
         options = _without_concepts(base, own, options)
     complete = _complete(_asked(base, model, asked, options), own)
     limit, out_dir, probes = options.get("limit"), options.get("out_dir"), options.get("probes")
+    data_folder = None if own.files or own.texts else folder
     compared = catalogue.comparisons(
         complete.concepts,
         complete.references,
@@ -155,11 +158,12 @@ def request(
         partial=limit is not None,
         progress=options.get("progress", Silent()),
         command=options.get("command", ""),
-        labelled=data.read(complete.data, own.texts, None if own.files or own.texts else folder, limit),
+        labelled=data.read(complete.data, own.texts, data_folder, limit),
         images=images.find(complete.images, own.pictures, None if own.has_images else folder, limit),
         encoder=_encoder(options, complete, folder),
         captioner=options.get("captioner"),
         limit=limit,
+        data_folder=data_folder,
     )
 
 

@@ -35,6 +35,7 @@ PUBLIC = [
     "SiteKind",
     "SparseAutoencoderMismatchError",
     "TargetSet",
+    "TextTooLongError",
     "UnknownNameError",
     "VisionSession",
     "audit",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from biaskit.errors import RequestError
+from biaskit.errors import RequestError, TextTooLongError
 from biaskit.hooks.pooling import Pooling
 from biaskit.models.reading import Reader
 from biaskit.records.audit_spec import Subject
@@ -159,6 +159,12 @@ def test_texts_that_cannot_be_read_are_named():
         own.read([Prompt("the food", (3, 3))])
     with pytest.raises(RequestError, match=r"6 tokens long .* at most 4(.|\n)*the food was good and"):
         own.read([Prompt("the food was good and")])
+    with pytest.raises(TextTooLongError) as caught:
+        own.read([Prompt("the food was good and"), Prompt("the food"), Prompt("the food was good")])
+    assert (caught.value.lengths, caught.value.limit) == (
+        {"the food was good and": 6, "the food was good": 5},
+        4,
+    )
 
 
 def test_an_encoder_without_a_mask_is_refused():

@@ -58,7 +58,9 @@ def test_a_class_with_few_groups_gets_fewer_folds_and_says_so():
 
 def test_a_single_group_is_refused_with_the_way_out():
     unit = np.repeat(np.arange(10), 3)
-    with pytest.raises(RequestError, match=r"fewer rows than folds.*positive(.|\n)*at least 2 fillers"):
+    with pytest.raises(
+        RequestError, match=r"positive rows of .* belong together \(fillers: 1\)(.|\n)*at least 2 fillers"
+    ):
         nested_splits(Problem("food", unit == 0, unit, "fillers"), 1, 5, np.random.default_rng(0))
 
 

@@ -7,7 +7,7 @@ import pytest
 from biaskit import analyzers, models
 from tests.runner.fakes import Model
 
-NAMES = ("Steady", "Counting", "Crashing", "Failing", "Interrupted", "Asking", "Empty")
+NAMES = ("Steady", "Counting", "Narrow", "Crashing", "Failing", "Interrupted", "Asking", "Empty")
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from biaskit.errors import NothingAuditedError, RunError, UnknownNameError
+from biaskit.errors import NothingAuditedError, RunError, TextTooLongError, UnknownNameError
 from biaskit.records.estimate import Estimate, Interval, Unit
 from biaskit.records.finding import Analysis, Evidence, Finding
 from biaskit.records.probe_set import Modality
@@ -96,6 +96,20 @@ class Counting(_Analyzer):
             reason="it is exact",
         )
         return Finding(metric="counting.rows", concepts=(data.name,), headline=True, estimate=estimate)
+
+
+@dataclass(frozen=True)
+class Narrow(_Analyzer):
+    """Read nothing longer than ten characters, which it takes for tokens."""
+
+    name: ClassVar[str] = "narrow"
+
+    def analyze(self, session):
+        every = [one for data in session.labelled for one in (data, data.shifted) if one is not None]
+        lengths = {text: len(text) for one in every for text in one.texts if len(text) > 10}
+        if lengths:
+            raise TextTooLongError(lengths, 10)
+        return Analysis(analyzer=self.name, settings={}, findings=(), limitations=self.limitations)
 
 
 Crashing = _stopping("crashing", ZeroDivisionError("division by\nzero"))

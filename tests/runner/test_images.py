@@ -76,9 +76,8 @@ def test_a_folder_reaches_the_analyzer_and_the_report(photos):
     assert (record.name, record.kind, record.source) == ("photos", "images", "photos")
     assert record.digest == session().images[0].digest
     assert (session().seed, session().encoder, session().captioner) == (5, None, None)
-    notes = run.analyses[0].notes
-    assert "a note of the model" in notes
-    assert any("1 with .txt" in note for note in notes)
+    assert "a note of the model" in run.analyses[0].notes
+    assert any("1 with .txt" in caveat for caveat in run.analyses[0].caveats)
     assert run.spec.images == (ImageSpec(path=str(photos)),)
 
 
