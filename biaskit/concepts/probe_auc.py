@@ -44,8 +44,8 @@ Near 1, two repeats, with the share of data sets in which all pairs are in order
     8 + 8    8              .999       .45            .948       .231
     50 + 50  1              .993       .05            .964       .060
 
-It speaks of groups like those seen. Where 5, 10 or 20 % of all groups cannot be read at all (10 + 10 and 20 + 20
-groups) it covers in .84 to 1.00: with a tenth unreadable, one data set in seven shows none of them.
+It speaks of groups like those seen. Where 5, 10 or 20 % of all groups cannot be read at all (10 + 10 and
+20 + 20 groups) it covers in .84 to 1.00: with a tenth unreadable, one data set in seven shows none of them.
 """
 
 from __future__ import annotations

@@ -7,17 +7,13 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from numpy import ndarray
 
 from biaskit.errors import RequestError
 from biaskit.probing.column_sums import ColumnSums, column_sums, rescaled
-from biaskit.probing.one_by_one import converges, l1_logistic
-from biaskit.probing.probe import Job, Rows
-
-# The L1 path: from the first entry to a penalty this many times weaker, in this many steps.
-_REACH, _STEPS = 1e3, 40
-_NO_PULL = 1e-9
+from biaskit.probing.l1_path import entered
+from biaskit.probing.probe import Job
 
 
 class Selector(Protocol):
@@ -83,6 +79,8 @@ class L1Path:
     Columns are divided by their standard deviation; the intercept is free, so centring them would change
     nothing and a sparse matrix stays sparse. Columns that enter at the same step are ordered by the size of
     their coefficient there, those that never enter by the F statistic; of equal columns either may enter.
+    The path ends once `k` columns have entered or 99 % of the deviance is explained, after which little but
+    the size of the weights changes (glmnet has the same rule, at 99.9 %).
     """
 
     name: ClassVar[str] = "l1-path"
@@ -95,9 +93,10 @@ class L1Path:
             shift, deviation = sums.shift(), sums.deviation()
             for row, place in enumerate(places):
                 train = jobs[place].activations[jobs[place].train]
-                entered = _entered(jobs[place], rescaled(train, shift[row], deviation[row]), k)
+                labels = jobs[place].labels[jobs[place].train]
+                first = entered(rescaled(train, shift[row], deviation[row]), labels, k)
                 # Above any share of variance, which is at most 1.
-                share[row, entered] = 1.0 + np.arange(len(entered), 0, -1)
+                share[row, first] = 1.0 + np.arange(len(first), 0, -1)
                 ranked[place] = _strongest(share[row], k)
         return ranked
 
@@ -197,32 +196,3 @@ def _raw(sums: ColumnSums) -> Float[ndarray, "j d"]:
 
 
 _DIFFERENCES = {"raw": _raw, "nonzero-mean": _by_nonzero_mean, "sd": _by_deviation}
-
-
-def _entered(job: Job, rows: Rows, k: int) -> Int[ndarray, " e"]:
-    """Return up to `k` columns in the order in which they enter the path."""
-    labels = job.labels[job.train]
-    # With the intercept at its optimum the first column enters at C = 1 / max |x' (y - mean y)|.
-    pull = np.abs(rows.T @ (labels - labels.mean())).max(initial=0.0)
-    if pull < _NO_PULL * len(labels):
-        return np.empty(0, dtype=np.int64)
-    entry, size = np.full(rows.shape[1], _STEPS), np.zeros(rows.shape[1])
-    for step, looser in enumerate(np.geomspace(1.0, _REACH, _STEPS)):
-        weights = np.abs(_l1_weights(rows, labels, looser / pull))
-        new = (weights > 0) & (entry == _STEPS)
-        entry[new], size[new] = step, weights[new]
-        if (entry < _STEPS).sum() >= k:
-            break
-    found = np.flatnonzero(entry < _STEPS)
-    order = np.lexsort((-size[found], entry[found]))
-    entered: Int[ndarray, " e"] = found[order][:k]
-    return entered
-
-
-def _l1_weights(rows: Rows, labels: Bool[ndarray, " a"], strength: float) -> Float[ndarray, " d"]:
-    # The seed orders the solver's steps and moves no optimum; a fixed one makes a job's rank its own.
-    model = l1_logistic(strength, seed=0)
-    # The order of entry is what counts; the last digits of the weights do not.
-    converges(model, rows, labels)
-    weights: Float[ndarray, " d"] = model.coef_[0]
-    return weights

@@ -27,6 +27,7 @@ from biaskit.analyzers.sparse_probing.measure import (
     profile,
     regime_probes,
     shifted,
+    too_wide,
 )
 from biaskit.analyzers.sparse_probing.methods import FIXED, LOGISTIC, PROBES, SELECTORS, k_sparse, selector
 from biaskit.analyzers.sparse_probing.pictures import figures
@@ -34,7 +35,7 @@ from biaskit.analyzers.sparse_probing.published import published_protocol
 from biaskit.analyzers.sparse_probing.questions import questions
 from biaskit.analyzers.sparse_probing.reading import Reader, chosen_sites, open_view
 from biaskit.analyzers.sparse_probing.results import DENSE, LATENTS, RESIDUAL, Results
-from biaskit.analyzers.sparse_probing.summary import sentences
+from biaskit.analyzers.sparse_probing.summary import below_chance, readable, sentences
 from biaskit.errors import RequestError, UnknownNameError
 from biaskit.hooks.pooling import Pooling
 from biaskit.records.finding import Analysis, Finding
@@ -194,7 +195,7 @@ class _Run:
         subject = self._measure()
         found = list(self._findings(subject))
         settings = self._settings
-        said = [*sentences(self._questions, found), *self._sentences]
+        said = [*sentences(self._questions, found), *self._sentences, *below_chance(found)]
         return Analysis(
             analyzer=settings.name,
             settings={
@@ -207,7 +208,7 @@ class _Run:
             notes=tuple(dict.fromkeys(self._results.notes)),
             limitations=settings.limitations,
             tables=(long_table(self._results.found),),
-            figures=tuple(figures(self._results, self._questions, self._sites)),
+            figures=tuple(figures(self._results, self._questions, self._sites, readable(found))),
         )
 
     def _measure(self) -> Subject:
@@ -221,6 +222,7 @@ class _Run:
         sparse = self._settings.sparse_probe()
         self._results.found += baselines(self._bench, subject, self._settings.probes)
         latents, residual = subject.latents, subject.residual(subject.focus)
+        self._results.notes += too_wide([*latents, *residual], sparse.ks)
         self._results.found += paths(self._bench, latents, sparse)
         self._results.found += paths(self._bench, residual, sparse)
         self._add(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from biaskit.records.site import Site
 
 ALL = "all questions"
-WHOLE = "whole data"
+WHOLE, PUBLISHED = "whole data", "published protocol"
 FEWEST_DATASETS = 3
 LEVEL = 0.05
 
@@ -46,12 +46,12 @@ def contest(results: Results, focus: Site, regime: str, rng: np.random.Generator
     """Compare baselines and probes of latents at the focus site.
 
     Every fold of every question is a cell; what is resampled is the data set, since questions about one
-    share rows. Returns None where either family is missing or there are fewer than three data sets.
+    share rows. With fewer than three data sets the figures stand without interval or test. Returns None
+    where either family is missing.
     """
     found = [one for one in results.where(regime=regime) if one.site == focus]
     table = list(_cells(found))
-    several = len({cell.dataset for cell in table}) >= FEWEST_DATASETS
-    if not several or {cell.family for cell in table} != set(Family):
+    if {cell.family for cell in table} != set(Family):
         return None
     try:
         fixed, quivers = compare(table, rng), quiver(table)
@@ -63,9 +63,19 @@ def contest(results: Results, focus: Site, regime: str, rng: np.random.Generator
         rng,
     )
     where = regime or WHOLE
+    fixed, gain = replace(fixed, estimate=_stated(fixed.estimate)), _stated(gain)
     sentences = (_fixed(where, fixed), _ties(where, quivers))
     shown = {"sae_gain": fixed.estimate, "quiver_gain": gain}
     return Contest(tuple(_finding(name, one, where, focus) for name, one in shown.items()), sentences)
+
+
+def _stated(gain: Estimate) -> Estimate:
+    """Leave interval and test to comparisons over data sets enough."""
+    if gain.n >= FEWEST_DATASETS:
+        return gain
+    why = f"the questions share words or texts and are {gain.n} of the {FEWEST_DATASETS} data sets it takes"
+    bare = {"interval": None, "null": None, "minimum_detectable_effect": None, "reason": why}
+    return gain.model_copy(update=bare)
 
 
 def _finding(metric: str, estimate: Estimate, where: str, focus: Site) -> Finding:
@@ -75,7 +85,7 @@ def _finding(metric: str, estimate: Estimate, where: str, focus: Site) -> Findin
         site=focus,
         group=where,
         direction=Direction.NONE,
-        headline=where == WHOLE,
+        headline=where in {WHOLE, PUBLISHED},
         estimate=estimate,
     )
 
@@ -101,7 +111,7 @@ def _ties(where: str, found: Quiver) -> str:
 def _verdict(gain: Estimate) -> str:
     """Say better or worse only where interval and test agree on it."""
     if gain.value is None or gain.interval is None:
-        return "one data set alone cannot say whether that holds elsewhere."
+        return f"not tested, as {gain.reason}."
     ends = f"{gain.value:+.3f} [{gain.interval.low:+.3f}, {gain.interval.high:+.3f}]"
     told = gain.null is not None and gain.null.p <= LEVEL and 0.0 not in gain.interval
     if told:

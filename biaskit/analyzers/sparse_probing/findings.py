@@ -13,7 +13,16 @@ from biaskit.analyzers.sparse_probing.floors import SHUFFLED
 from biaskit.analyzers.sparse_probing.measure import SHIFT
 from biaskit.analyzers.sparse_probing.methods import LOGISTIC, in_words
 from biaskit.analyzers.sparse_probing.results import DENSE, LATENTS
-from biaskit.analyzers.sparse_probing.shuffles import against_shuffles, mean_of_shuffles
+from biaskit.analyzers.sparse_probing.shuffles import (
+    ANY_SITE,
+    CHOSEN_ANEW,
+    REFITTED,
+    against_shuffles,
+    at_any_site,
+    at_chosen_site,
+    at_one_site,
+    mean_of_shuffles,
+)
 from biaskit.analyzers.sparse_probing.wrong_rows import wrong_rows
 from biaskit.concepts.probe_auc import clustered_auc
 from biaskit.probing.comparison import difference_on_one
@@ -115,6 +124,7 @@ class Scribe:
             return
         chosen = Counter(str(fold.values["chosen"]) for fold in best.folds).most_common(1)[0][0]
         estimate = self._auc(best, f"layer chosen inside the folds, mostly {chosen}")
+        estimate = against_shuffles(estimate, best, at_chosen_site(self._shuffled()), CHOSEN_ANEW)
         rows = wrong_rows(self.question, best)
         yield self.finding(
             "chosen_layer_auc", estimate, in_words(LOGISTIC), None, headline=True, evidence=rows
@@ -124,14 +134,17 @@ class Scribe:
         """Yield what logistic regression reads at the focus site, tested against shuffled labels."""
         evaluation = self.baselines().get(LOGISTIC)
         if evaluation is not None:
-            shuffles = [one for one in self.results.where(self.question, control=SHUFFLED) if one.k is None]
-            estimate = self._auc(evaluation)
+            shuffles, estimate = self._shuffled(), self._auc(evaluation)
             if self.given:
-                estimate = against_shuffles(estimate, evaluation, [one.evaluation for one in shuffles])
+                reached, what = at_one_site(shuffles, self.focus), REFITTED
             else:
-                reason = "untested: the site was chosen on these rows, which shuffled labels do not repeat"
-                estimate = estimate.model_copy(update={"reason": reason})
-            yield self.finding("auc", estimate, in_words(LOGISTIC), self.focus, headline=True)
+                reached, what = at_any_site(shuffles), ANY_SITE
+            tested = against_shuffles(estimate, evaluation, reached, what)
+            yield self.finding("auc", tested, in_words(LOGISTIC), self.focus, headline=True)
+
+    def _shuffled(self) -> list[Result]:
+        """Return the dense probe on shuffled labels at every site."""
+        return [one for one in self.results.where(self.question, control=SHUFFLED) if one.k is None]
 
     def _sparse(self) -> Iterator[Finding]:
         latents, baselines = self.latents(), self.baselines()

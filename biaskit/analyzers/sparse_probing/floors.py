@@ -62,24 +62,32 @@ class Floors:
         return results
 
     def _shuffled(self, _results: Results) -> Iterator[Result]:
-        """Shuffle the labels of whole groups, then select, choose and fit as before, many times over."""
+        """Shuffle the labels of whole groups, then select, choose and fit as before, many times over.
+
+        The dense probe is fitted at every site, so that a choice among sites can be repeated.
+        """
         few = k_sparse(
             self.sparse.selector, [k for k in self.sparse.ks if k in SHUFFLED_KS] or self.sparse.ks
         )
-        dense_places = self.subject.residual(self.subject.focus)
-        for place in self.bench.session.progress.track(dense_places, "probing shuffled labels"):
-            yield from self._shuffles(place, dense(), self.shuffles)
-        for place in self.bench.session.progress.track(self.subject.latents, "shuffling for the latents"):
-            yield from self._shuffles(place, few, min(self.shuffles, MOST_SPARSE_SHUFFLES))
+        subject, track = self.subject, self.bench.session.progress.track
+        for question in track(subject.questions, "probing shuffled labels"):
+            places = [subject.at(site, question) for site in subject.sites]
+            yield from self._shuffles(places, dense(), self.shuffles)
+        for place in track(subject.latents, "shuffling for the latents"):
+            yield from self._shuffles([place], few, min(self.shuffles, MOST_SPARSE_SHUFFLES))
 
-    def _shuffles(self, place: Place, probe: Probe, count: int) -> list[Result]:
-        rng = self.bench.session.rng(f"sparse-probing/shuffled/{place.question.name}")
-        tasks = []
-        for _ in range(count):
-            problem = controls.shuffled(place.question.problem, rng)
-            splits = self.bench.once(problem, rng)
-            tasks += [Task(place.rows, problem, splits)] if splits else []
-        return self.bench.judge_tasks([place] * len(tasks), tasks, probe, SHUFFLED)
+    def _shuffles(self, places: Sequence[Place], probe: Probe, count: int) -> list[Result]:
+        """Judge the places of one question on the same shuffles; what cannot be divided is left out."""
+        problem = places[0].question.problem
+        rng = self.bench.session.rng(f"sparse-probing/shuffled/{places[0].question.name}")
+        drawn = [
+            (shuffled, splits)
+            for shuffled in (controls.shuffled(problem, rng) for _ in range(count))
+            if (splits := self.bench.once(shuffled, rng))
+        ]
+        pairs = [(place, Task(place.rows, *one)) for place in places for one in drawn]
+        own, tasks = [place for place, _ in pairs], [task for _, task in pairs]
+        return self.bench.judge_tasks(own, tasks, probe, SHUFFLED)
 
     def _random_coordinates(self, _results: Results) -> Iterator[Result]:
         places = self.subject.latents or self.subject.residual(self.subject.focus)

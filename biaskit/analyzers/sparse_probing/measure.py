@@ -102,6 +102,17 @@ def paths(bench: Bench, places: Sequence[Place], probe: Probe) -> list[Result]:
     return bench.judge(places, probe, "probing few coordinates") if places else []
 
 
+def too_wide(places: Sequence[Place], ks: Sequence[int]) -> list[str]:
+    """Say which numbers of coordinates are above the width of a view, and so left out."""
+    widths = {place.view: int(place.rows.shape[1]) for place in places}
+    left = {view: [k for k in ks if k > width] for view, width in widths.items()}
+    return [
+        f"The {view} view has {widths[view]:,} coordinates; left out there: k = {', '.join(map(str, above))}."
+        for view, above in left.items()
+        if above
+    ]
+
+
 def hard_regimes(
     bench: Bench,
     places: Mapping[str, Sequence[Place]],

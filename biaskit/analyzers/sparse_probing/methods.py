@@ -47,6 +47,12 @@ WORDS = {
     "gradient-boosting": "gradient boosting",
     "small-mlp": "small MLP",
     "attention-pooling": "attention pooling",
+    "published-logistic": "logistic regression, as published",
+    "published-pca": "PCA and logistic regression, as published",
+    "published-neighbours": "nearest neighbours, as published",
+    "published-trees": "boosted trees, as published",
+    "published-network": "small network, as published",
+    "published-sparse": "SAE latents, as published",
     "bag-of-words": "logistic regression on word counts",
 }
 """Names of probes as a reader meets them."""

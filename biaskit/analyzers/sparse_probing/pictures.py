@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LEVEL = 0.95
 FEWEST_FOR_A_BAND = 3
+MOST_APART = 6
+"""Up to so many questions each has its own figures of the hard regimes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class _Axis:
     title: str
     label: str
     scale: AxisScale = AxisScale.LINEAR
+    y_label: str = "AUC"
+    band: str = "95 % t interval over questions"
 
 
 REGIME_AXES = {
@@ -39,13 +43,30 @@ REGIME_AXES = {
 }
 
 
-def figures(results: Results, questions: Sequence[Question], sites: Sequence[Site]) -> Iterator[Figure]:
-    """Yield every figure that has something to show."""
+def figures(
+    results: Results, questions: Sequence[Question], sites: Sequence[Site], readable: Collection[str]
+) -> Iterator[Figure]:
+    """Yield every figure that has something to show.
+
+    Args:
+        results: What was measured.
+        questions: What was told apart.
+        sites: Every site of the profile.
+        readable: Names of the questions that are shown to be readable; with many questions the hard regimes
+            are averaged over these alone.
+    """
     for number, question in enumerate(questions):
         yield from _layers(results, question, sites, number)
         yield from _against_k(results, question, number)
     for regime, axis in REGIME_AXES.items():
-        yield from _regime(results, regime, axis)
+        found = list(results.where(regime=regime))
+        if len(questions) <= MOST_APART:
+            for number, question in enumerate(questions):
+                own = [result for result in found if result.question is question]
+                yield from _regime(own, f"{regime}-{number}", _apart(axis, question))
+        else:
+            kept = [result for result in found if result.question.name in readable] or found
+            yield from _regime(kept, regime, _averaged(axis, kept, len(questions)))
 
 
 def _layers(results: Results, question: Question, sites: Sequence[Site], number: int) -> Iterator[Figure]:
@@ -127,31 +148,45 @@ def _point(x: float, results: Sequence[Result]) -> Point:
     return Point(x=x, y=aucs[0], low=ends[0], high=ends[1])
 
 
-def _regime(results: Results, regime: str, axis: _Axis) -> Iterator[Figure]:
-    found = list(results.where(regime=regime))
+def _apart(axis: _Axis, question: Question) -> _Axis:
+    return replace(axis, title=f"{question.name}: {axis.title}", y_label="AUC, mean over draws of the rows")
+
+
+def _averaged(axis: _Axis, kept: Sequence[Result], asked: int) -> _Axis:
+    """Say over which questions the curves are averaged."""
+    names = list(dict.fromkeys(result.question.name for result in kept))
+    of = (
+        f"{len(names)} of {asked} questions, those that can be read"
+        if len(names) < asked
+        else "all questions"
+    )
+    return replace(axis, y_label=f"AUC, mean over {of}", band=f"{axis.band}: {', '.join(names)}")
+
+
+def _regime(found: Sequence[Result], name: str, axis: _Axis) -> Iterator[Figure]:
     lines: dict[str, list[Result]] = {}
     for result in found:
-        name = "logistic regression" if result.k is None else f"SAE latents, {result.evaluation.variant}"
-        lines.setdefault(name, []).append(result)
+        line = "logistic regression" if result.k is None else f"SAE latents, {result.evaluation.variant}"
+        lines.setdefault(line, []).append(result)
     banded = len({result.question.name for result in found}) >= FEWEST_FOR_A_BAND
     curves = tuple(
         Curve(
-            name=name,
+            name=line,
             role=Role.BASELINE if own[0].k is None else Role.SUBJECT,
             points=_mean_points(own, banded=banded),
         )
-        for name, own in lines.items()
+        for line, own in lines.items()
     )
     if curves:
         yield Figure(
-            name=f"regime-{regime}",
+            name=f"regime-{name}",
             title=axis.title,
             x_label=axis.label,
-            y_label="AUC, mean over questions",
+            y_label=axis.y_label,
             unit=Unit.AUC,
             x_scale=axis.scale,
             chance=0.5,
-            band="95 % t interval over questions" if banded else "",
+            band=axis.band if banded else "",
             curves=curves,
         )
 

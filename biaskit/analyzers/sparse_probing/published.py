@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from biaskit.analyzers.sparse_probing.contest import contest
+from biaskit.analyzers.sparse_probing.contest import PUBLISHED, contest
+from biaskit.analyzers.sparse_probing.methods import in_words
 from biaskit.analyzers.sparse_probing.results import LATENTS, RESIDUAL, Result, Results
 from biaskit.errors import RequestError
 from biaskit.probing import paper
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from biaskit.analyzers.sparse_probing.measure import Subject
     from biaskit.session import Session
 
-PUBLISHED = "published protocol"
 PUBLISHED_KS = (16, 128)
 """The two widths that the publication's comparison between families uses."""
 
@@ -88,7 +88,7 @@ def _findings(result: Result) -> Iterator[Finding]:
                 metric=f"sparse_probing.{metric}",
                 concepts=(result.question.name,),
                 site=result.site,
-                group=f"{PUBLISHED}: {evaluation.probe} {evaluation.variant}".strip(),
+                group=", ".join(part for part in (in_words(evaluation.probe), evaluation.variant) if part),
                 direction=Direction.NONE,
                 estimate=_plain(value, len(np.unique(evaluation.problem.groups[fold.split.test]))),
             )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Int
 from numpy import ndarray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from biaskit.errors import RequestError
 from biaskit.probing.problem import Problem
@@ -33,7 +35,8 @@ class Question:
         sensitive: Whether the property is an attribute that activations may leak (a reference pair, or an
             attribute column) rather than a concept.
         poles: Names of the two classes, positive first.
-        source: The data set it is about; questions of one source share rows and are not independent.
+        source: The data set it is about; questions of one source share rows, texts or words, and are not
+            independent.
         shifted: The same question about texts from elsewhere, for covariate shift.
     """
 
@@ -82,7 +85,44 @@ def questions(session: Session, most_rows: int) -> Asked:
             "Sparse probing has nothing to tell apart.",
             fix="Name a concept with two fillers or more, or give texts of your own with --data.",
         )
+    found = _by_data_set(found, notes)
     return Asked(tuple(sorted(found, key=lambda one: one.sensitive)), tuple(dict.fromkeys(notes)))
+
+
+def _by_data_set(found: Sequence[Question], notes: list[str]) -> list[Question]:
+    """Make questions that share a text or a word one data set, directly or through others."""
+    keys = [_shareable(question) for question in found]
+    number = {key: place for place, key in enumerate(dict.fromkeys(key for own in keys for key in own))}
+    rows = np.repeat(np.arange(len(found)), [len(own) for own in keys])
+    columns = len(found) + np.array([number[key] for own in keys for key in own])
+    size = len(found) + len(number)
+    links = csr_array((np.ones(len(rows)), (rows, columns)), shape=(size, size))
+    component = connected_components(links, directed=False)[1][: len(found)]
+    members = {
+        part: list(
+            dict.fromkeys(one.source for one, own in zip(found, component, strict=True) if own == part)
+        )
+        for part in set(component.tolist())
+    }
+    for names in members.values():
+        if len(names) > 1:
+            shared = ", ".join(names)
+            notes.append(f"{shared}: they share words or texts, and count as one data set in comparisons.")
+    return [
+        replace(one, source=" + ".join(members[int(part)]))
+        for one, part in zip(found, component, strict=True)
+    ]
+
+
+def _shareable(question: Question) -> set[tuple[str, str]]:
+    """Return the data set, texts and words that would make another question's rows no new sample."""
+    texts = {("text", " ".join(prompt.text.casefold().split())) for prompt in question.prompts}
+    words = {
+        ("word", prompt.text[slice(*prompt.span)].casefold())
+        for prompt in question.prompts
+        if prompt.span and question.problem.grouping == FILLERS
+    }
+    return {("source", question.source)} | texts | words
 
 
 def _from_comparisons(session: Session, most_rows: int, notes: list[str]) -> Iterator[Question]:

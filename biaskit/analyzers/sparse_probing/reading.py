@@ -16,7 +16,7 @@ from biaskit.concepts.sae_source import OWN_FOLDER, View, find_autoencoder
 from biaskit.errors import BiaskitError
 from biaskit.hooks.pooling import Pooling
 from biaskit.probing.tokens import Tokens
-from biaskit.records.site import Site, SiteKind
+from biaskit.records.site import Site, SiteKind, named_sites
 
 if TYPE_CHECKING:
     from biaskit.analyzers.sparse_probing.questions import Question
@@ -156,7 +156,7 @@ def chosen_sites(model: LanguageModel, names: Sequence[str]) -> tuple[Site, ...]
         RequestError: A name has not the form of a site.
         UnknownNameError: The model has no such site; near names are given.
     """
-    wanted = {Site.parse(name) for name in names}
+    wanted = named_sites(names, model.sites())
     for site in wanted:
         model.locate(site)
     usual = {SiteKind.EMBED, SiteKind.RESID_POST}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,11 @@ if TYPE_CHECKING:
     from biaskit.records.finding import Finding
 
 CHANCE = 0.5
+CONTROLS = {
+    "shuffled": "shuffled labels",
+    "random_coordinates": "random coordinates",
+    "leakage_shuffled": "shuffled attribute",
+}
 
 
 def sentences(questions: Sequence[Question], findings: Sequence[Finding]) -> Iterator[str]:
@@ -25,8 +31,51 @@ def sentences(questions: Sequence[Question], findings: Sequence[Finding]) -> Ite
 
 
 def _sentence(question: Question, own: dict[str, Finding]) -> str:
-    parts = [part for part in (_read(own), _floor(own), _gain(own)) if part]
+    parts = [part for part in (_poles(question), _read(own), _floor(own), _gain(own)) if part]
     return f"{question.name}: {'; '.join(parts)}."
+
+
+def _poles(question: Question) -> str:
+    positive, negative = question.poles
+    return f"positive is {positive}, negative {negative}"
+
+
+def readable(findings: Sequence[Finding]) -> frozenset[str]:
+    """Return the questions whose AUC at the layer chosen inside is shown to be above chance."""
+    return frozenset(
+        one.concepts[0]
+        for one in findings
+        if one.metric.endswith(".chosen_layer_auc")
+        and one.estimate.interval is not None
+        and one.estimate.interval.low > CHANCE
+    )
+
+
+def below_chance(findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield one sentence on the controls that lie clearly below chance, and why they can; else nothing."""
+    low = [finding for finding in findings if _is_control(finding) and _is_below(finding.estimate)]
+    names = dict.fromkeys(f"{one.concepts[0]} ({CONTROLS[one.metric.rpartition('.')[2]]})" for one in low)
+    if names:
+        yield (
+            f"Below chance: {', '.join(names)}. Groups are held out of a small fixed set, so what those in "
+            "training lean to one way those held out lean to the other; a control below 0.5 is a bias of "
+            "small test folds and no signal."
+        )
+
+
+def _is_control(finding: Finding) -> bool:
+    return bool(finding.headline and finding.metric.rpartition(".")[2] in CONTROLS)
+
+
+def _is_below(estimate: Estimate) -> bool:
+    """Tell whether a control's interval, or the mean of shuffles, lies below chance."""
+    if estimate.value is None or estimate.interval is None:
+        return False
+    if not estimate.interval.method.startswith("range of"):
+        return estimate.interval.high < CHANCE
+    # A range of n normal draws spans about 2 sqrt(2 ln n) of their standard deviations.
+    spread = (estimate.interval.high - estimate.interval.low) / (2 * math.sqrt(2 * math.log(estimate.n)))
+    return estimate.value + 2 * spread / math.sqrt(estimate.n) < CHANCE
 
 
 def _read(own: dict[str, Finding]) -> str:

@@ -72,7 +72,8 @@ def test_optimism_is_validation_less_test(whole):
 
 def test_the_pictures_show_sites_coordinates_and_regimes(whole):
     names = {figure.name for figure in whole.figures}
-    assert {"sites-0", "k-0", "regime-scarcity", "regime-imbalance", "regime-label-noise"} <= names
+    regimes = {f"regime-{name}-{n}" for name in ("scarcity", "imbalance", "label-noise") for n in range(3)}
+    assert {"sites-0", "k-0"} | regimes <= names, "few questions are drawn apart"
     path = next(figure for figure in whole.figures if figure.name == "k-0")
     assert {curve.name for curve in path.curves} >= {"SAE latents", "random latents", "shuffled labels"}
 
@@ -80,6 +81,7 @@ def test_the_pictures_show_sites_coordinates_and_regimes(whole):
 def test_each_question_has_one_sentence_and_the_comparison_its_own(whole):
     sentences = whole.summary
     assert [line.partition(":")[0] for line in sentences[:3]] == ["food", "music", "wealth"]
+    assert "positive is food, negative neutral" in sentences[0]
     assert any(line.startswith("whole data: k=") for line in sentences)
     assert any("quiver of arrows" in line for line in sentences)
 
@@ -192,21 +194,19 @@ def test_shifted_texts_are_read_by_a_probe_that_never_saw_them(reviews, asking):
     assert "shifted_auc" in metrics(found, "mine")
 
 
-def test_a_site_that_was_chosen_on_the_rows_has_no_p(reviews, asking):
+def test_a_site_that_was_chosen_on_the_rows_has_a_p_that_repeats_the_choice(reviews, asking):
     settings = SMALL | {"regimes": (), "erasers": (), "controls": ("shuffled-labels",)}
-    for autoencoder, tested in (("none", False), ("auto", True)):
+    for autoencoder, repeated in (("none", True), ("auto", False)):
         found = SparseProbing(**settings | {"autoencoder": autoencoder}).analyze(
             asking(reviews, ["food"], ["wealth"])
         )
+        own = [one for one in found.findings if one.headline and one.concepts == ("food",)]
         (focus,) = [
-            one
-            for one in found.findings
-            if one.metric == "sparse_probing.auc"
-            and one.group == "logistic regression"
-            and one.headline
-            and one.concepts == ("food",)
+            one for one in own if one.metric == "sparse_probing.auc" and one.group == "logistic regression"
         ]
-        assert (focus.estimate.null is not None) is tested
+        assert ("the largest AUC" in focus.estimate.null.kind) is repeated
+        (chosen,) = [one for one in own if one.metric == "sparse_probing.chosen_layer_auc"]
+        assert "chosen anew" in chosen.estimate.null.kind
 
 
 def test_a_question_whose_class_is_one_group_is_left_out_and_said(reviews, asking):
@@ -223,13 +223,14 @@ def test_a_question_whose_class_is_one_group_is_left_out_and_said(reviews, askin
     found = SparseProbing(**settings).analyze(asking(reviews, labelled=data))
     assert {one.concepts[0] for one in found.findings} == {"good"}
     assert any(note.startswith("bad: not probed.") for note in found.caveats)
-    with pytest.raises(RequestError, match="fewer rows than folds"):
+    with pytest.raises(RequestError, match="none can be kept for testing"):
         SparseProbing(**settings).analyze(asking(reviews, labelled=data[1:]))
 
 
 def test_the_published_protocol_stands_beside_the_nested_one(reviews, asking):
     settings = SMALL | {
         "preset": "paper",
+        "ks": (1, 4, 128),
         "most_rows": 512,
         "controls": (),
         "regimes": (),
@@ -238,6 +239,10 @@ def test_the_published_protocol_stands_beside_the_nested_one(reviews, asking):
     }
     found = SparseProbing(**settings).analyze(asking(reviews, ["food"], ["wealth"]))
     groups = {one.group for one in found.findings if one.concepts == ("food",)}
-    assert "published protocol: published-sparse k=16" in groups
-    assert "published protocol: published-logistic" in groups
+    assert "SAE latents, as published, k=16" in groups
+    assert "logistic regression, as published" in groups
+    compared = [one for one in found.findings if one.group == "published protocol"]
+    assert compared
+    assert all(one.headline for one in compared)
+    assert any("96 coordinates; left out there: k = 128" in note for note in found.notes)
     assert any("selection before folds" in line for line in found.summary)

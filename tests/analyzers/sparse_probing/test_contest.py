@@ -50,9 +50,14 @@ def judged(sources, gain, spread, seed=0):
     return contest(results(sources, gain, spread, seed), SITE, "", np.random.default_rng(0))
 
 
-def test_questions_about_one_file_are_no_sample_of_data_sets():
-    assert judged(["mine"] * 6, 0.1, 0.01) is None
-    assert judged(["mine", "mine", "yours"] * 2, 0.1, 0.01) is None
+@pytest.mark.parametrize("sources", [["mine"] * 6, ["mine", "mine", "yours"] * 2])
+def test_questions_about_one_file_are_no_sample_of_data_sets(sources):
+    found = judged(sources, 0.1, 0.01)
+    for one in found.findings:
+        assert one.estimate.value > 0
+        assert one.estimate.interval is None
+        assert one.estimate.null is None
+    assert f"{len(set(sources))} of the 3 data sets" in found.sentences[0]
 
 
 def test_the_estimate_counts_data_sets():

@@ -128,6 +128,24 @@ def test_questions_about_one_file_are_one_data_set(asking):
     assert {one.source for one in questions(asking(None, labelled=[data]), 1024).questions} == {"mine"}
 
 
+def test_questions_that_share_words_or_texts_are_one_data_set(asking):
+    asked = questions(asking(None, ["food", "service"], ["sentiment"]), 1024)
+    food, service, sentiment = (one.source for one in asked.questions)
+    assert food == service == "food + service", "their neutral words are the same"
+    assert sentiment == "sentiment"
+    assert any("food, service: they share words or texts" in note for note in asked.notes)
+
+
+def test_files_that_share_a_text_are_one_data_set_through_others_too(asking):
+    def file(name, *texts):
+        return LabelledTexts(name=name, texts=texts, labels=("a", "b", "a", "b"))
+
+    first, second = file("first", "one", "two", "three", "four"), file("second", "Four ", "five", "six", "7")
+    third, apart = file("third", "seven", "8", "9", "SIX"), file("apart", "p", "q", "r", "s")
+    asked = questions(asking(None, labelled=[first, second, third, apart]), 1024).questions
+    assert [one.source for one in asked] == ["first + second + third"] * 3 + ["apart"]
+
+
 def test_a_text_of_both_files_is_one_group(asking):
     here = LabelledTexts(name="mine", texts=("One", "two", "three", "four"), labels=("a", "b", "a", "b"))
     there = LabelledTexts(name="there", texts=("one", "five"), labels=("a", "b"))
