@@ -39,7 +39,7 @@ class Explanation:
 def explain(
     classifier: Classifier,
     pixels: Float[Tensor, "n c h w"],
-    targets: Int[Tensor, " n"] | None = None,
+    targets: Int[Tensor, " targets"] | None = None,
     how: Choosing | Choice = ANY,
     *,
     rng: np.random.Generator,

@@ -77,7 +77,7 @@ class Trial:
         self,
         classifier: Classifier,
         pixels: Float[Tensor, "n c h w"],
-        targets: Int[Tensor, " n"],
+        targets: Int[Tensor, " targets"],
         settings: TrialSettings = TrialSettings(),
     ) -> None:
         """Draw the random orders and what is behind the images."""

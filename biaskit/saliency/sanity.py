@@ -11,16 +11,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 import torch
 from jaxtyping import Float
+from numpy import ndarray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from biaskit.errors import RequestError
-from biaskit.records.estimate import Unit
+from biaskit.records.estimate import Estimate, Unit
 from biaskit.saliency.per_image import PerImage, rank_agreement
+from biaskit.stats.bootstrap import two_way_interval
 
 STAGES = 8
+DRAWS = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,11 +33,29 @@ class Step:
 
     Attributes:
         stage: The modules that this step added.
-        agreement: Spearman correlation of the maps with those of the trained model; 0 is chance.
+        agreement: Spearman correlation of the maps with those of the trained model, one row a draw of
+            weights; 0 is chance.
     """
 
     stage: tuple[str, ...]
-    agreement: PerImage
+    agreement: Float[ndarray, "draws n"]
+
+    def estimate(self) -> Estimate:
+        """Return the mean with an interval for other draws of weights and other images.
+
+        One draw of weights can agree well or badly on all images at once, so images alone do not tell.
+        """
+        what = {"unit": Unit.ONE, "n": len(self.agreement), "resampling_unit": "weight draws x images"}
+        method = "Spearman with the trained model's maps, mean over draws of weights and images"
+        if np.isfinite(self.agreement).sum() < 2:
+            return Estimate(value=None, method=method, reason="no two maps could be compared", **what)
+        return Estimate(
+            value=float(np.nanmean(self.agreement)),
+            method=method,
+            interval=two_way_interval(self.agreement),
+            reason="the check asks how small the agreement is, not whether it is zero",
+            **what,
+        )
 
 
 def cascade(
@@ -41,6 +63,7 @@ def cascade(
     maps: Callable[[], Float[Tensor, "n h w"]],
     rng: torch.Generator,
     stages: Sequence[Sequence[str]] | None = None,
+    draws: int = DRAWS,
 ) -> tuple[Step, ...]:
     """Randomise a model's weights from the head to the stem, one stage more at each step.
 
@@ -53,6 +76,7 @@ def cascade(
         maps: Computes the signed maps of the same images and targets each time.
         rng: Source of the orders.
         stages: Names of the modules of each stage, head first; None for `stages_of(module)`.
+        draws: How many times the cascade is run with other random weights.
 
     Raises:
         RequestError: The model has no weights.
@@ -60,14 +84,14 @@ def cascade(
     order = stages_of(module) if stages is None else stages
     if not order:
         raise RequestError("The model has no weights to randomise.", fix="Give a module with parameters.")
-    trained = maps()
-    steps = []
-    with restored(module):
-        for stage in order:
-            for name in stage:
-                _shuffle(module.get_submodule(name), rng)
-            steps.append(Step(tuple(stage), maps_agreement(maps(), trained)))
-    return tuple(steps)
+    trained, rows = maps(), []
+    for _ in range(draws):
+        with restored(module):
+            rows.append([_after(module, stage, maps, rng) for stage in order])
+    agreements = [
+        np.stack([maps_agreement(found[i], trained).values for found in rows]) for i in range(len(order))
+    ]
+    return tuple(Step(tuple(stage), found) for stage, found in zip(order, agreements, strict=True))
 
 
 def data_randomisation(
@@ -120,6 +144,14 @@ def restored(module: nn.Module) -> Iterator[None]:
         with torch.no_grad():
             for parameter, value in zip(module.parameters(), kept, strict=True):
                 parameter.copy_(value)
+
+
+def _after(
+    module: nn.Module, stage: Sequence[str], maps: Callable[[], Tensor], rng: torch.Generator
+) -> Tensor:
+    for name in stage:
+        _shuffle(module.get_submodule(name), rng)
+    return maps()
 
 
 def _shuffle(part: nn.Module, rng: torch.Generator) -> None:
