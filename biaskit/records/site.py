@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from biaskit.errors import RequestError, UnknownNameError
 from biaskit.records.base import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class SiteKind(StrEnum):
@@ -63,6 +66,24 @@ class Site(Record):
         if self.kind in {SiteKind.EMBED, SiteKind.BOTTLENECK}:
             return str(self.kind)
         return f"{self.kind}.{self.layer}"
+
+
+def named_sites(names: Iterable[str], known: Iterable[Site]) -> set[Site]:
+    """Return the sites that names mean: `resid_post.6` is one, `resid_post` those of every layer.
+
+    A kind that `known` lacks is returned at layer 0, for the model to say that it has no such site.
+
+    Raises:
+        UnknownNameError: The kind is not one of `SiteKind`.
+        RequestError: A name has not the form of a site.
+    """
+    every = tuple(known)
+    found: set[Site] = set()
+    for name in names:
+        one = Site.parse(name)
+        alike = {site for site in every if site.kind is one.kind} if name.strip() in set(SiteKind) else {one}
+        found |= alike or {one}
+    return found
 
 
 def _our_name(match: re.Match[str]) -> str:

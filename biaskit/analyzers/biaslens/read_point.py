@@ -11,7 +11,7 @@ from torch import Tensor
 
 from biaskit.hooks.edits import Replace
 from biaskit.hooks.pooling import Pooling
-from biaskit.records.site import Site, SiteKind
+from biaskit.records.site import Site, SiteKind, named_sites
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,7 @@ def chosen_sites(model: LanguageModel, names: Sequence[str]) -> tuple[Site, ...]
     """
     if not names:
         return residual_sites(model)
-    wanted = {Site.parse(name) for name in names}
+    wanted = named_sites(names, model.sites())
     for site in wanted:
         model.locate(site)
     return tuple(site for site in model.sites() if site in wanted)
