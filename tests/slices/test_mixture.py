@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, rand_score
 from sklearn.mixture import GaussianMixture
 
@@ -13,7 +14,7 @@ from biaskit.errors import RequestError
 from biaskit.slices.mixture import Mixture
 from biaskit.slices.observations import Observations
 from biaskit.slices.projection import Projection
-from biaskit.slices.starts import confusion_start
+from biaskit.slices.starts import confusion_start, k_means
 from biaskit.slices.terms import Embedding, Prediction
 from tests.slices.planted import four_by_four, unrelated
 
@@ -169,3 +170,16 @@ def test_too_many_classes_for_a_full_covariance_are_refused(rng):
     seen = Observations(rng.standard_normal((10, 3)), np.zeros(10, int), np.full((10, 65), 1 / 65))
     with pytest.raises(RequestError, match="65 classes"):
         Mixture(simplex_weight=1).fit(seen, rng)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 5, 12])
+def test_k_means_is_as_tight_as_scikit_learns(rng, parts):
+    rows = four_by_four(rng).seen.embeddings[:400]
+    found = k_means(rows, parts, rng)
+    inside = sum(np.square(rows[found == s] - rows[found == s].mean(axis=0)).sum() for s in range(parts))
+    assert inside <= 1.02 * KMeans(parts, n_init=4, random_state=0).fit(rows).inertia_
+
+
+def test_k_means_of_few_different_rows(rng):
+    rows = np.repeat(rng.standard_normal((3, 4)), 10, axis=0)
+    assert adjusted_rand_score(k_means(rows, 8, rng), np.repeat([0, 1, 2], 10)) == 1
