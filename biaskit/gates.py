@@ -107,7 +107,8 @@ def exit_code(report: Report, fail_on: FailOn = FailOn.FAIL) -> int:
     Codes 2 (request) and 6 (instrument) belong to errors that leave no report to judge.
     Advisory and waived verdicts do not count. An undecided verdict counts where its gate says
     `on_undecided = "fail"` or its rule asks for evidence of compliance, where `fail_on` is
-    `undecided`, and, unless its gate says `pass`, where `fail_on` is `warn`.
+    `undecided`, and, unless its gate says `pass`, where `fail_on` is `warn`. A gate that no finding
+    matches audited nothing, which is 5 unless it is advisory or says `pass`.
     """
     counted = () if fail_on is FailOn.NEVER else [v for v in report.verdicts if not v.advisory]
     policies = {gate.id: undecided_policy(gate) for gate in report.spec.gates}
@@ -116,9 +117,15 @@ def exit_code(report: Report, fail_on: FailOn = FailOn.FAIL) -> int:
         1: any(verdict.outcome is Outcome.FAIL for verdict in counted),
         RunError.exit_code: report.run.status is Status.ERROR,
         4: any(_forbidden(verdict, policies, fail_on) for verdict in counted),
-        NothingAuditedError.exit_code: not report.findings(),
+        NothingAuditedError.exit_code: not report.findings()
+        or (fail_on is not FailOn.NEVER and any(_judged_nothing(gate, report) for gate in report.spec.gates)),
     }
     return first_code(code for code, held in holds.items() if held)
+
+
+def _judged_nothing(gate: Gate, report: Report) -> bool:
+    counts = not gate.advisory and gate.on_undecided != "pass"
+    return counts and not any(_matches(gate, finding) for finding in report.findings())
 
 
 def first_code(codes: Iterable[int]) -> int:

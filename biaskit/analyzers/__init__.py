@@ -6,18 +6,21 @@ the command line, the value is `module:Class`. A plug-in cannot take a built-in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import re
+from dataclasses import MISSING, dataclass, fields
+from enum import Enum
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from inspect import cleandoc
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
 from biaskit.errors import RequestError, UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pydantic import JsonValue
 
@@ -30,6 +33,7 @@ BUILT_IN = {
     "sparse-probing": "biaskit.analyzers.sparse_probing:SparseProbing",
 }
 
+_ATTRIBUTE = re.compile(r"^ {4}(?P<name>\w+): (?P<text>.+)$")
 _MUST_HAVE = ("name", "modality", "unit", "nulls", "limitations", "analyze")
 
 
@@ -97,6 +101,23 @@ def load(name: str) -> type[Analyzer]:
     return loaded
 
 
+def build_all(asked: Sequence[tuple[str, Mapping[str, JsonValue]]]) -> tuple[Analyzer, ...]:
+    """Make the analyzers of a run, each with its settings.
+
+    Raises:
+        UnknownNameError: An analyzer or a setting does not exist; a setting of another one says whose it is.
+        RequestError: A setting has a value that it cannot take.
+    """
+    known = {name: _names(load(name)) for name, _ in asked}
+    for name, settings in asked:
+        for key, value in settings.items():
+            owner = next((one for one, own in known.items() if key in own), None)
+            if key not in known[name] and owner is not None:
+                fix = f"It is a setting of {owner}: write {owner}.{key}={value}."
+                raise UnknownNameError(f"setting of {name}", key, known[name], fix=fix)
+    return tuple(build(name, settings) for name, settings in asked)
+
+
 def build(name: str, settings: Mapping[str, JsonValue]) -> Analyzer:
     """Make an analyzer with `settings`; what is not named keeps its default.
 
@@ -105,22 +126,117 @@ def build(name: str, settings: Mapping[str, JsonValue]) -> Analyzer:
         RequestError: A setting has a value that it cannot take.
     """
     kind: Any = load(name)
-    known = [field.name for field in fields(kind)]
     for setting in settings:
-        if setting not in known:
-            raise UnknownNameError(f"setting of {name}", setting, known)
+        if setting not in _names(kind):
+            raise UnknownNameError(f"setting of {name}", setting, _names(kind))
     lists = {field.name for field in fields(kind) if str(field.type).startswith("tuple")}
     settings = {key: _listed(value) if key in lists else value for key, value in settings.items()}
     try:
         built: Analyzer = TypeAdapter(kind).validate_python(settings)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in problem["loc"])
-        raise RequestError(f"The setting '{place}' of {name} cannot be that.", why=problem["msg"]) from error
+        raise _refused(kind, str(problem["loc"][0]), problem["input"]) from error
     except (PydanticUserError, NameError):
         # Annotations that only a type checker can read: the class checks its own arguments.
         built = kind(**settings)
     return built
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting of an analyzer.
+
+    Attributes:
+        name: Its name.
+        takes: What it takes, in words.
+        default: Its default, as it is written on the command line.
+        meaning: What it does, one sentence.
+    """
+
+    name: str
+    takes: str
+    default: str
+    meaning: str
+
+
+def settings_of(kind: type) -> tuple[Setting, ...]:
+    """Return the settings of an analyzer's class, in order, with what its docstring says of each."""
+    said = _attributes(kind.__doc__ or "")
+    return tuple(
+        Setting(one.name, _takes(kind, one.name), _default(one), said.get(one.name, ""))
+        for one in fields(kind)
+    )
+
+
+def choices(kind: type, setting: str) -> tuple[str, ...]:
+    """Return the values that a setting may take where they are enumerated by its type, else nothing."""
+    hint = _hint(kind, setting)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return tuple(str(one.value) for one in hint)
+    return tuple(map(str, get_args(hint))) if get_origin(hint) is Literal else ()
+
+
+def _names(kind: Any) -> list[str]:
+    return [field.name for field in fields(kind)]
+
+
+def _hint(kind: type, setting: str) -> Any:
+    try:
+        return get_type_hints(kind).get(setting)
+    except NameError:
+        # Annotations that only a type checker can read.
+        return None
+
+
+def _refused(kind: Any, setting: str, value: object) -> RequestError:
+    """Say what a setting may be, with near names where its values are enumerated."""
+    allowed, what = choices(kind, setting), f"{setting} of {kind.name}"
+    if allowed:
+        listed = f"It is one of {', '.join(allowed)}."
+        return UnknownNameError(f"value of {what}", str(value), allowed, fix=listed)
+    default = next(_default(one) for one in fields(kind) if one.name == setting)
+    return RequestError(
+        f"The setting {what} cannot be {value!r}.",
+        why=f"It takes {_takes(kind, setting)}; the default is {default or 'empty'}.",
+    )
+
+
+_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+
+
+def _takes(kind: type, setting: str) -> str:
+    hint, allowed = _hint(kind, setting), choices(kind, setting)
+    if allowed:
+        return " or ".join(allowed)
+    if get_origin(hint) is tuple:
+        return "whole numbers with commas" if get_args(hint)[0] is int else "a list with commas"
+    written = next((one.type for one in fields(kind) if one.name == setting), "")
+    return _WORDS.get(hint, str(written))
+
+
+def _default(field: Any) -> str:
+    if field.default is MISSING and field.default_factory is MISSING:
+        return "required"
+    value = field.default_factory() if field.default is MISSING else field.default
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+def _attributes(docstring: str) -> dict[str, str]:
+    """Return what the section `Attributes` of a docstring says of each name."""
+    said: dict[str, str] = {}
+    name = ""
+    for line in cleandoc(docstring).partition("Attributes:\n")[2].splitlines():
+        if line.strip() and not line.startswith(" "):
+            break
+        head = _ATTRIBUTE.match(line)
+        if head:
+            name = head["name"]
+            said[name] = head["text"]
+        elif name and line.strip():
+            said[name] += f" {line.strip()}"
+    return said
 
 
 def _listed(value: JsonValue) -> JsonValue:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,11 +136,8 @@ def _analyzer(name: str) -> None:
         raise MissingExtraError(str(error.name), "text") from error
     line(f"{name}: {(kind.__doc__ or '').strip().splitlines()[0]}", "bold")
     _facts([("from", entry.provider), ("opens", str(kind.modality)), ("unit", str(kind.unit))])
-    table(("setting", "type", "default"), [(f.name, str(f.type), _default(f)) for f in fields(kind)])
+    for one in analyzers.settings_of(kind):
+        line(f"{one.name} = {one.default}", "bold")
+        line(f"    {one.meaning}".rstrip())
+        line(f"    Takes {one.takes}.")
     _facts([*(("null", text) for text in kind.nulls), *(("limit", text) for text in kind.limitations)])
-
-
-def _default(field: Any) -> str:
-    if field.default is not MISSING:
-        return str(field.default)
-    return str(field.default_factory()) if field.default_factory is not MISSING else "required"

@@ -12,7 +12,7 @@ from biaskit import analyzers, catalogue, gates
 from biaskit.cli import options, tell
 from biaskit.cli.shown import line
 from biaskit.errors import BiaskitError, NothingAuditedError, RequestError
-from biaskit.runner import images
+from biaskit.runner import images, metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,6 +78,7 @@ def _audit(path: Path, folders: tuple[Path, ...]) -> str:
         analyzers.find(analyzer.name)
     for gate in spec.gates:
         gates.check(gate)
+    metrics.check(spec.gates)
     compared = catalogue.comparisons(spec.concepts, spec.references, folders=folders, base=path.parent)
     held = [catalogue.labelled_texts(one, path.parent) for one in spec.data]
     data = (f"data {one.name}" for one in held)

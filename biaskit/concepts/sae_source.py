@@ -70,6 +70,6 @@ def _named(choice: str, site: Site) -> SparseAutoencoder:
     if not Path(choice).is_dir():
         raise SparseAutoencoderMismatchError(
             f"'{choice}' is neither a folder nor a release and id.",
-            fix="Write a folder, 'release:id' as in sae-lens's catalogue, 'auto', 'train' or 'none'.",
+            fix="Write a folder, 'release:id' as in sae-lens's catalogue, 'auto' or 'none'.",
         )
     return load_folder(Path(choice), site=site)

@@ -132,11 +132,15 @@ def _gates(report: Report) -> str:
             one.gate,
             f"{words.OUTCOME_WORDS[one.outcome]}{' (advisory)' if one.advisory else ''}",
             one.concept,
+            words.pair(one.references),
+            one.group or "",
             one.reason,
         )
         for one in report.verdicts
     ]
-    return f"## Gates\n\n{_table(('gate', 'verdict', 'target', 'why'), rows)}" if rows else ""
+    return (
+        f"## Gates\n\n{_table(('gate', 'verdict', 'target', 'pair', 'group', 'why'), rows)}" if rows else ""
+    )
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -95,8 +95,7 @@ def _undecided(report: Report) -> list[str]:
     """Say why the first few verdicts are undecided."""
     verdicts = [verdict for verdict in report.verdicts if verdict.outcome is Outcome.UNDECIDED]
     lines = [
-        f"undecided: {words.plain(one.gate)}, {words.plain(one.concept)}: {words.plain(one.reason)}"
-        for one in verdicts[:_MOST_UNDECIDED]
+        f"undecided: {words.verdict(one)}: {words.plain(one.reason)}" for one in verdicts[:_MOST_UNDECIDED]
     ]
     more = len(verdicts) - len(lines)
     return [*lines, f"undecided: {more} more; the report says why"] if more else lines

@@ -13,7 +13,7 @@ from biaskit.records.report import Outcome, Status
 if TYPE_CHECKING:
     from biaskit.records.estimate import Estimate, Interval
     from biaskit.records.finding import Finding
-    from biaskit.records.report import Report
+    from biaskit.records.report import Report, Verdict
     from biaskit.records.table import Cell
 
 _SMALL = 0.05
@@ -277,6 +277,12 @@ def about(finding: Finding) -> str:
     """Write what a finding is about: target, pair and reading."""
     parts = (" / ".join(plain(concept) for concept in finding.concepts), pair(finding.references))
     return ", ".join(part for part in (*parts, plain(finding.group or "")) if part)
+
+
+def verdict(one: Verdict) -> str:
+    """Write what a verdict is about: gate, target, pair and group."""
+    parts = (plain(one.gate), plain(one.concept), pair(one.references), plain(one.group or ""))
+    return ", ".join(part for part in parts if part)
 
 
 def cell(value: Cell) -> str:

@@ -16,7 +16,7 @@ from biaskit.hooks.store import ActivationStore
 from biaskit.records.probe_set import Modality
 from biaskit.records.report import ProbeSetRecord, RunRecord, Status
 from biaskit.reporting import words
-from biaskit.runner import data
+from biaskit.runner import data, metrics
 from biaskit.runner.environment import Meter, environment, peak_memory_mib
 from biaskit.runner.modalities import check_model, modality
 from biaskit.runner.offline import guard
@@ -59,7 +59,8 @@ def execute(request: Request) -> Run:
     """
     meter = Meter()
     with guard(active=request.offline):
-        chosen = [analyzers.build(one.name, one.settings) for one in request.spec.analyzers]
+        chosen = analyzers.build_all([(one.name, one.settings) for one in request.spec.analyzers])
+        metrics.check_declared(request.spec.gates, chosen)
         wanted = modality(chosen, request)
         model = _open(request)
         check_model(model, wanted, chosen)

@@ -16,7 +16,7 @@ from biaskit.models.encoders import find_encoder
 from biaskit.models.sources import find_source
 from biaskit.records.audit_spec import AuditSpec, EncoderSpec
 from biaskit.records.progress import Progress, Silent
-from biaskit.runner import arguments, data, images
+from biaskit.runner import arguments, data, images, metrics
 
 if TYPE_CHECKING:
     from biaskit.images.image_set import ImageSet
@@ -359,6 +359,7 @@ def _complete(spec: AuditSpec, own: _Own) -> AuditSpec:
         analyzers.find(analyzer.name)
     for gate in spec.gates:
         gates.check(gate)
+    metrics.check(spec.gates)
     return spec
 
 

@@ -191,3 +191,39 @@ def test_an_error_that_is_not_ours_shows_no_traceback(biaskit, monkeypatch, save
     assert "ValueError: a bug<1B>[31m" in done.err
     with pytest.raises(ValueError, match="a bug"):
         biaskit("report", saved, "-o", "x.html", "--debug")
+
+
+GATED = 'format = 1\nname = "g"\n[[gates]]\nid = "g"\nmetric = "{}"\nat_most = 9.0\n'
+
+
+@pytest.mark.parametrize("verb", [("validate",), ("gate", "run", "-c")])
+def test_a_gate_on_a_misspelt_metric_is_refused(biaskit, saved, tmp_path, verb):
+    suite = tmp_path / "g.toml"
+    suite.write_text(GATED.format("biaslens.scroe"))
+    done = biaskit(*verb, suite)
+    assert (done.code, "Did you mean biaslens.score" in done.err) == (2, True)
+    suite.write_text(GATED.format("biaslens.score"))
+    assert biaskit(*verb, suite).code == 0
+
+
+def test_a_gate_that_judged_nothing_exits_with_5(biaskit, saved, tmp_path):
+    suite = tmp_path / "g.toml"
+    suite.write_text(GATED.format("biaslens.score") + '[gates.where]\nconcept = "fod"\n')
+    done = biaskit("gate", saved, "-c", suite)
+    assert (done.code, "no finding of biaslens.score" in " ".join(done.out.split())) == (5, True)
+
+
+def test_a_gates_line_shows_the_group(biaskit, saved, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    lines = [line for line in biaskit("gate", saved).out.splitlines() if "sentiment-gap" in line]
+    assert lines
+    assert all("references given target" in line for line in lines)
+
+
+@pytest.mark.parametrize("name", ["biaslens", "sparse-probing"])
+def test_show_says_what_each_setting_takes_and_does(biaskit, name):
+    out = biaskit("show", name).out
+    assert "preset = " in out
+    assert "Takes nested or paper." in out or "Takes oriented or paper." in out
+    assert "autoencoder = auto" in out
+    assert "a folder, or `release:id`" in out

@@ -265,3 +265,28 @@ def test_the_order_of_exit_codes():
 def test_the_rule_decides_where_the_gate_does_not():
     assert undecided_policy(gate()) == "warn"
     assert undecided_policy(gate(rule=Rule.EVIDENCE_OF_COMPLIANCE)) == "fail"
+
+
+@pytest.mark.parametrize(
+    ("more", "fail_on", "code"),
+    [
+        ({}, FailOn.FAIL, 5),
+        ({}, FailOn.UNDECIDED, 4),
+        ({}, FailOn.NEVER, 0),
+        ({"advisory": True}, FailOn.FAIL, 0),
+        ({"on_undecided": "pass"}, FailOn.FAIL, 0),
+    ],
+)
+def test_a_gate_that_no_finding_matches_is_not_a_pass(more, fail_on, code):
+    gates = (
+        Gate(id="wide", metric="biaslens.score", at_most=9.0),
+        Gate(id="typo", metric="biaslens.score", where={"concept": "fod"}, at_most=9.0, **more),
+    )
+    report = build_report(spec=spec().model_copy(update={"gates": gates}))
+    judged = report.model_copy(update={"verdicts": judge(report, gates, (), TODAY)})
+    assert judged.verdicts[-1].outcome is UNDECIDED
+    assert "no finding" in judged.verdicts[-1].reason
+    assert exit_code(judged, fail_on) == code
+    without = judged.model_copy(update={"spec": spec().model_copy(update={"gates": gates[:1]})})
+    without = without.model_copy(update={"verdicts": judged.verdicts[:-1]})
+    assert exit_code(without, fail_on) == 0

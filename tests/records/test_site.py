@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from biaskit.errors import RequestError, UnknownNameError
-from biaskit.records.site import Site, SiteKind
+from biaskit.records.site import Site, SiteKind, named_sites
 
 WITHOUT_LAYER = {SiteKind.EMBED, SiteKind.BOTTLENECK}
 SITES = st.builds(
@@ -76,3 +76,13 @@ def test_sites_are_keys():
     assert {Site.parse("resid_post.6"): 1}[Site.parse("blocks.6.hook_resid_post")] == 1
     with pytest.raises(ValidationError, match="frozen"):
         Site.parse("resid_post.6").layer = 7
+
+
+def test_a_kind_alone_means_every_layer():
+    known = [Site(kind=SiteKind.EMBED), *(Site(kind=SiteKind.RESID_POST, layer=layer) for layer in range(3))]
+    found = {str(site) for site in named_sites(("resid_post", "embed"), known)}
+    assert found == {"embed", "resid_post.0", "resid_post.1", "resid_post.2"}
+    assert {str(site) for site in named_sites(["resid_post.2"], known)} == {"resid_post.2"}
+    assert {str(site) for site in named_sites(["mlp_post"], known)} == {"mlp_post.0"}, "the model says no"
+    with pytest.raises(UnknownNameError, match="resid_post"):
+        named_sites(["resid_pots"], known)

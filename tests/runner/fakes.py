@@ -1,7 +1,8 @@
 """A model that is never asked anything, and analyzers that behave in every way an analyzer can."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from enum import StrEnum
+from typing import ClassVar, Literal
 
 from biaskit.errors import NothingAuditedError, RunError, TextTooLongError, UnknownNameError
 from biaskit.records.estimate import Estimate, Interval, Unit
@@ -109,6 +110,24 @@ class Narrow(_Analyzer):
         lengths = {text: len(text) for one in every for text in one.texts if len(text) > 10}
         if lengths:
             raise TextTooLongError(lengths, 10)
+        return Analysis(analyzer=self.name, settings={}, findings=(), limitations=self.limitations)
+
+
+class Shade(StrEnum):
+    LIGHT = "light"
+    DARK = "dark"
+
+
+@dataclass(frozen=True)
+class Picky(_Analyzer):
+    """Take only some values."""
+
+    name: ClassVar[str] = "picky"
+    metrics: ClassVar[tuple[str, ...]] = ("picky.score",)
+    shade: Shade = Shade.LIGHT
+    tone: Literal["quiet", "loud"] = "quiet"
+
+    def analyze(self, session):
         return Analysis(analyzer=self.name, settings={}, findings=(), limitations=self.limitations)
 
 

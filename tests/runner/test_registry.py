@@ -1,5 +1,6 @@
 """Analyzers by name: built in, from plug-ins, broken, misspelt."""
 
+import dataclasses
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -95,3 +96,51 @@ def test_a_list_may_be_written_with_commas(plugins):
     assert analyzers.build("steady", {"words": "x, y"}).words == ("x", "y")
     assert analyzers.build("steady", {"words": ""}).words == ()
     assert analyzers.build("biaslens", {"axes": "stated,cav"}).axes == ("stated", "cav")
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "typo", "near"),
+    [
+        ("sparse-probing", "preset", "papr", "paper"),
+        ("sparse-probing", "pooling", "lst", "last"),
+        ("biaslens", "rule", "tangnt", "tangent"),
+        ("picky", "shade", "drak", "dark"),
+        ("picky", "tone", "lod", "loud"),
+    ],
+)
+def test_a_misspelt_value_of_an_enumerated_setting_is_answered_with_near_ones(
+    plugins, name, setting, typo, near
+):
+    add(plugins, "picky", "tests.runner.fakes:Picky")
+    with pytest.raises(UnknownNameError, match=f"value of {setting} of {name} named '{typo}'") as caught:
+        analyzers.build(name, {setting: typo})
+    assert near in caught.value.near
+    assert "It is one of" in caught.value.fix
+
+
+def test_a_value_of_the_wrong_kind_is_answered_with_the_kind_and_the_default():
+    with pytest.raises(RequestError, match=r"most_rows of sparse-probing cannot be 'many'") as caught:
+        analyzers.build("sparse-probing", {"most_rows": "many"})
+    assert caught.value.why == "It takes a whole number; the default is 1024."
+
+
+def test_a_setting_of_another_analyzer_says_whose_it_is():
+    with pytest.raises(UnknownNameError, match=r"write sparse-probing\.repeats=1"):
+        analyzers.build_all([("biaslens", {"repeats": 1}), ("sparse-probing", {"repeats": 1})])
+    with pytest.raises(UnknownNameError) as caught:
+        analyzers.build_all([("biaslens", {"repeats": 1})])
+    assert caught.value.fix == ""
+
+
+@pytest.mark.parametrize("name", sorted(analyzers.BUILT_IN))
+def test_every_setting_says_what_it_does(name):
+    kind = analyzers.load(name)
+    held = analyzers.settings_of(kind)
+    assert [one.name for one in held] == [field.name for field in dataclasses.fields(kind)]
+    assert all(one.meaning.endswith(".") and one.takes for one in held)
+
+
+def test_a_setting_in_words(plugins):
+    shift, words = analyzers.settings_of(Steady)
+    assert (shift.takes, shift.default, shift.meaning) == ("a number", "0.0", "Added to each number.")
+    assert (words.takes, words.default) == ("a list with commas", "a")

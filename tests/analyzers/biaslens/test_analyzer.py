@@ -12,6 +12,7 @@ from biaskit.concepts.sae_training import SaeTraining, TrainedOn, train
 from biaskit.errors import NothingAuditedError, RequestError, SparseAutoencoderMismatchError, UnknownNameError
 from biaskit.records.finding import Analysis
 from biaskit.records.site import Site
+from biaskit.reporting.words import METRIC_WORDS
 from tests.analyzers.biaslens import toys
 from tests.analyzers.biaslens.planted import new_session, some_targets
 
@@ -241,3 +242,8 @@ def test_a_site_that_the_model_does_not_have_is_answered_with_near_names(model, 
     with pytest.raises(UnknownNameError) as caught:
         BiasLens(sites=("resid_post.9",)).analyze(new_session(model, compared))
     assert "resid_post" in str(caught.value)
+
+
+def test_every_metric_is_declared():
+    found = {finding.metric for finding in analysed().findings}
+    assert found <= set(METRIC_WORDS)
