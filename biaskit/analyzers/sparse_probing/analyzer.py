@@ -71,7 +71,8 @@ class SparseProbing:
             the residual stream after every block if empty.
         pooling: Tokens that are read: `last`, `span` (the word in the template's slot), `mean` or `max`.
         probes: Baselines at the site where methods are compared, such as logistic, pca, knn, boosting, mlp.
-        selector: What ranks coordinates inside the folds; `fixed` takes `columns`.
+        selector: What ranks coordinates inside the folds: mean-difference, mean-difference-raw,
+            mean-difference-nonzero, f-statistic, l1-path, random, or fixed, which takes `columns`.
         columns: Coordinates for the selector `fixed`, strongest first.
         ks: How many coordinates the sparse probe may use.
         repeats: How many times the rows are divided anew.

@@ -11,6 +11,7 @@ from biaskit.analyzers.sparse_probing.long_table import COLUMNS
 from biaskit.errors import RequestError, UnknownNameError
 from biaskit.hooks.store import ActivationStore
 from biaskit.records.labelled_texts import LabelledTexts
+from biaskit.reporting.words import METRIC_WORDS
 from biaskit.session import Comparison, Session
 
 SMALL = {
@@ -59,6 +60,10 @@ def test_the_table_holds_every_fold_with_its_settings(whole):
     assert all(len(row["columns"].split()) == row["k"] for row in latents)
     assert all("C" in json.loads(row["settings"]) for row in latents)
     assert {row["regime"] for row in rows if row["regime"]} == {"scarcity", "imbalance", "label-noise"}
+
+
+def test_every_metric_is_declared(whole):
+    assert {finding.metric for finding in whole.findings} <= set(METRIC_WORDS)
 
 
 def test_optimism_is_validation_less_test(whole):
