@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from biaskit.analyzers.vig_bias.numbers import CLUSTERS, IMAGES, group_gap, group_value, worst_group
+from biaskit.errors import RequestError
 from biaskit.records.dot_plot import Dot, DotPlot, DotRow
 from biaskit.records.finding import Direction, Finding
 from biaskit.stats.by_group import GroupFrame, GroupMetric, GroupOptions, GroupValue, by_group
@@ -133,3 +134,16 @@ def columns_of(
 def names_of(labels: Int[ndarray, " n"], classes: Sequence[str]) -> list[str]:
     """Return the class name of each row."""
     return list(np.array(classes)[labels])
+
+
+def slug(name: str) -> str:
+    """Return a name as plots, sheets and tables are named: small letters, digits and single hyphens.
+
+    Raises:
+        RequestError: It has neither letter nor digit.
+    """
+    kept = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name.lower())
+    slug = "-".join(part for part in kept.split("-") if part)
+    if not slug:
+        raise RequestError(f"The image set '{name}' has a name without a letter or digit.", fix="Rename it.")
+    return slug

@@ -17,6 +17,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from biaskit.analyzers.vig_bias.reliance import Flips, flips, joined
+from biaskit.errors import RequestError
 from biaskit.images.selecting import batches
 from biaskit.saliency.explain import explain
 from biaskit.saliency.grounding import Control, Masking, ground
@@ -46,6 +47,7 @@ class Looked:
         embeddings: By view (whole image, grounded, control masks), where the image lies.
         flips: What became of the prediction when the region was erased or swapped.
         degenerate: Whether the map pointed nowhere, so that the image was left whole.
+        captions: By view, one sentence an image; no view where nobody captions.
     """
 
     rows: Int[ndarray, " n"]
@@ -55,6 +57,7 @@ class Looked:
     embeddings: Mapping[str, Float[ndarray, "n _"]]
     flips: Flips
     degenerate: Bool[ndarray, " n"]
+    captions: Mapping[str, tuple[str, ...]]
 
     def observed(self, view: str) -> Observations:
         """Return what a slicer is given in one view."""
@@ -90,6 +93,15 @@ class Looker:
     choice: Choice
     masking: Masking
     views: tuple[str, ...] = VIEWS
+
+    @property
+    def has_head(self) -> bool:
+        """Whether the model ends in a linear head whose input can be read."""
+        try:
+            self.session.model.head()
+        except RequestError:
+            return False
+        return True
 
     def look(self, rows: Int[ndarray, " n"], what: str) -> Looked:
         """Look at `rows`; they are taken in random order, so that a batch holds donors of other classes."""
@@ -128,7 +140,19 @@ class Looker:
             embeddings={view: self._embedded(one) for view, one in shown.items()},
             flips=flips(model, pixels, regions, logits.argmax(dim=1), rng),
             degenerate=maps.dead.numpy(),
+            captions=self._captions(rows, shown),
         )
+
+    def _captions(
+        self, rows: Int[ndarray, " b"], shown: Mapping[str, Float[Tensor, "b c h w"]]
+    ) -> dict[str, tuple[str, ...]]:
+        """Return the captions that come with the images, else what the captioner says of each view."""
+        if self.images.captions:
+            return {RAW: tuple(self.images.captions[row] for row in rows)}
+        captioner = self.session.captioner
+        if captioner is None:
+            return {}
+        return {view: tuple(captioner.caption(_coloured(pixels))) for view, pixels in shown.items()}
 
     def _masking(self, view: str) -> Masking:
         control = None if view == GROUNDED else view
@@ -140,14 +164,19 @@ class Looker:
         return np.array([index[self.images.labels[row]] for row in rows], dtype=np.int64)
 
     def _features(self, pixels: Float[Tensor, "b c h w"]) -> Float[ndarray, "b d"]:
+        if not self.has_head:
+            return np.zeros((len(pixels), 0), dtype=np.float32)
         return self.session.model.features(pixels).numpy()
 
     def _embedded(self, pixels: Float[Tensor, "b c h w"]) -> Float[ndarray, "b d"]:
         encoder = self.session.encoder
         if encoder is None:
             return self.session.model.features(pixels).double().numpy()
-        coloured = pixels.expand(-1, 3, -1, -1) if pixels.shape[1] == 1 else pixels
-        return encoder.encode_images(coloured).double().numpy()
+        return encoder.encode_images(_coloured(pixels)).double().numpy()
+
+
+def _coloured(pixels: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 3 h w"]:
+    return pixels.expand(-1, 3, -1, -1) if pixels.shape[1] == 1 else pixels
 
 
 def _together(parts: Sequence[Looked]) -> Looked:
@@ -164,6 +193,9 @@ def _together(parts: Sequence[Looked]) -> Looked:
         },
         flips=joined([part.flips for part in parts]),
         degenerate=column("degenerate"),
+        captions={
+            view: tuple(one for part in parts for one in part.captions[view]) for view in parts[0].captions
+        },
     )
 
 
@@ -178,4 +210,7 @@ def _in_order(seen: Looked, rows: Int[ndarray, " n"]) -> Looked:
         embeddings={view: embedded[order] for view, embedded in seen.embeddings.items()},
         flips=seen.flips.take(order),
         degenerate=seen.degenerate[order],
+        captions={
+            view: tuple(sentences[place] for place in order) for view, sentences in seen.captions.items()
+        },
     )

@@ -1,0 +1,202 @@
+"""What was measured, as findings: faithfulness, slices, reliance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Bool
+from numpy import ndarray
+
+from biaskit.analyzers.vig_bias.looking import GROUNDED, Looked
+from biaskit.analyzers.vig_bias.numbers import CLUSTERS, IMAGES, paired_difference
+from biaskit.records.estimate import Estimate, Null, Unit
+from biaskit.records.finding import Direction, Finding
+from biaskit.stats.proportions import wilson
+
+if TYPE_CHECKING:
+    from biaskit.analyzers.vig_bias.discovery import Discovered
+    from biaskit.saliency.choosing import Choice
+
+LEVEL = 0.05
+SOLE = "It was tested by no shuffle of errors."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Named:
+    """A slice with all that is known of it.
+
+    Attributes:
+        found: The method and view it comes from.
+        place: Its place among that method's slices.
+        title: What it is called: `seven: blue patch`.
+        words: How its name was found, one phrase; empty where it has none.
+    """
+
+    found: Discovered
+    place: int
+    title: str
+    words: str = field(default="")
+
+    @property
+    def source(self) -> str:
+        """Which method in which view."""
+        return f"{self.found.method} on {self.found.view} images"
+
+    @property
+    def significant(self) -> bool:
+        """Whether the model does worse on it than on what the same search finds by chance."""
+        p = self.found.p(self.place)
+        return p is not None and p <= LEVEL
+
+    @property
+    def inside(self) -> Bool[ndarray, " n"]:
+        """Which held-out images are recognised in it."""
+        member: ndarray = self.found.recognised[:, self.place] >= 0.5
+        return member
+
+
+def faithfulness(name: str, choice: Choice) -> Iterator[Finding]:
+    """Yield how far the maps can be trusted, over all images and for each class."""
+    for part in ("agreement", "deletion", "insertion"):
+        yield _faith(name, part, getattr(choice.judged, part), choice)
+        for group, judged in choice.by_class.items():
+            yield _faith(name, part, getattr(judged, part), choice, group)
+
+
+def _faith(name: str, part: str, estimate: Estimate, choice: Choice, group: str | None = None) -> Finding:
+    return Finding(
+        metric=f"vig_bias.map_{part}",
+        concepts=(name,) if group is None else (name, group),
+        site=choice.candidate.site,
+        group=choice.candidate.method,
+        direction=Direction.HIGHER,
+        headline=part == "agreement" and group is None,
+        estimate=estimate,
+    )
+
+
+def degenerate(name: str, seen: Looked) -> Finding:
+    """Say how many maps point nowhere, so that their images were left whole."""
+    count, n = int(seen.degenerate.sum()), len(seen.degenerate)
+    return Finding(
+        metric="vig_bias.maps_without_a_place",
+        concepts=(name,),
+        direction=Direction.LOWER,
+        estimate=Estimate(
+            value=count / n,
+            unit=Unit.PROPORTION,
+            n=n,
+            resampling_unit=IMAGES,
+            method="share of the held-out images whose map is constant or nowhere positive",
+            interval=wilson(count, n),
+            reason="Nothing is expected of it by chance.",
+        ),
+    )
+
+
+def slice_gap(name: str, one: Named, clusters: Sequence[str], *, headline: bool) -> Finding:
+    """Return how much worse the model does on a slice than on the rest of its class."""
+    facts = one.found.facts[one.place]
+    said = ""
+    if facts.gap is not None:
+        said = (
+            f"accuracy {facts.accuracy:.2f} of {facts.of_label} in the slice, {facts.rest_accuracy:.2f} of "
+            f"{facts.rest} others of the class; the slice is {facts.base_rate:.0%} of the class"
+        )
+    return Finding(
+        metric="vig_bias.slice_gap",
+        concepts=(name, one.title),
+        group=one.source,
+        direction=Direction.LOWER,
+        headline=headline,
+        estimate=Estimate(
+            value=facts.gap,
+            unit=Unit.PROPORTION,
+            n=facts.of_label,
+            resampling_unit=CLUSTERS if clusters else IMAGES,
+            method=said or "accuracy of the rest of the class less that of the slice",
+            interval=facts.interval,
+            null=_null(one),
+            reason=_reason(one),
+        ),
+    )
+
+
+def _null(one: Named) -> Null | None:
+    p = one.found.p(one.place)
+    if p is None or one.found.null is None:
+        return None
+    return Null(
+        p=p, kind=one.found.null.kind, adjusted=p, correction="max-T over the slices of the discovery"
+    )
+
+
+def _reason(one: Named) -> str | None:
+    facts = one.found.facts[one.place]
+    if facts.gap is None:
+        return "No held-out image is recognised in the slice, or its class has no others."
+    if facts.interval is None:
+        return "The clusters are too few for an interval."
+    return None if one.found.p(one.place) is not None else SOLE
+
+
+def reliance(
+    name: str, seen: Looked, clusters: Sequence[str], groups: Sequence[tuple[str, ndarray]]
+) -> Iterator[Finding]:
+    """Yield for each group how often the prediction turns on the region the map points at.
+
+    Args:
+        name: Name of the image set.
+        seen: The held-out images.
+        clusters: Their clusters; empty: each alone.
+        groups: Names of groups of images, and who is in them.
+    """
+    for group, inside in groups:
+        rows = np.flatnonzero(inside & ~seen.degenerate)
+        taken = [clusters[row] for row in rows.tolist()] if clusters else []
+        found = seen.flips.take(rows)
+        yield _turned(
+            name,
+            group,
+            "vig_bias.reliance",
+            paired_difference(found.erased, found.erased_elsewhere, taken, _ERASED),
+        )
+        with_donor = np.flatnonzero(found.has_donor)
+        swapped, kept = (
+            found.take(with_donor),
+            [taken[row] for row in with_donor.tolist()] if clusters else [],
+        )
+        yield _turned(
+            name,
+            group,
+            "vig_bias.follows_region",
+            paired_difference(swapped.followed, swapped.followed_elsewhere, kept, _SWAPPED),
+        )
+
+
+_ERASED = "flips when the region is erased, less flips when as much is erased elsewhere"
+_SWAPPED = "taking another class's region makes the prediction that class, less a region elsewhere"
+
+
+def _turned(name: str, group: str, metric: str, estimate: Estimate) -> Finding:
+    everything = group == EVERYTHING
+    return Finding(
+        metric=metric,
+        concepts=(name,),
+        group=group,
+        direction=Direction.NONE,
+        headline=everything,
+        estimate=estimate,
+    )
+
+
+EVERYTHING = "all images"
+
+
+def best_view(found: Sequence[Discovered], method: str) -> Discovered | None:
+    """Return a method's slices on grounded images, else on whole ones."""
+    own = {one.view: one for one in found if one.method == method}
+    return own.get(GROUNDED) or next(iter(own.values()), None)

@@ -1,0 +1,149 @@
+"""What fitting the head again would change, rule by rule, on images that no rule saw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Bool, Int
+from numpy import ndarray
+
+from biaskit.analyzers.vig_bias import findings, groups
+from biaskit.analyzers.vig_bias.findings import EVERYTHING, Named
+from biaskit.analyzers.vig_bias.looking import GROUNDED, Looked, Looker
+from biaskit.analyzers.vig_bias.numbers import group_gap, paired_difference, worst_group
+from biaskit.analyzers.vig_bias.remedies import Mended, mend
+from biaskit.errors import RequestError
+from biaskit.records.dot_plot import DotPlot, DotRow
+from biaskit.records.finding import Direction, Finding
+
+if TYPE_CHECKING:
+    from biaskit.analyzers.vig_bias.said import Said
+    from biaskit.stats.by_group import GroupMetric
+
+PLAIN = "erm"
+BEFORE = "before"
+IN_SLICE = "in a failing slice"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mending:
+    """How the head is fitted again.
+
+    Attributes:
+        rules: Names of the rules.
+        looker: How images are looked at.
+        grouped: The held-out images by what is known of them.
+    """
+
+    rules: tuple[str, ...]
+    looker: Looker
+    grouped: groups.Grouped
+
+    def run(self, said: Said, named: Sequence[Named], found: Looked, held: Looked) -> None:
+        """Fit every rule on the images slices were found on, grouped by class and failing slice."""
+        failing = [one for one in named if one.significant]
+        if not self.rules or not self.looker.has_head:
+            said.notes += [] if not self.rules else ["No remedy was tried: the model has no linear head."]
+            return
+        if not failing:
+            said.notes.append("No remedy was tried: no slice fails more than shuffled errors do.")
+            return
+        mended = [self._mended(said, rule, _pseudo(found, failing), (found, held)) for rule in self.rules]
+        kept = [one for one in mended if one is not None]
+        before = self._metric(held, held.probabilities, failing)
+        after = {one.rule: self._metric(held, one.probabilities, failing) for one in kept}
+        for one in kept:
+            said.findings += self._changed(one, (before, after[one.rule]), held)
+        said.dots.append(_plot(self.grouped.name, {BEFORE: before, **after}))
+        self._looked_again(said, kept, held)
+
+    def _mended(
+        self, said: Said, rule: str, codes: Int[ndarray, " n"], seen: tuple[Looked, Looked]
+    ) -> Mended | None:
+        session = self.looker.session
+        generator = session.torch_rng(f"vig-bias/{self.grouped.name}/remedy/{rule}")
+        try:
+            return mend(rule, session.model.head(), seen, codes, generator)
+        except RequestError as error:
+            said.caveats.append(f"The remedy '{rule}' was left out: {error}")
+            return None
+
+    def _metric(self, held: Looked, probabilities: ndarray, failing: Sequence[Named]) -> GroupMetric:
+        """Return accuracy over the finest groups: class and attributes, else class and failing slice."""
+        columns = dict(self.grouped.columns)
+        if len(columns) == 1:
+            columns["slice"] = np.where(_inside(failing), IN_SLICE, "elsewhere").tolist()
+        grouped = replace(self.grouped, columns=columns)
+        return groups.finest(grouped.frame(held.labels, probabilities, {}, self.looker.session.seed))
+
+    def _changed(self, one: Mended, metrics: tuple[GroupMetric, GroupMetric], held: Looked) -> list[Finding]:
+        """Return worst group, gap and average after a remedy, and by how much they changed."""
+        about, unit = (self.grouped.name, one.rule), self.grouped.unit
+        right = one.probabilities.argmax(axis=1) == held.labels
+        average = paired_difference(right, held.correct, self.grouped.clusters, "accuracy after less before")
+        numbers = {
+            "worst_group": (worst_group(metrics[1], unit), Direction.HIGHER, one.rule != PLAIN),
+            "gap": (group_gap(metrics[1], unit), Direction.LOWER, False),
+            "accuracy_change": (average, Direction.HIGHER, False),
+        }
+        return [
+            Finding(
+                metric=f"vig_bias.remedy_{metric}",
+                concepts=about,
+                group=f"{metrics[1].attribute}; before {metrics[0].worst.value or 0.0:.2f}"
+                if metric == "worst_group"
+                else metrics[1].attribute,
+                direction=direction,
+                headline=headline,
+                estimate=estimate,
+            )
+            for metric, (estimate, direction, headline) in numbers.items()
+        ]
+
+    def _looked_again(self, said: Said, mended: Sequence[Mended], held: Looked) -> None:
+        """Measure reliance once more under the first remedy that reads groups."""
+        one = next((one for one in reversed(mended) if one.rule == "last-layer"), None)
+        one = one or next((one for one in mended if one.rule != PLAIN), None)
+        if one is None:
+            return
+        session = self.looker.session
+        model = session.model.with_head(one.weight, one.bias)
+        looker = replace(self.looker, session=replace(session, model=model), views=(GROUNDED,))
+        seen = looker.look(held.rows, f"held-out (after {one.rule})")
+        everything = [(EVERYTHING, np.ones(len(seen.rows), dtype=bool))]
+        for finding in findings.reliance(self.grouped.name, seen, self.grouped.clusters, everything):
+            said.findings.append(finding.model_copy(update={"group": f"{EVERYTHING}, after {one.rule}"}))
+
+
+def _pseudo(found: Looked, failing: Sequence[Named]) -> Int[ndarray, " n"]:
+    """Number the groups class x in a failing slice or not, without gaps."""
+    flagged = np.any([one.found.found_in[:, one.place] >= 0.5 for one in failing], axis=0)
+    _, codes = np.unique(found.labels * 2 + flagged, return_inverse=True)
+    return codes.astype(np.int64)
+
+
+def _inside(failing: Sequence[Named]) -> Bool[ndarray, " n"]:
+    member: ndarray = np.any([one.inside for one in failing], axis=0)
+    return member
+
+
+def _plot(name: str, metrics: dict[str, GroupMetric]) -> DotPlot:
+    """Draw every group before and after."""
+    first = next(iter(metrics.values()))
+    rows = tuple(
+        DotRow(
+            name=value.group,
+            n=value.n,
+            dots=tuple(groups.dot(metric.groups[place], series) for series, metric in metrics.items()),
+        )
+        for place, value in enumerate(first.groups)
+    )
+    return DotPlot(
+        name=f"{groups.slug(name)}-remedies",
+        title=f"Accuracy by {first.attribute}, before and after fitting the head again",
+        series=tuple(metrics),
+        rows=rows,
+    )

@@ -1,0 +1,190 @@
+"""One image set on its way through the analyzer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from biaskit.analyzers.vig_bias import findings, groups, truth, worded
+from biaskit.analyzers.vig_bias.amplified import Amplified, amplify
+from biaskit.analyzers.vig_bias.discovery import Discovered, Discovery
+from biaskit.analyzers.vig_bias.findings import EVERYTHING, Named
+from biaskit.analyzers.vig_bias.looking import VIEWS, Looked, Looker
+from biaskit.analyzers.vig_bias.mending import Mending
+from biaskit.analyzers.vig_bias.parts import Division, divide
+from biaskit.analyzers.vig_bias.said import Said
+from biaskit.analyzers.vig_bias.sheets import sheet
+from biaskit.analyzers.vig_bias.summary import sentences
+from biaskit.analyzers.vig_bias.titles import Titles
+from biaskit.analyzers.vig_bias.written import table_of
+from biaskit.images.image_set import Part
+from biaskit.records.site import Site
+from biaskit.saliency.choosing import AUTO, Choice, Choosing, choose
+from biaskit.saliency.grounding import Masking
+
+if TYPE_CHECKING:
+    from biaskit.analyzers.vig_bias.analyzer import VigBias
+    from biaskit.images.image_set import ImageSet
+    from biaskit.session import VisionSession
+
+NO_ENCODER = (
+    "No text-image encoder was given: slices were sought among the audited model's own features, which need "
+    "not hold what it overlooks, and they have no names in words."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class OneSet:
+    """Settings, session and images; `audit` does the rest.
+
+    Attributes:
+        settings: The analyzer's settings.
+        session: Model, encoder, seed.
+        images: The set.
+    """
+
+    settings: VigBias
+    session: VisionSession
+    images: ImageSet
+
+    def audit(self) -> Said:
+        """Look, measure, find, test, mend, and write it down."""
+        said = Said()
+        said.notes += self.division.notes
+        said.caveats += [] if self.session.encoder else [NO_ENCODER]
+        found = self.looker.look(self.division.found, "discovery")
+        held = self.looker.look(self.division.held, "held-out")
+        self._maps(said, held)
+        grouped = self._groups(said, held)
+        discovered = self._discover(said, found, held)
+        self._known(said, discovered, held)
+        named = self._named(discovered, found, held)
+        self._slices(said, named, held)
+        self._reliance(said, named, held)
+        self._keywords(said, found, held)
+        Mending(self.settings.remedies, self.looker, grouped).run(said, named, found, held)
+        said.tables.append(table_of(self.looker, held, self._shown(named)))
+        said.summary += sentences(self.images.name, said, named)
+        return said
+
+    @cached_property
+    def division(self) -> Division:
+        """Which images are used for what."""
+        rng = self.session.rng(f"vig-bias/{self.images.name}/parts")
+        return divide(self.images, self.settings.most_images, rng)
+
+    @cached_property
+    def looker(self) -> Looker:
+        """How images are looked at, chosen on some of those that slices are found on."""
+        masking = Masking(keep=self.settings.keep, fill=self.settings.fill)
+        return Looker(self.session, self.images, self._choice(), masking, VIEWS)
+
+    def _choice(self) -> Choice:
+        rng = self.session.rng(f"vig-bias/{self.images.name}/choice")
+        most = min(self.settings.calibration, len(self.division.found))
+        rows = rng.choice(self.division.found, most, replace=False)
+        model = self.session.model
+        pixels = model.prepare([self.images.pictures.read(row) for row in rows.tolist()])
+        site = self.settings.site
+        asked = Choosing(
+            method=self.settings.method, site=AUTO if site == AUTO else Site.parse(site), images=most
+        )
+        return choose(model, pixels, model.logits(pixels).argmax(dim=1), asked, rng=rng)
+
+    def _maps(self, said: Said, held: Looked) -> None:
+        choice = self.looker.choice
+        said.findings += findings.faithfulness(self.images.name, choice)
+        said.findings.append(findings.degenerate(self.images.name, held))
+        said.caveats += choice.doubts
+        said.notes += [f"Maps: {choice.candidate}, of {len(choice.tried)} that were tried.", *choice.remarks]
+
+    def _groups(self, said: Said, held: Looked) -> groups.Grouped:
+        names = groups.names_of(held.labels, self.session.model.classes)
+        columns = groups.columns_of(names, self.images.attributes, held.rows)
+        grouped = groups.Grouped(self.images.name, columns, self._clusters(held))
+        frame = grouped.frame(held.labels, held.probabilities, {}, self.session.seed)
+        said.findings += groups.findings(grouped, frame)
+        said.dots.append(groups.plot(groups.finest(frame), f"{groups.slug(self.images.name)}-groups"))
+        return grouped
+
+    def _clusters(self, seen: Looked) -> list[str]:
+        return [self.images.clusters[row] for row in seen.rows] if self.images.clusters else []
+
+    def _discover(self, said: Said, found: Looked, held: Looked) -> list[Discovered]:
+        discovery = Discovery(
+            self.session, found, held, self._amplified(said), self._clusters(held), self.settings.shuffles
+        )
+        methods = (*self.settings.slicers, *self.settings.baselines)
+        discovered = list(discovery.run(methods, VIEWS))
+        said.caveats += discovery.caveats
+        return discovered
+
+    def _amplified(self, said: Said) -> Amplified | None:
+        """Fit the head that FACTS asks for on training images, where there are any."""
+        if "facts" not in self.settings.slicers:
+            return None
+        if Part.TRAIN not in self.images.parts or not self.looker.has_head:
+            said.notes.append(
+                "FACTS was given the model's own probabilities: there is no training image, or no linear head, "
+                "to amplify the correlation with."
+            )
+            return None
+        rows, generator = self.division.train, self.session.torch_rng(f"vig-bias/{self.images.name}/amplify")
+        features = self.looker.features(rows)
+        return amplify(features, self.looker.labels(rows), len(self.session.model.classes), generator)
+
+    def _known(self, said: Said, discovered: Sequence[Discovered], held: Looked) -> None:
+        train = np.flatnonzero([part is Part.TRAIN for part in self.images.parts])
+        for one in truth.truths(self.images, held.rows, train if len(train) else None):
+            scored = truth.score(discovered, one, held.labels)
+            said.findings += truth.findings(self.images.name, one, scored)
+            warned = truth.warning(one, scored)
+            said.caveats += [warned] if warned else []
+
+    def _named(self, discovered: Sequence[Discovered], found: Looked, held: Looked) -> list[Named]:
+        """Return the slices of every method on grounded images, the surest first, with titles."""
+        titles = Titles(self.session, self.images, tuple(self.settings.phrases), found, held)
+        chosen = [findings.best_view(discovered, method) for method in self.settings.slicers]
+        pairs = [(one, place) for one in chosen if one is not None for place in one.worst_first]
+        pairs.sort(key=lambda pair: -(pair[0].gaps[pair[1]] or 0.0))
+        return [titles.named(one, place) for one, place in pairs]
+
+    def _keywords(self, said: Said, found: Looked, held: Looked) -> None:
+        if not self.settings.keywords:
+            return
+        classes = self.session.model.classes
+        for one in worded.worded(self.session, found, held):
+            said.findings += worded.findings(self.images.name, one, held, classes)
+
+    def _shown(self, named: Sequence[Named]) -> list[Named]:
+        return list(named[: self.settings.shown])
+
+    def _slices(self, said: Said, named: Sequence[Named], held: Looked) -> None:
+        clusters = self._clusters(held)
+        for place, one in enumerate(named):
+            headline = place < self.settings.shown
+            said.findings.append(findings.slice_gap(self.images.name, one, clusters, headline=headline))
+        for place, one in enumerate(self._shown(named), 1):
+            strength = one.found.membership[:, one.place]
+            rows = held.rows[np.argsort(-strength, kind="stable")[: self.settings.tiles]]
+            name = f"{groups.slug(self.images.name)}-{place}"
+            said.sheets.append(
+                sheet(self.looker, rows.tolist(), name, f"{one.title} ({one.source})", _CHOSEN)
+            )
+
+    def _reliance(self, said: Said, named: Sequence[Named], held: Looked) -> None:
+        classes = self.session.model.classes
+        whole = [(EVERYTHING, np.ones(len(held.rows), dtype=bool))]
+        by_class = [
+            (f"class {classes[label]}", held.labels == label) for label in np.unique(held.labels).tolist()
+        ]
+        slices = [(f"slice {one.title} ({one.source})", one.inside) for one in self._shown(named)]
+        known = [(group, inside) for group, inside in (*whole, *by_class, *slices) if inside.any()]
+        said.findings += findings.reliance(self.images.name, held, self._clusters(held), known)
+
+
+_CHOSEN = "Held-out images that belong to the slice most."

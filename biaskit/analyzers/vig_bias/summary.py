@@ -1,0 +1,100 @@
+"""What was found, in plain sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from biaskit.analyzers.vig_bias.findings import EVERYTHING, Named
+
+if TYPE_CHECKING:
+    from biaskit.analyzers.vig_bias.said import Said
+    from biaskit.records.finding import Finding
+
+_SHOWN = 3
+
+
+def sentences(name: str, said: Said, named: Sequence[Named]) -> list[str]:
+    """Return sentences on groups, slices, reliance, grounding and remedies, as far as there are any."""
+    found = said.findings
+    parts = (_groups(name, found), _slices(name, named), _reliance(found), _grounding(found), _remedy(found))
+    return [sentence for part in parts for sentence in part]
+
+
+def _of(found: Sequence[Finding], metric: str, **about: str) -> list[Finding]:
+    return [
+        one
+        for one in found
+        if one.metric == f"vig_bias.{metric}"
+        and one.estimate.value is not None
+        and all(getattr(one, key) == value for key, value in about.items())
+    ]
+
+
+def _groups(name: str, found: Sequence[Finding]) -> Iterator[str]:
+    gaps = _of(found, "accuracy_gap")
+    if not gaps:
+        return
+    finest = gaps[-1]
+    worst = _of(found, "accuracy_worst")[-1]
+    yield (
+        f"{name}: accuracy differs by {_share(finest)} between groups of {finest.group}{_p(finest)}; "
+        f"the worst is {(worst.group or '').partition(': ')[2]} at {_share(worst)}."
+    )
+
+
+def _slices(name: str, named: Sequence[Named]) -> Iterator[str]:
+    failing = [one for one in named if one.significant]
+    if not failing:
+        if named:
+            yield f"{name}: no slice fails more than the same search finds where errors fall anywhere."
+        return
+    for one in failing[:_SHOWN]:
+        facts = one.found.facts[one.place]
+        yield (
+            f"Slice '{one.title}' ({one.source}): {facts.accuracy:.0%} right on {facts.of_label} held-out "
+            f"images, {facts.rest_accuracy:.0%} on the rest of the class "
+            f"(p = {one.found.p(one.place):.2g}, search included)."
+        )
+
+
+def _reliance(found: Sequence[Finding]) -> Iterator[str]:
+    erased = _of(found, "reliance", group=EVERYTHING)
+    swapped = _of(found, "follows_region", group=EVERYTHING)
+    if erased and swapped:
+        yield (
+            f"Erasing what the map points at flips {_share(erased[0])} more predictions than erasing as much "
+            f"elsewhere; taking it from another class carries {_share(swapped[0])} more along."
+        )
+
+
+def _grounding(found: Sequence[Finding]) -> Iterator[str]:
+    for one in _of(found, "grounding_gain"):
+        if (one.group or "").endswith("the whole image"):
+            value = one.estimate.value or 0.0
+            method = (one.group or "").partition(",")[0]
+            verb = "gains" if value > 0 else "loses" if value < 0 else "neither gains nor loses"
+            yield f"Grounding {verb} {abs(value):.2f} of precision at 10 for {method} ({one.concepts[-1]})."
+
+
+def _remedy(found: Sequence[Finding]) -> Iterator[str]:
+    after = [one for one in _of(found, "remedy_worst_group") if one.concepts[-1] != "erm"]
+    plain = [one for one in _of(found, "remedy_worst_group") if one.concepts[-1] == "erm"]
+    if not after:
+        return
+    best = max(after, key=lambda one: one.estimate.value or 0.0)
+    before = (best.group or "").rpartition("before ")[2]
+    beside = f"; fitting it without groups gives {plain[0].estimate.value:.2f}" if plain else ""
+    yield (
+        f"Fitting the head again by {best.concepts[-1]} takes the worst group from {before} to "
+        f"{best.estimate.value:.2f}{beside}."
+    )
+
+
+def _share(one: Finding) -> str:
+    return f"{one.estimate.value or 0.0:.0%}"
+
+
+def _p(one: Finding) -> str:
+    null = one.estimate.null
+    return f" (p = {null.p:.2g})" if null else ""
