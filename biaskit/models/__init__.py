@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Unpack
 
 from biaskit.errors import MissingExtraError, RequestError
 from biaskit.models.encoders import load_encoder as load_encoder
 from biaskit.models.families import Family, family_of
+from biaskit.models.parts import broken_torchvision as broken_torchvision
+from biaskit.models.parts import part
 from biaskit.models.sources import Source, find_source, require_weights
 from biaskit.records.audit_spec import Subject
 
@@ -52,9 +53,9 @@ def load(
     adapter: LanguageModel | VisionModel
     if not isinstance(model, str):
         if _classifies(model, tokenizer, vision):
-            adapter = _part("vision_wrapping", "vision").wrap(model, subject, vision)
+            adapter = part("vision_wrapping", "vision").wrap(model, subject, vision)
         else:
-            adapter = _part("wrapping").wrap(model, tokenizer, subject)
+            adapter = part("wrapping").wrap(model, tokenizer, subject)
         return adapter
     settings = subject or Subject(model=model)
     source = on_disk(model, settings, offline=offline)
@@ -64,7 +65,7 @@ def load(
     if family is Family.LANGUAGE:
         if vision:
             raise RequestError(f"'{source.name}' is no image classifier, so it takes no {', '.join(vision)}.")
-        adapter = _part("opening").open_folder(source, source.folder, settings)
+        adapter = part("opening").open_folder(source, source.folder, settings)
     else:
         adapter = _opener(family)(source, source.folder, settings, vision)
     return adapter
@@ -81,7 +82,7 @@ def on_disk(model: str, settings: Subject, *, offline: bool = False) -> Source:
     """
     source = find_source(model, bare=settings.factory is not None)
     if source.folder is None:
-        found: Source = _part("hub").fetched(source, settings, offline=offline)
+        found: Source = part("hub").fetched(source, settings, offline=offline)
         source = found
     elif settings.revision is not None:
         raise RequestError(f"'{source.name}' is a folder, which has no revision '{settings.revision}'.")
@@ -92,10 +93,10 @@ def on_disk(model: str, settings: Subject, *, offline: bool = False) -> Source:
 
 def _opener(family: Family) -> Any:
     if family is Family.BARE:
-        return _part("vision_wrapping", "vision").open_bare
+        return part("vision_wrapping", "vision").open_bare
     if family is Family.TIMM:
-        return _part("vision_timm", "timm").open_folder
-    return _part("vision_opening", "vision").open_folder
+        return part("vision_timm", "timm").open_folder
+    return part("vision_opening", "vision").open_folder
 
 
 def _classifies(model: Any, tokenizer: Any, vision: Mapping[str, Any]) -> bool:
@@ -105,33 +106,3 @@ def _classifies(model: Any, tokenizer: Any, vision: Mapping[str, Any]) -> bool:
         return True
     hooked = kinds & {"TransformerBridge", "HookedTransformer"}
     return "Module" in kinds and tokenizer is None and not hooked and "PreTrainedModel" not in kinds
-
-
-def _part(part: str, extra: str = "text") -> Any:
-    """Load a file of this package that imports heavy libraries, once it is clear that it is needed."""
-    try:
-        return import_module(f"biaskit.models.{part}")
-    except (ImportError, RuntimeError, AttributeError) as error:
-        if broken_torchvision(error):
-            raise RequestError(
-                "torchvision is installed but does not work with this build of torch.",
-                why="While it is there, neither timm nor transformers' vision models can be imported.",
-                fix="Remove it (pip uninstall torchvision; biaskit does without), or install the build that "
-                "belongs to this torch.",
-            ) from error
-        if (
-            not isinstance(error, ModuleNotFoundError)
-            or error.name is None
-            or error.name.startswith("biaskit")
-        ):
-            raise
-        raise MissingExtraError(error.name, extra) from error
-
-
-def broken_torchvision(error: BaseException | None) -> bool:
-    """Whether an error comes from a torchvision whose operators are missing."""
-    while error is not None:
-        if "torchvision::" in str(error) or "operator torchvision" in str(error):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from biaskit.errors import MissingExtraError, ModelLoadError
+from biaskit.errors import ModelLoadError
+from biaskit.models.parts import part
 from biaskit.models.sources import Source, find_source
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def load_encoder(
     """
     source = find_encoder(name)
     if source.folder is None:
-        fetch = _part("hub").fetch
+        fetch = part("hub", "vision").fetch
         folder: Path = fetch(name, revision, offline=offline, allow_pickle=False)
         source = replace(source, label=f"{name}@{folder.name}", folder=folder, revision=folder.name)
     elif revision is not None:
@@ -63,16 +63,6 @@ def load_encoder(
     else:
         folder = source.folder
     own_format = (folder / OPEN_CLIP).is_file() and not (folder / "config.json").is_file()
-    opener = _part("open_clip_encoder" if own_format else "text_image")
+    opener = part("open_clip_encoder", "timm") if own_format else part("text_image", "vision")
     encoder: TextImageEncoder = opener.open_encoder(source, folder, device)
     return encoder
-
-
-def _part(part: str) -> Any:
-    """Load a file of this package that imports heavy libraries, once it is clear that it is needed."""
-    try:
-        return import_module(f"biaskit.models.{part}")
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("biaskit"):
-            raise
-        raise MissingExtraError(error.name, "timm" if error.name == "open_clip" else "vision") from error
