@@ -153,7 +153,7 @@ def too_long(
             if part is not None and held:
                 spec = files.get(data.name)
                 place = None if spec is None else spec.model_copy(update={"path": getattr(spec, name)})
-                return _long_rows(error, part, held, place and (place, base))
+                return _long_rows(error, part, held, None if place is None else (place, base))
     return error
 
 

@@ -231,7 +231,7 @@ def _model(model: object, spec: AuditSpec, folder: Path | None) -> object:
     name = spec.subject.model if spec.subject else ""
     if model is None and folder is not None and name.startswith("."):
         name = str(catalogue.inside(folder, name))
-    find_source(name)
+    find_source(name, bare=spec.subject is not None and spec.subject.factory is not None)
     return name
 
 
@@ -319,8 +319,10 @@ def _owners_run(wanted: Iterable[str], chosen: Sequence[str]) -> None:
 
 
 def _settings_of(name: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    listed = tuple | set | frozenset
-    plain = {key: list(value) if isinstance(value, listed) else value for key, value in wanted.items()}
+    plain = {
+        key: list(value) if isinstance(value, tuple | set | frozenset) else value
+        for key, value in wanted.items()
+    }
     own = {key.removeprefix(f"{name}."): value for key, value in plain.items() if key.startswith(f"{name}.")}
     return {key: value for key, value in plain.items() if "." not in key} | own
 
