@@ -52,7 +52,7 @@ def test_a_run_is_written_and_shown(audit):
         (("-A", "shift=50", "--set", "gates.0.advisory=true"), 0, "above the advisory limit of 5"),
         (("-A", "shift=50", "--limit", "2"), 0, "undecided"),
         (("-A", "shift=50", "--limit", "2", "--fail-on", "undecided"), 4, "partial"),
-        (("--set", 'gates.0.metric="no.such"', "--set", 'gates.0.on_undecided="fail"'), 4, "undecided"),
+        (("--set", 'gates.0.metric="steady.other"', "--set", 'gates.0.on_undecided="fail"'), 4, "undecided"),
     ],
 )
 def test_gates_give_the_exit_code(audit, suite, flags, code, said):
