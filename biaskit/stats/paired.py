@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
-from jaxtyping import Bool
+import numpy as np
+from jaxtyping import Bool, Float, Shaped
 from numpy import ndarray
 from scipy import stats
 
 from biaskit.records.estimate import Interval, Null
+
+DRAWS = 1999
+_ALL_WAYS = 10
 
 
 def paired_interval(one: Bool[ndarray, " n"], other: Bool[ndarray, " n"], level: float = 0.95) -> Interval:
@@ -45,3 +50,32 @@ def mcnemar(one: Bool[ndarray, " n"], other: Bool[ndarray, " n"]) -> Null:
     differing = only_one + only_other
     p = float(stats.binomtest(only_one, differing).pvalue) if differing else 1.0
     return Null(p=min(p, 1.0), kind=f"McNemar, exact: {differing} units differ")
+
+
+def sign_flip(
+    differences: Float[ndarray, " n"], clusters: Shaped[ndarray, " n"], rng: np.random.Generator
+) -> Null:
+    """Test that within each cluster the two outcomes could be exchanged: the mean difference is 0.
+
+    The sign of each cluster's sum is flipped at random, `DRAWS` times (all ways where they are fewer), and
+    the absolute mean compared. Exact under exchange within clusters, whatever happens between their rows.
+
+    Raises:
+        ValueError: There is no row.
+    """
+    if not len(differences):
+        raise ValueError("no pair has no test; give the reason instead")
+    _, owner = np.unique(clusters, return_inverse=True)
+    sums = np.bincount(owner, weights=differences)
+    moving = sums[sums != 0]
+    few = len(moving) <= _ALL_WAYS
+    signs = (
+        np.array(list(product((1.0, -1.0), repeat=len(moving)))).reshape(2 ** len(moving), len(moving))
+        if few
+        else rng.choice((1.0, -1.0), size=(DRAWS, len(moving)))
+    )
+    reached = int((np.abs(signs @ moving) >= abs(sums.sum()) - 1e-9).sum())
+    p = reached / len(signs) if few else (1 + reached) / (len(signs) + 1)
+    return Null(
+        p=float(p), kind=f"signs of {len(sums)} clusters flipped, {'all ways' if few else f'{DRAWS} draws'}"
+    )

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from statsmodels.stats.contingency_tables import mcnemar as referee
 
-from biaskit.stats.paired import mcnemar, paired_interval
+from biaskit.stats.paired import mcnemar, paired_interval, sign_flip
+from biaskit.stats.proportions import binomial_band
 
 
 def outcomes(both, only_one, only_other, neither):
@@ -54,3 +55,32 @@ def test_coverage(p10, p01, n):
     draws = rng.multinomial(n, [p10, p01, 1 - p10 - p01], size=2000)
     held = sum(p10 - p01 in paired_interval(*outcomes(0, *map(int, draw))) for draw in draws)
     assert held / 2000 >= 0.93
+
+
+def test_flipping_few_clusters_goes_through_all_ways():
+    found = sign_flip(np.array([1.0, 1.0, 1.0]), np.arange(3), np.random.default_rng(0))
+    assert found.p == pytest.approx(2 / 8)
+    assert "all ways" in found.kind
+
+
+def test_rows_of_a_cluster_flip_together():
+    values, clusters = np.ones(40), np.repeat(np.arange(2), 20)
+    assert sign_flip(values, clusters, np.random.default_rng(0)).p == pytest.approx(0.5)
+
+
+def test_flipping_keeps_its_level_under_clusters_and_finds_a_shift():
+    rng = np.random.default_rng(1)
+    clusters = np.repeat(np.arange(25), 4)
+
+    def p(shift):
+        shared = rng.choice([-1.0, 0.0, 1.0], size=25)[clusters]
+        return sign_flip(shared * (rng.random(100) < 0.7) + shift, clusters, rng).p
+
+    rejected = sum(p(0.0) <= 0.05 for _ in range(400))
+    assert rejected / 400 in binomial_band(0.05, 400, 0.999)
+    assert sum(p(0.8) <= 0.05 for _ in range(50)) >= 45
+
+
+def test_no_row_is_no_test():
+    with pytest.raises(ValueError, match="no pair"):
+        sign_flip(np.array([]), np.array([]), np.random.default_rng(0))

@@ -11,7 +11,7 @@ from jaxtyping import Bool
 from numpy import ndarray
 
 from biaskit.analyzers.vig_bias.looking import GROUNDED, Looked
-from biaskit.analyzers.vig_bias.numbers import CLUSTERS, IMAGES, paired_difference
+from biaskit.analyzers.vig_bias.numbers import CLUSTERS, IMAGES, Sampled, paired_difference
 from biaskit.records.estimate import Estimate, Null, Unit
 from biaskit.records.finding import Direction, Finding
 from biaskit.stats.proportions import wilson
@@ -144,37 +144,27 @@ def _reason(one: Named) -> str | None:
 
 
 def reliance(
-    name: str, seen: Looked, clusters: Sequence[str], groups: Sequence[tuple[str, ndarray]]
+    name: str, seen: Looked, sampled: Sampled, groups: Sequence[tuple[str, ndarray]]
 ) -> Iterator[Finding]:
     """Yield for each group how often the prediction turns on the region the map points at.
 
     Args:
         name: Name of the image set.
         seen: The held-out images.
-        clusters: Their clusters; empty: each alone.
+        sampled: Their clusters.
         groups: Names of groups of images, and who is in them.
     """
     for group, inside in groups:
         rows = np.flatnonzero(inside & ~seen.degenerate)
-        taken = [clusters[row] for row in rows.tolist()] if clusters else []
         found = seen.flips.take(rows)
-        yield _turned(
-            name,
-            group,
-            "vig_bias.reliance",
-            paired_difference(found.erased, found.erased_elsewhere, taken, _ERASED),
+        erased = paired_difference(found.erased, found.erased_elsewhere, sampled.take(rows), _ERASED)
+        yield _turned(name, group, "vig_bias.reliance", erased)
+        there = np.flatnonzero(found.has_donor)
+        swapped = found.take(there)
+        followed = paired_difference(
+            swapped.followed, swapped.followed_elsewhere, sampled.take(rows[there]), _SWAPPED
         )
-        with_donor = np.flatnonzero(found.has_donor)
-        swapped, kept = (
-            found.take(with_donor),
-            [taken[row] for row in with_donor.tolist()] if clusters else [],
-        )
-        yield _turned(
-            name,
-            group,
-            "vig_bias.follows_region",
-            paired_difference(swapped.followed, swapped.followed_elsewhere, kept, _SWAPPED),
-        )
+        yield _turned(name, group, "vig_bias.follows_region", followed)
 
 
 _ERASED = "flips when the region is erased, less flips when as much is erased elsewhere"

@@ -17,6 +17,7 @@ from biaskit.stats.by_group import GroupFrame, GroupMetric, GroupOptions, GroupV
 
 CLASS = "class"
 _MOST_CROSSED = 3
+_AND = " and "
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,9 +58,9 @@ class Grouped:
     def _crossed(self) -> dict[str, list[str]]:
         plain = {name: list(cells) for name, cells in self.columns.items()}
         others = [name for name in plain if name != CLASS]
-        pairs: dict[str, tuple[str, ...]] = {f"{CLASS} and {name}": (CLASS, name) for name in others}
+        pairs: dict[str, tuple[str, ...]] = {f"{CLASS}{_AND}{name}": (CLASS, name) for name in others}
         if 1 < len(others) <= _MOST_CROSSED:
-            pairs[" and ".join((CLASS, *others))] = (CLASS, *others)
+            pairs[_AND.join((CLASS, *others))] = (CLASS, *others)
         return plain | {title: _joined([plain[name] for name in names]) for title, names in pairs.items()}
 
 
@@ -70,6 +71,7 @@ def _joined(columns: Sequence[Sequence[str]]) -> list[str]:
 
 def findings(grouped: Grouped, frame: GroupFrame) -> Iterator[Finding]:
     """Yield the gap and the worst group of every attribute, then each group by itself."""
+    headlines = {CLASS, most_telling(frame).attribute}
     for entry in frame.metrics:
         metric = f"vig_bias.{entry.metric}"
         about = (grouped.name,)
@@ -78,7 +80,7 @@ def findings(grouped: Grouped, frame: GroupFrame) -> Iterator[Finding]:
             concepts=about,
             group=entry.attribute,
             direction=Direction.LOWER,
-            headline=entry.metric == "accuracy",
+            headline=entry.attribute in headlines,
             estimate=group_gap(entry, grouped.unit),
         )
         yield Finding(
@@ -119,6 +121,18 @@ def finest(frame: GroupFrame) -> GroupMetric:
     """Return accuracy over the finest groups that were formed."""
     accuracy = [entry for entry in frame.metrics if entry.metric == "accuracy"]
     return accuracy[-1]
+
+
+def most_telling(frame: GroupFrame) -> GroupMetric:
+    """Return accuracy by class and the attribute that parts groups most; by class where there is none."""
+    accuracy = [entry for entry in frame.metrics if entry.metric == "accuracy"]
+    pairs = [entry for entry in accuracy if entry.attribute.count(_AND) == 1]
+    return max(pairs, key=lambda entry: entry.difference.value or 0.0, default=accuracy[0])
+
+
+def attribute_of(entry: GroupMetric) -> str:
+    """Return the attribute that a metric crosses with the class; empty where it crosses none."""
+    return entry.attribute.partition(_AND)[2]
 
 
 def columns_of(

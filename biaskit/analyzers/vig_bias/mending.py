@@ -13,7 +13,7 @@ from numpy import ndarray
 from biaskit.analyzers.vig_bias import findings, groups
 from biaskit.analyzers.vig_bias.findings import EVERYTHING, Named
 from biaskit.analyzers.vig_bias.looking import GROUNDED, Looked, Looker
-from biaskit.analyzers.vig_bias.numbers import group_gap, paired_difference, worst_group
+from biaskit.analyzers.vig_bias.numbers import Sampled, group_gap, paired_difference, worst_group
 from biaskit.analyzers.vig_bias.remedies import Mended, mend
 from biaskit.errors import RequestError
 from biaskit.records.dot_plot import DotPlot, DotRow
@@ -36,11 +36,13 @@ class Mending:
         rules: Names of the rules.
         looker: How images are looked at.
         grouped: The held-out images by what is known of them.
+        attribute: The attribute that the groups are told by; empty: the failing slices tell them.
     """
 
     rules: tuple[str, ...]
     looker: Looker
     grouped: groups.Grouped
+    attribute: str
 
     def run(self, said: Said, named: Sequence[Named], found: Looked, held: Looked) -> None:
         """Fit every rule on the images slices were found on, grouped by class and failing slice."""
@@ -72,9 +74,11 @@ class Mending:
             return None
 
     def _metric(self, held: Looked, probabilities: ndarray, failing: Sequence[Named]) -> GroupMetric:
-        """Return accuracy over the finest groups: class and attributes, else class and failing slice."""
-        columns = dict(self.grouped.columns)
-        if len(columns) == 1:
+        """Return accuracy by class and attribute, or class and failing slice where there is none."""
+        columns = {groups.CLASS: self.grouped.columns[groups.CLASS]}
+        if self.attribute:
+            columns[self.attribute] = self.grouped.columns[self.attribute]
+        else:
             columns["slice"] = np.where(_inside(failing), IN_SLICE, "elsewhere").tolist()
         grouped = replace(self.grouped, columns=columns)
         return groups.finest(grouped.frame(held.labels, probabilities, {}, self.looker.session.seed))
@@ -83,7 +87,9 @@ class Mending:
         """Return worst group, gap and average after a remedy, and by how much they changed."""
         about, unit = (self.grouped.name, one.rule), self.grouped.unit
         right = one.probabilities.argmax(axis=1) == held.labels
-        average = paired_difference(right, held.correct, self.grouped.clusters, "accuracy after less before")
+        average = paired_difference(
+            right, held.correct, self._sampled(one.rule), "accuracy after less before"
+        )
         numbers = {
             "worst_group": (worst_group(metrics[1], unit), Direction.HIGHER, one.rule != PLAIN),
             "gap": (group_gap(metrics[1], unit), Direction.LOWER, False),
@@ -103,6 +109,10 @@ class Mending:
             for metric, (estimate, direction, headline) in numbers.items()
         ]
 
+    def _sampled(self, what: str) -> Sampled:
+        rng = self.looker.session.rng(f"vig-bias/{self.grouped.name}/remedy/{what}/test")
+        return Sampled(self.grouped.clusters, rng)
+
     def _looked_again(self, said: Said, mended: Sequence[Mended], held: Looked) -> None:
         """Measure reliance once more under the first remedy that reads groups."""
         one = next((one for one in reversed(mended) if one.rule == "last-layer"), None)
@@ -114,7 +124,7 @@ class Mending:
         looker = replace(self.looker, session=replace(session, model=model), views=(GROUNDED,))
         seen = looker.look(held.rows, f"held-out (after {one.rule})")
         everything = [(EVERYTHING, np.ones(len(seen.rows), dtype=bool))]
-        for finding in findings.reliance(self.grouped.name, seen, self.grouped.clusters, everything):
+        for finding in findings.reliance(self.grouped.name, seen, self._sampled("again"), everything):
             said.findings.append(finding.model_copy(update={"group": f"{EVERYTHING}, after {one.rule}"}))
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from biaskit.records.estimate import Estimate, Interval, Unit
 from biaskit.stats.bootstrap import cluster_interval
 from biaskit.stats.by_group import GroupMetric, GroupValue
-from biaskit.stats.paired import mcnemar, paired_interval
+from biaskit.stats.paired import mcnemar, paired_interval, sign_flip
 
 IMAGES, CLUSTERS = "images", "clusters of images"
 NOT_TESTED = "One group alone is not tested; the gap between groups is."
@@ -61,29 +62,40 @@ def worst_group(metric: GroupMetric, unit_of: str) -> Estimate:
     )
 
 
-def paired_difference(
-    one: Bool[ndarray, " n"], other: Bool[ndarray, " n"], clusters: Sequence[str], method: str
-) -> Estimate:
-    """How much more often `one` holds than `other`, of the same images.
+@dataclass(frozen=True, slots=True, eq=False)
+class Sampled:
+    """What was sampled, and what its tests draw from.
 
-    Clusters, where there are any, widen the interval; the test counts every image on its own and is then left
-    out.
+    Attributes:
+        clusters: The cluster of each image; empty: each image alone.
+        rng: Source of the tests' draws.
     """
-    n = len(one)
+
+    clusters: Sequence[str]
+    rng: np.random.Generator
+
+    def take(self, rows: Int[ndarray, " m"]) -> Sampled:
+        """Return the same for some images."""
+        return Sampled([self.clusters[row] for row in rows.tolist()] if self.clusters else (), self.rng)
+
+
+def paired_difference(
+    one: Bool[ndarray, " n"], other: Bool[ndarray, " n"], sampled: Sampled, method: str
+) -> Estimate:
+    """How much more often `one` holds than `other`, of the same images."""
+    n, clusters = len(one), sampled.clusters
     if not n:
         return nothing(Unit.PROPORTION, method, "There is no image to measure it on.")
-    clustered = _clustered(one, other, clusters) if clusters else None
+    differences = one.astype(float) - other.astype(float)
+    clustered = _clustered(differences, clusters) if clusters else None
     return Estimate(
-        value=float(one.mean() - other.mean()),
+        value=float(differences.mean()),
         unit=Unit.PROPORTION,
         n=len(set(clusters)) if clusters else n,
         resampling_unit=CLUSTERS if clusters else IMAGES,
         method=method,
         interval=clustered or paired_interval(one, other),
-        null=None if clusters else mcnemar(one, other),
-        reason="Images of one cluster are not independent, so a test of pairs does not hold."
-        if clusters
-        else None,
+        null=sign_flip(differences, np.array(clusters), sampled.rng) if clusters else mcnemar(one, other),
     )
 
 
@@ -98,8 +110,7 @@ def codes(labels: Sequence[str]) -> tuple[Int[ndarray, " n"], tuple[str, ...]]:
     return found.astype(np.int64), tuple(map(str, names))
 
 
-def _clustered(one: ndarray, other: ndarray, clusters: Sequence[str]) -> Interval | None:
-    differences = one.astype(float) - other.astype(float)
+def _clustered(differences: Float[ndarray, " n"], clusters: Sequence[str]) -> Interval | None:
     if len(set(clusters)) < 2 or not differences.std():
         return None
     return cluster_interval(differences, np.array(clusters))

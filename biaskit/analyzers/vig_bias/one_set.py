@@ -15,6 +15,7 @@ from biaskit.analyzers.vig_bias.discovery import Discovered, Discovery
 from biaskit.analyzers.vig_bias.findings import EVERYTHING, Named
 from biaskit.analyzers.vig_bias.looking import VIEWS, Looked, Looker
 from biaskit.analyzers.vig_bias.mending import Mending
+from biaskit.analyzers.vig_bias.numbers import Sampled
 from biaskit.analyzers.vig_bias.parts import Division, divide
 from biaskit.analyzers.vig_bias.said import Said
 from biaskit.analyzers.vig_bias.sheets import sheet
@@ -59,14 +60,14 @@ class OneSet:
         found = self.looker.look(self.division.found, "discovery")
         held = self.looker.look(self.division.held, "held-out")
         self._maps(said, held)
-        grouped = self._groups(said, held)
+        grouped, attribute = self._groups(said, held)
         discovered = self._discover(said, found, held)
         self._known(said, discovered, held)
         named = self._named(discovered, found, held)
         self._slices(said, named, held)
         self._reliance(said, named, held)
         self._keywords(said, found, held)
-        Mending(self.settings.remedies, self.looker, grouped).run(said, named, found, held)
+        Mending(self.settings.remedies, self.looker, grouped, attribute).run(said, named, found, held)
         said.tables.append(table_of(self.looker, held, self._shown(named)))
         said.summary += sentences(self.images.name, said, named)
         return said
@@ -74,8 +75,7 @@ class OneSet:
     @cached_property
     def division(self) -> Division:
         """Which images are used for what."""
-        rng = self.session.rng(f"vig-bias/{self.images.name}/parts")
-        return divide(self.images, self.settings.most_images, rng)
+        return divide(self.images, self.settings.most_images, self._rng("parts"))
 
     @cached_property
     def looker(self) -> Looker:
@@ -84,7 +84,7 @@ class OneSet:
         return Looker(self.session, self.images, self._choice(), masking, VIEWS)
 
     def _choice(self) -> Choice:
-        rng = self.session.rng(f"vig-bias/{self.images.name}/choice")
+        rng = self._rng("choice")
         most = min(self.settings.calibration, len(self.division.found))
         rows = rng.choice(self.division.found, most, replace=False)
         model = self.session.model
@@ -102,14 +102,15 @@ class OneSet:
         said.caveats += choice.doubts
         said.notes += [f"Maps: {choice.candidate}, of {len(choice.tried)} that were tried.", *choice.remarks]
 
-    def _groups(self, said: Said, held: Looked) -> groups.Grouped:
+    def _groups(self, said: Said, held: Looked) -> tuple[groups.Grouped, str]:
         names = groups.names_of(held.labels, self.session.model.classes)
         columns = groups.columns_of(names, self.images.attributes, held.rows)
         grouped = groups.Grouped(self.images.name, columns, self._clusters(held))
         frame = grouped.frame(held.labels, held.probabilities, {}, self.session.seed)
         said.findings += groups.findings(grouped, frame)
-        said.dots.append(groups.plot(groups.finest(frame), f"{groups.slug(self.images.name)}-groups"))
-        return grouped
+        telling = groups.most_telling(frame)
+        said.dots.append(groups.plot(telling, f"{groups.slug(self.images.name)}-groups"))
+        return grouped, groups.attribute_of(telling)
 
     def _clusters(self, seen: Looked) -> list[str]:
         return [self.images.clusters[row] for row in seen.rows] if self.images.clusters else []
@@ -129,8 +130,8 @@ class OneSet:
             return None
         if Part.TRAIN not in self.images.parts or not self.looker.has_head:
             said.notes.append(
-                "FACTS was given the model's own probabilities: there is no training image, or no linear head, "
-                "to amplify the correlation with."
+                "FACTS was given the model's own probabilities, not amplified ones: there is no training "
+                "image, or the model has no linear head."
             )
             return None
         rows, generator = self.division.train, self.session.torch_rng(f"vig-bias/{self.images.name}/amplify")
@@ -161,14 +162,15 @@ class OneSet:
             said.findings += worded.findings(self.images.name, one, held, classes)
 
     def _shown(self, named: Sequence[Named]) -> list[Named]:
-        return list(named[: self.settings.shown])
+        failing = [one for one in named if (one.found.facts[one.place].gap or 0.0) > 0]
+        return failing[: self.settings.shown]
 
     def _slices(self, said: Said, named: Sequence[Named], held: Looked) -> None:
         clusters = self._clusters(held)
-        for place, one in enumerate(named):
-            headline = place < self.settings.shown
-            said.findings.append(findings.slice_gap(self.images.name, one, clusters, headline=headline))
-        for place, one in enumerate(self._shown(named), 1):
+        shown = self._shown(named)
+        for one in named:
+            said.findings.append(findings.slice_gap(self.images.name, one, clusters, headline=one in shown))
+        for place, one in enumerate(shown, 1):
             strength = one.found.membership[:, one.place]
             rows = held.rows[np.argsort(-strength, kind="stable")[: self.settings.tiles]]
             name = f"{groups.slug(self.images.name)}-{place}"
@@ -177,14 +179,18 @@ class OneSet:
             )
 
     def _reliance(self, said: Said, named: Sequence[Named], held: Looked) -> None:
-        classes = self.session.model.classes
+        classes, sampled = self.session.model.classes, Sampled(self._clusters(held), self._rng("reliance"))
         whole = [(EVERYTHING, np.ones(len(held.rows), dtype=bool))]
         by_class = [
-            (f"class {classes[label]}", held.labels == label) for label in np.unique(held.labels).tolist()
+            (f"taken for {classes[label]}", held.predictions == label)
+            for label in np.unique(held.predictions).tolist()
         ]
         slices = [(f"slice {one.title} ({one.source})", one.inside) for one in self._shown(named)]
         known = [(group, inside) for group, inside in (*whole, *by_class, *slices) if inside.any()]
-        said.findings += findings.reliance(self.images.name, held, self._clusters(held), known)
+        said.findings += findings.reliance(self.images.name, held, sampled, known)
+
+    def _rng(self, what: str) -> np.random.Generator:
+        return self.session.rng(f"vig-bias/{self.images.name}/{what}")
 
 
 _CHOSEN = "Held-out images that belong to the slice most."

@@ -18,6 +18,7 @@ from biaskit.retraining.group_balanced import GroupBalanced
 from biaskit.retraining.group_dro import GroupDRO
 from biaskit.retraining.just_train_twice import JustTrainTwice
 from biaskit.retraining.last_layer import LastLayer
+from biaskit.retraining.training import Schedule
 from biaskit.retraining.useful import Useful
 
 if TYPE_CHECKING:
@@ -26,13 +27,16 @@ if TYPE_CHECKING:
     from biaskit.analyzers.vig_bias.looking import Looked
     from biaskit.retraining.rule import Rule
 
+HEAD = Schedule(steps=600, batch=128, learning_rate=0.01, weight_decay=1e-3, one_cycle=True)
+"""How long a linear head on standardised features is trained; its loss is convex."""
+
 RULES: Mapping[str, Callable[[], Rule]] = {
-    ERM.name: ERM,
-    GroupBalanced.name: GroupBalanced,
-    GroupDRO.name: GroupDRO,
-    JustTrainTwice.name: JustTrainTwice,
+    ERM.name: lambda: ERM(schedule=HEAD),
+    GroupBalanced.name: lambda: GroupBalanced(schedule=HEAD),
+    GroupDRO.name: lambda: GroupDRO(schedule=HEAD),
+    JustTrainTwice.name: lambda: JustTrainTwice(schedule=HEAD),
     LastLayer.name: LastLayer,
-    Useful.name: Useful,
+    Useful.name: lambda: Useful(schedule=HEAD),
 }
 """How a head can be fitted again, by name; `erm` reads no group: it is what the others are compared with."""
 
@@ -76,7 +80,7 @@ def mend(
 
     Args:
         rule: A name in `RULES`.
-        head: Weight and bias as they are; the rules that go on training start there.
+        head: Weight and bias as they are; their shape is kept.
         seen: The images it is fitted on, and those it is measured on.
         groups: Group of each image it is fitted on, numbered without gaps.
         generator: Source of batches.
@@ -85,27 +89,24 @@ def mend(
         RequestError: The rule needs groups and there is one alone.
     """
     fitted_on, held = seen
+    features = torch.from_numpy(fitted_on.features).float()
+    centre, spread = features.mean(dim=0), features.std(dim=0, correction=0)
+    spread = torch.where(spread > 0, spread, torch.ones_like(spread))
     examples = Examples(
-        torch.from_numpy(fitted_on.features).float(),
-        torch.from_numpy(fitted_on.labels),
-        torch.from_numpy(groups),
+        (features - centre) / spread, torch.from_numpy(fitted_on.labels), torch.from_numpy(groups)
     )
-    trained = RULES[rule]().train(_linear(*head), examples, generator)
+    trained = RULES[rule]().train(_blank(*head[0].shape), examples, generator)
     if not isinstance(trained, nn.Linear):
         raise RequestError(f"The rule '{rule}' gave no linear head.")
-    with torch.no_grad():
-        logits = trained(torch.from_numpy(held.features).float())
-    return Mended(
-        rule,
-        trained.weight.detach().clone(),
-        trained.bias.detach().clone(),
-        logits.double().softmax(dim=1).numpy(),
-    )
+    weight = trained.weight.detach() / spread
+    bias = trained.bias.detach() - weight @ centre
+    logits = torch.from_numpy(held.features).float() @ weight.T + bias
+    return Mended(rule, weight, bias, logits.double().softmax(dim=1).numpy())
 
 
-def _linear(weight: Float[Tensor, "k d"], bias: Float[Tensor, " k"]) -> nn.Linear:
-    layer = nn.Linear(weight.shape[1], weight.shape[0])
-    with torch.no_grad():
-        layer.weight.copy_(weight)
-        layer.bias.copy_(bias)
+def _blank(classes: int, width: int) -> nn.Linear:
+    """Return a head that knows nothing: a trained one sits where its loss is flat."""
+    layer = nn.Linear(width, classes)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
     return layer

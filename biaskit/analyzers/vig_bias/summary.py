@@ -35,8 +35,10 @@ def _groups(name: str, found: Sequence[Finding]) -> Iterator[str]:
     gaps = _of(found, "accuracy_gap")
     if not gaps:
         return
-    finest = gaps[-1]
-    worst = _of(found, "accuracy_worst")[-1]
+    finest = [one for one in gaps if one.headline][-1]
+    worst = next(
+        one for one in _of(found, "accuracy_worst") if (one.group or "").startswith(f"{finest.group}:")
+    )
     yield (
         f"{name}: accuracy differs by {_share(finest)} between groups of {finest.group}{_p(finest)}; "
         f"the worst is {(worst.group or '').partition(': ')[2]} at {_share(worst)}."
@@ -71,10 +73,10 @@ def _reliance(found: Sequence[Finding]) -> Iterator[str]:
 def _grounding(found: Sequence[Finding]) -> Iterator[str]:
     for one in _of(found, "grounding_gain"):
         if (one.group or "").endswith("the whole image"):
-            value = one.estimate.value or 0.0
-            method = (one.group or "").partition(",")[0]
-            verb = "gains" if value > 0 else "loses" if value < 0 else "neither gains nor loses"
-            yield f"Grounding {verb} {abs(value):.2f} of precision at 10 for {method} ({one.concepts[-1]})."
+            value, method = one.estimate.value or 0.0, (one.group or "").partition(",")[0]
+            verb = "gains" if value > 0 else "loses"
+            change = f"{verb} {abs(value):.2f} of" if value else "changes nothing in the"
+            yield f"Grounding {change} precision at 10 for {method} ({one.concepts[-1]})."
 
 
 def _remedy(found: Sequence[Finding]) -> Iterator[str]:

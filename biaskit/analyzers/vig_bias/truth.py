@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 K = 10
 TRIVIAL = 0.95
+_CLEARLY, _BY_CHANCE = 0.8, 1e-3
 CONFIDENCE = "confidence-ranking"
 
 
@@ -44,28 +45,37 @@ class Truth:
 
 
 def truths(images: ImageSet, held: ndarray, train: ndarray | None) -> Iterator[Truth]:
-    """Yield for each attribute the groups class x value that are rare in training; all if that is unknown."""
+    """Yield for each attribute the groups class x value that are rare in training.
+
+    An attribute that is spread evenly over the classes in training plants nothing and is left out; where
+    there are no training images every group counts.
+    """
     for name, cells in images.attributes.items():
         pairs = [(images.labels[row], cells[row]) for row in held]
         values = {value for _, value in pairs if value}
         if len(values) < 2:
             continue
-        rare = _rare(
-            [(images.labels[row], cells[row]) for row in train] if train is not None else pairs, len(values)
+        known = (
+            None if train is None else _rare([(images.labels[row], cells[row]) for row in train], len(values))
         )
-        unknown = train is None or not rare
-        kept = sorted({pair for pair in pairs if pair[1] and (unknown or pair in rare)})
-        rule = "every class and value" if unknown else "class and value that are rarer together in training"
+        kept = sorted({pair for pair in pairs if pair[1] and (known is None or pair in known)})
+        rule = (
+            "every class and value" if known is None else "class and value that are rare together in training"
+        )
         if kept:
             members = np.array([[pair == group for group in kept] for pair in pairs])
             yield Truth(name, tuple(", ".join(group) for group in kept), members, rule)
 
 
 def _rare(pairs: Sequence[tuple[str, str]], values: int) -> set[tuple[str, str]]:
-    """Return the pairs that hold less than an even share of their class."""
-    counts, classes = Counter(pairs), Counter(label for label, _ in pairs)
+    """Return the pairs with clearly less than an even share of their class, more so than by chance."""
+    counts, classes = Counter(pairs), Counter(label for label, value in pairs if value)
     seen = {(label, value) for label in classes for _, value in pairs if value}
-    return {pair for pair in seen if counts[pair] < classes[pair[0]] / values}
+    return {pair for pair in seen if _is_rare(counts[pair], classes[pair[0]], 1 / values)}
+
+
+def _is_rare(count: int, size: int, even: float) -> bool:
+    return count / size < _CLEARLY * even and float(stats.binom.cdf(count, size, even)) < _BY_CHANCE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +120,7 @@ def _gains(
 ) -> Iterator[Finding]:
     grounded = by_place[method, GROUNDED]
     for other in dict.fromkeys(view for asked, view in by_place if asked == method and view != GROUNDED):
-        what = "the whole image" if other == RAW else f"a {other} mask"
+        what = "the whole image" if other == RAW else f"the {other} mask"
         yield Finding(
             metric="vig_bias.grounding_gain",
             concepts=(name, truth.attribute),
