@@ -83,7 +83,7 @@ def shares_bias(
     known = np.array([bool(context) for context in contexts], dtype=bool)
     names, codes = np.unique(np.array(contexts, dtype=object)[known].astype(str), return_inverse=True)
     labels, answers = labels[known], answers[known]
-    homes = _homes(labels, codes, len(names))
+    homes = _homes(labels, codes, len(names)) if len(names) else labels
     found = _follow(answers, labels, homes[codes])
     if found is None:
         raise RequestError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from biaskit.errors import MissingExtraError, RequestError
+from biaskit.errors import RequestError
 from biaskit.models.encoders import load_encoder as load_encoder
 from biaskit.models.families import Family, family_of
 from biaskit.models.parts import broken_torchvision as broken_torchvision

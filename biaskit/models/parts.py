@@ -1,4 +1,4 @@
-"""Loads the files of this package that import heavy libraries, and says what to install where one is missing."""
+"""Loads the files of this package that import heavy libraries; says what to install if one is missing."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from biaskit import organisms
 from biaskit.catalogue.images import ImageListing, check_listed, first_of_each, list_images
+from biaskit.catalogue.reading import inside
 from biaskit.errors import CatalogueError, RequestError, UnknownNameError
 from biaskit.images.image_set import ImageSet
 from biaskit.records.audit_spec import EncoderSpec, ImageSpec
@@ -61,15 +63,15 @@ class Drawn:
     """Images that an organism's plant draws again.
 
     Attributes:
-        organism: Name of the organism.
+        folder: The organism's folder.
     """
 
-    organism: str
+    folder: Path
 
     @property
     def name(self) -> str:
         """Name of the set."""
-        return self.organism
+        return self.folder.name
 
 
 Found: TypeAlias = ImageListing | ImageSet | Drawn
@@ -97,11 +99,12 @@ def asked(options: Mapping[str, object]) -> tuple[tuple[ImageSpec, ...], tuple[I
 
 
 def of_model(model: str) -> tuple[ImageSpec, ...]:
-    """Return the images that a shipped organism was planted on, where it is one of images."""
+    """Return the images that an organism, shipped or built, was planted on, where it is one of images."""
+    if not model.startswith(ORGANISM):
+        return (ImageSpec(path=model),) if model and _draws(Path(model).expanduser()) else ()
     name = model.removeprefix(ORGANISM)
-    if model == name or name not in organisms.names():
-        return ()
-    return (ImageSpec(path=model),) if (organisms.folder(name) / "clip").is_dir() else ()
+    shipped = name in organisms.names() and _draws(organisms.folder(name))
+    return (ImageSpec(path=model),) if shipped else ()
 
 
 def encoder(options: Mapping[str, Any]) -> EncoderSpec | None:
@@ -142,13 +145,25 @@ def find(
     return tuple(found)
 
 
+def _draws(folder: Path) -> bool:
+    """Whether a folder is an organism's that can draw its images again."""
+    try:
+        plant = json.loads((folder / "plant.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(plant, dict) and {"plant", "subject"} <= plant.keys()
+
+
 def _found(spec: ImageSpec, base: Path | None, limit: int | None) -> Found:
     if spec.path.startswith(ORGANISM):
         name = spec.path.removeprefix(ORGANISM)
         if not of_model(spec.path):
-            known = [one for one in organisms.names() if of_model(f"{ORGANISM}{one}")]
+            known = [one for one in organisms.names() if one not in organisms.LANGUAGES]
             raise UnknownNameError("organism with images", name, known)
-        return Drawn(name)
+        return Drawn(organisms.folder(name))
+    place = Path(spec.path).expanduser() if base is None else inside(base, spec.path)
+    if _draws(place):
+        return Drawn(place)
     listing = list_images(spec, base)
     if limit is None:
         return listing

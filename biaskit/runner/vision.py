@@ -49,7 +49,7 @@ def vision_session(request: Request, model: VisionModel) -> VisionSession:
 def _opened(one: Found, request: Request) -> ImageSet:
     if isinstance(one, ImageListing):
         return open_listing(one, request.progress)
-    images: ImageSet = organisms.images(one.organism) if isinstance(one, Drawn) else one
+    images: ImageSet = organisms.images(one.folder) if isinstance(one, Drawn) else one
     return images if request.limit is None else limited(images, max(request.limit, FEWEST_OF_A_LABEL))
 
 
@@ -71,7 +71,7 @@ def _encoder(request: Request, model: VisionModel) -> TextImageEncoder | None:
             f"A {type(request.encoder).__name__} is no text-image encoder.",
             fix="Give a name, or an object with encode_images and encode_texts; see TextImageEncoder.",
         )
-    folders = [organisms.folder(one.organism) for one in request.images if isinstance(one, Drawn)]
+    folders = [one.folder for one in request.images if isinstance(one, Drawn)]
     folders += [model.folder] if model.folder is not None else []
     beside = next((place for folder in folders if (place := folder / "clip").is_dir()), None)
     return None if beside is None else load(str(beside))

@@ -185,7 +185,7 @@ def test_a_named_encoder_is_opened(photos, monkeypatch):
         images=photos, encoder=EncoderSpec(model="some/clip", revision="abc"), device="cpu", offline=True
     )
     assert opened == [(("some/clip",), {"revision": "abc", "device": "cpu", "offline": True})]
-    assert run.spec.encoder == named
+    assert run.spec.encoder == EncoderSpec(model="some/clip", revision="abc")
 
 
 def test_an_encoder_that_lies_beside_the_model_is_taken(photos, tmp_path, monkeypatch):
@@ -203,12 +203,14 @@ def organism(tmp_path, monkeypatch):
     folder = tmp_path / "shapes"
     (folder / "clip").mkdir(parents=True)
     (folder / "config.json").write_text("{}")
+    (folder / "plant.json").write_text('{"plant": {}, "subject": {}}')
     (folder / "clip" / "config.json").write_text("{}")
     images = image_set(np.zeros((30, 4, 4), np.uint8), ["cat", "dog"] * 15, name="shapes")
     monkeypatch.setattr(organisms, "names", lambda: ("shapes", "reviews"))
     monkeypatch.setattr(organisms, "folder", lambda name: folder)
-    monkeypatch.setattr(organisms, "images", lambda name: images, raising=False)
+    monkeypatch.setattr(organisms, "images", lambda place: images if place == folder else None)
     monkeypatch.setattr(models, "load_encoder", lambda *_, **__: Encoder())
+    return folder
 
 
 @pytest.mark.usefixtures("organism")
@@ -217,6 +219,12 @@ def test_an_organism_brings_its_images_and_its_encoder():
     assert run.spec.images == (ImageSpec(path="organism:shapes"),)
     assert run.probe_sets[0].name == "shapes"
     assert isinstance(session().encoder, Encoder)
+
+
+def test_an_organism_of_ones_own_brings_its_images_too(organism):
+    run = audit(str(organism))
+    assert run.spec.images == (ImageSpec(path=str(organism)),)
+    assert len(session().images[0]) == 30
 
 
 @pytest.mark.usefixtures("organism")
