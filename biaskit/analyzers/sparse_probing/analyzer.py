@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from biaskit.analyzers.sparse_probing.bench import Bench, Folds
 from biaskit.analyzers.sparse_probing.contest import contest
 from biaskit.analyzers.sparse_probing.descriptions import descriptions
-from biaskit.analyzers.sparse_probing.findings import Scribe, mean_validation
+from biaskit.analyzers.sparse_probing.findings import Scribe
 from biaskit.analyzers.sparse_probing.floors import Floors
 from biaskit.analyzers.sparse_probing.leak import ERASERS, leakage, leakage_test
 from biaskit.analyzers.sparse_probing.long_table import long_table
@@ -34,7 +34,7 @@ from biaskit.analyzers.sparse_probing.pictures import figures
 from biaskit.analyzers.sparse_probing.published import published_protocol
 from biaskit.analyzers.sparse_probing.questions import questions
 from biaskit.analyzers.sparse_probing.reading import Reader, chosen_sites, open_view
-from biaskit.analyzers.sparse_probing.results import DENSE, LATENTS, RESIDUAL, Results
+from biaskit.analyzers.sparse_probing.results import DENSE, LATENTS, RESIDUAL, Results, mean_validation
 from biaskit.analyzers.sparse_probing.summary import below_chance, readable, sentences
 from biaskit.errors import RequestError, UnknownNameError
 from biaskit.hooks.pooling import Pooling

@@ -7,18 +7,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from biaskit.analyzers.sparse_probing.floors import SHUFFLED
 from biaskit.analyzers.sparse_probing.measure import SHIFT
 from biaskit.analyzers.sparse_probing.methods import LOGISTIC, in_words
-from biaskit.analyzers.sparse_probing.results import DENSE, LATENTS
+from biaskit.analyzers.sparse_probing.results import DENSE, LATENTS, mean_validation
 from biaskit.analyzers.sparse_probing.shuffles import (
-    ANY_SITE,
+    BEST_SITE,
     CHOSEN_ANEW,
     REFITTED,
     against_shuffles,
-    at_any_site,
+    at_best_site,
     at_chosen_site,
     at_one_site,
     mean_of_shuffles,
@@ -138,7 +136,7 @@ class Scribe:
             if self.given:
                 reached, what = at_one_site(shuffles, self.focus), REFITTED
             else:
-                reached, what = at_any_site(shuffles), ANY_SITE
+                reached, what = at_best_site(shuffles), BEST_SITE
             tested = against_shuffles(estimate, evaluation, reached, what)
             yield self.finding("auc", tested, in_words(LOGISTIC), self.focus, headline=True)
 
@@ -256,12 +254,6 @@ def _name(result: Result) -> str:
         return in_words(result.evaluation.probe)
     what = "SAE latents" if result.view == LATENTS else f"{result.view} coordinates"
     return f"{what}, {result.evaluation.variant}"
-
-
-def mean_validation(evaluation: Evaluation) -> float:
-    """Return the mean validation AUC over splits; below any AUC where there is none."""
-    known = [fold.validation_auc for fold in evaluation.folds if fold.validation_auc is not None]
-    return float(np.mean(known)) if known else -1.0
 
 
 def nothing(unit: Unit, reason: str) -> Estimate:

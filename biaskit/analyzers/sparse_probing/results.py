@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from biaskit.analyzers.sparse_probing.questions import Question
     from biaskit.probing.evaluation import Evaluation
@@ -74,3 +76,9 @@ class Results:
                 and (result.control, result.regime) == (control, regime)
             ):
                 yield result
+
+
+def mean_validation(evaluation: Evaluation) -> float:
+    """Return the mean validation AUC over splits; below any AUC where there is none."""
+    known = [fold.validation_auc for fold in evaluation.folds if fold.validation_auc is not None]
+    return float(np.mean(known)) if known else -1.0
