@@ -50,7 +50,8 @@ def ticks(low: float, high: float, fewest: int) -> tuple[float, ...]:
     """Return round values between `low` and `high`: multiples of 1, 2 or 5 times a power of ten."""
     width = (high - low) / fewest
     power = 10.0 ** math.floor(math.log10(width))
-    step = max(power * factor for factor in (1, 2, 5) if power * factor <= width)
+    # A width just below a power of ten is rounded up to it by the logarithm; half of that still fits.
+    step = max(power * factor for factor in (0.5, 1, 2, 5) if power * factor <= width)
     first, last = math.ceil(low / step), math.floor(high / step)
     return tuple(round(index * step, 10) for index in range(first, last + 1))
 

@@ -4,7 +4,7 @@ import math
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from biaskit.records.estimate import Unit
@@ -110,6 +110,7 @@ def test_a_single_point_stands_in_the_middle_with_its_own_tick(scale):
 
 
 @given(st.floats(-1e6, 1e6))
+@example(0.004)
 def test_a_flat_curve_has_a_height(value):
     plot = only(figure(curve((0, value), (1, value))))
     assert 10 <= plot.drawn[0].marks[0].y <= curves.HEIGHT - 26
