@@ -98,7 +98,9 @@ def _is_state(found: Mapping[Any, Any]) -> bool:
 
 def _without_prefix(weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
     found = dict(weights)
-    for prefix in _PREFIXES:
-        if found and all(key.startswith(prefix) for key in found) and not set(found) & set(own):
-            found = {key.removeprefix(prefix): value for key, value in found.items()}
+    while found and not set(found) & set(own):
+        prefix = next((each for each in _PREFIXES if all(key.startswith(each) for key in found)), None)
+        if prefix is None:
+            break
+        found = {key.removeprefix(prefix): value for key, value in found.items()}
     return found

@@ -18,6 +18,7 @@ _HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 # Processors whose number for a size is the shorter side's; the others' is both sides'.
 _SHORTER_SIDE = ("clip", "convnext", "poolformer", "levit", "bit", "mobilenet", "mobilevit", "videomae")
 _CROPS_BY_DEFAULT = ("clip", "poolformer", "levit", "bit", "mobilenet", "mobilevit", "deit", "efficientnet")
+_NEVER_NORMALISES = "mobilevit"
 # Above this side ConvNeXt's processor squeezes an image instead of cutting it.
 _CONVNEXT_SQUEEZES = 384
 
@@ -130,7 +131,8 @@ class _Reading:
         channels = int(self.config.get("num_channels", 3))
         scale = 255 * float(said.get("rescale_factor", 1 / 255)) if said.get("do_rescale", True) else 255.0
         shift = 1.0 if said.get("rescale_offset", False) else 0.0
-        plain = not said.get("do_normalize", "image_mean" in said)
+        by_default = "image_mean" in said and not self.kind.startswith(_NEVER_NORMALISES)
+        plain = not said.get("do_normalize", by_default)
         mean = _by_channel(0.0 if plain else said.get("image_mean", _HALF[0]), channels)
         std = _by_channel(said.get("image_std", _HALF[1]), channels)
         again = self.kind.startswith("efficientnet") and said.get("include_top", True)

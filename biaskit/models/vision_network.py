@@ -152,10 +152,15 @@ def _inside(output: Any) -> Tensor | None:
 
 
 def _ending(raw: Float[Tensor, "n k"], runs: list[Run]) -> Ending:
-    if runs and isinstance(runs[-1].module, nn.Sigmoid):
+    if any(_is_sigmoid_of(run.output, raw) for run in runs):
         return Ending.SIGMOID
     sums = raw.sum(dim=1)
     shares = (
         raw.shape[1] > 1 and bool((raw >= 0).all()) and torch.allclose(sums, torch.ones_like(sums), atol=1e-3)
     )
     return Ending.SOFTMAX if shares else Ending.LOGITS
+
+
+def _is_sigmoid_of(output: Tensor | None, raw: Float[Tensor, "n k"]) -> bool:
+    fits = output is not None and output.shape == raw.shape and output.is_floating_point()
+    return fits and torch.allclose(output.float().sigmoid(), raw, atol=1e-6)

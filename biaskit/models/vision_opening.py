@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModelForImageClassification
 
+import biaskit.organisms.shapes_subjects  # noqa: F401  tells the Auto classes of architectures of our own
 from biaskit.errors import ModelLoadError
 from biaskit.models.families import read_config
 from biaskit.models.opening import choose_device, explained, quiet

@@ -86,7 +86,7 @@ def find_sites(
     """Find the sites of a model from one pass of it.
 
     A site is a module that runs once a pass and whose output has spatial axes. What hands on the very tensor
-    that another module gave counts once, as the last one that did. Inside a block (an element of a list of
+    that another module gave counts once, as the innermost block. Inside a block (an element of a list of
     modules) only norms of tokens and further blocks count: the output of each block and the norm before its
     attention are there, its plumbing is not.
 
@@ -114,14 +114,14 @@ def find_sites(
 def _without_repeats(
     points: Sequence[Point], once: Mapping[str, Run], model: nn.Module, declared: Mapping[str, Layout]
 ) -> list[Point]:
-    """Of those that hand on one tensor, untouched, keep the innermost block; the last where there is none."""
+    """Of those that hand on one tensor, untouched, keep the innermost block; the first where there is none."""
     same: dict[tuple[int, int], list[str]] = {}
     last = {id(once[point.path].output): once[point.path].version for point in points}
     for point in points:
         run = once[point.path]
         if run.version == last[id(run.output)]:
             same.setdefault((id(run.output), run.version), []).append(point.path)
-    chosen = {next((path for path in paths if _is_block(path, model)), paths[-1]) for paths in same.values()}
+    chosen = {next((path for path in paths if _is_block(path, model)), paths[0]) for paths in same.values()}
     return [point for point in points if point.path in chosen or point.path in declared]
 
 
@@ -208,9 +208,9 @@ def _unhooked(model: nn.Module, runs: Sequence[Run], times: Counter[str], size: 
     large = {
         name: module
         for name, module in model.named_modules()
-        if name and not isinstance(module, _OFTEN_NOT_CALLED) and any(True for _ in module.children())
+        if name and any(True for _ in module.children())
     }
-    silent = [name for name in large if not times[name] and any(True for _ in large[name].parameters())]
+    silent = [name for name, module in large.items() if not times[name] and _is_meant_to_run(module)]
     shapes = {run.name: tuple(run.output.shape) for run in runs if run.output is not None}
     often = [name for name in large if times[name] > 1 and possible_layouts(shapes.get(name, ()), size)]
     notes = []
@@ -221,6 +221,10 @@ def _unhooked(model: nn.Module, runs: Sequence[Run], times: Counter[str], size: 
     if often:
         notes.append(f"{_some(often)} run more than once in a pass and are no sites.")
     return notes
+
+
+def _is_meant_to_run(module: nn.Module) -> bool:
+    return not isinstance(module, _OFTEN_NOT_CALLED) and any(True for _ in module.parameters())
 
 
 def _some(names: Sequence[str]) -> str:
