@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     )
     from biaskit.hooks.capture import capture
     from biaskit.hooks.edit import edit
-    from biaskit.models import load
+    from biaskit.images.in_memory import image_set
+    from biaskit.models import load, load_encoder
     from biaskit.records.audit_spec import AuditSpec, Gate
     from biaskit.records.estimate import Estimate, Interval
     from biaskit.records.finding import Analysis, Finding
@@ -61,7 +62,8 @@ _HOMES = {
     ),
     "biaskit.hooks.capture": ("capture",),
     "biaskit.hooks.edit": ("edit",),
-    "biaskit.models": ("load",),
+    "biaskit.images.in_memory": ("image_set",),
+    "biaskit.models": ("load", "load_encoder"),
     "biaskit.records.audit_spec": ("AuditSpec", "Gate"),
     "biaskit.records.estimate": ("Estimate", "Interval"),
     "biaskit.records.finding": ("Analysis", "Finding"),
@@ -106,7 +108,9 @@ __all__ = [
     "audit",
     "capture",
     "edit",
+    "image_set",
     "load",
+    "load_encoder",
 ]
 
 
@@ -125,7 +129,8 @@ def _home(module: str) -> ModuleType:
         package = (error.name or "").partition(".")[0]
         if package in {"", "biaskit"}:
             raise
-        raise import_module("biaskit.errors").MissingExtraError(package, "text") from error
+        extra = "vision" if package == "PIL" else "text"
+        raise import_module("biaskit.errors").MissingExtraError(package, extra) from error
 
 
 def __dir__() -> list[str]:

@@ -41,7 +41,9 @@ PUBLIC = [
     "audit",
     "capture",
     "edit",
+    "image_set",
     "load",
+    "load_encoder",
 ]
 
 
