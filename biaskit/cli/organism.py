@@ -10,6 +10,9 @@ from biaskit import organisms
 from biaskit.cli import options
 from biaskit.cli.progress import reporter
 from biaskit.cli.shown import line, table
+from biaskit.errors import RequestError
+
+_OWN = ("name", "seed", "out", "progress", "null")
 
 
 @click.group()
@@ -33,11 +36,27 @@ def list_() -> None:
 @click.option(
     "--out", type=options.FOLDER, help="Folder to write.  [default: NAME-seedS, or NAME-null-seedS]"
 )
+@click.option(
+    "--option",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="How an organism of images is made, such as architecture=vit or rho=0.95; repeatable.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @options.debug
-def build(name: str, seed: int, out: Path | None, *, null: bool, quiet: bool) -> None:
+def build(name: str, seed: int, out: Path | None, settings: tuple[str, ...], **switches: bool) -> None:
     """Train the organism NAME; it is an ordinary model folder when it is done."""
-    folder = out or Path(f"{name}{'-null' if null else ''}-seed{seed}")
-    with reporter(quiet=quiet) as progress:
-        organisms.build(name, seed=seed, null=null, out=folder, progress=progress)
-    line(f"wrote {folder}; audit it with: biaskit audit --model {folder} --concepts food")
+    folder = out or Path(f"{name}{'-null' if switches['null'] else ''}-seed{seed}")
+    further = dict(map(_pair, settings))
+    with reporter(quiet=switches["quiet"]) as progress:
+        organisms.build(name, seed=seed, out=folder, progress=progress, null=switches["null"], **further)
+    about = f"--images {folder}" if name == organisms.SHAPES else "--concepts food"
+    line(f"wrote {folder}; audit it with: biaskit audit --model {folder} {about}")
+
+
+def _pair(setting: str) -> tuple[str, str]:
+    name, equals, value = setting.partition("=")
+    if not equals or name in {"name", "seed", "out", "null", "progress"}:
+        raise RequestError(f"'{setting}' is no option.", fix="Write it as NAME=VALUE, such as rho=0.95.")
+    return name, value

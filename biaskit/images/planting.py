@@ -133,7 +133,8 @@ class Plant:
     @property
     def look(self) -> Look:
         """How strongly each factor is drawn."""
-        return replace(Look(side=self.side), **{str(self.shortcut): self.strength})
+        strengths: dict[str, Any] = {str(self.shortcut): self.strength}
+        return Look(side=self.side, **strengths)
 
     def home(self, label: int) -> tuple[int, ...]:
         """Return the contexts in which a class is at home."""
@@ -156,8 +157,6 @@ CASES: Mapping[str, Plant] = {
     "2x4": Plant(classes=2, contexts=4, rho=0.95, n=2000, held_out=2000, held_out_rho=0.95),
 }
 """Cases in which discovery is tested; `4x4` has 12 minority groups of 25 in each part."""
-
-
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,7 +198,8 @@ class Planted:
     @property
     def groups(self) -> Int[ndarray, " n"]:
         """Index of the group: label x contexts + context."""
-        return self.labels * self.plant.contexts + self.contexts
+        groups: Int[ndarray, " n"] = self.labels * self.plant.contexts + self.contexts
+        return groups
 
     @cached_property
     def minority(self) -> Bool[ndarray, " n"]:
@@ -207,12 +207,14 @@ class Planted:
         home = np.zeros((self.plant.classes, self.plant.contexts), bool)
         for label in range(self.plant.classes):
             home[label, list(self.plant.home(label))] = True
-        return ~home[self.labels, self.contexts]
+        at_home: Bool[ndarray, " n"] = home[self.labels, self.contexts]
+        return ~at_home
 
     @cached_property
     def implied(self) -> Int[ndarray, " n"]:
-        """The class that the context alone implies; with fewer contexts than classes, the first one at home."""
-        return self.contexts % self.plant.classes
+        """The class that the context alone implies; the first one at home there."""
+        implied: Int[ndarray, " n"] = self.contexts % self.plant.classes
+        return implied
 
     @cached_property
     def images(self) -> UInt8[ndarray, "n h w 3"]:
@@ -246,15 +248,14 @@ class Planted:
         factors = self.drawn.factors.take(rows)
         ink = ink_share(factors)
         patch = patch_mask(self.plant.side)[None] & (factors.patch != NONE)[:, None, None]
-        if self.plant.shortcut is Shortcut.INK:
-            return ink > 0
-        if self.plant.shortcut is Shortcut.PATCH:
-            return patch & (ink < 1)
-        return (ink < 1) & ~patch
+        masks = {Shortcut.INK: ink > 0, Shortcut.PATCH: patch & (ink < 1)}
+        mask: Bool[ndarray, "m h w"] = masks.get(self.plant.shortcut, (ink < 1) & ~patch)
+        return mask
 
     def core_mask(self, rows: Int[ndarray, " m"]) -> Bool[ndarray, "m h w"]:
         """Return where the digit has ink."""
-        return ink_share(self.drawn.factors.take(rows)) > 0
+        mask: Bool[ndarray, "m h w"] = ink_share(self.drawn.factors.take(rows)) > 0
+        return mask
 
     def image_set(self, parts: tuple[Part, ...] = tuple(Part)) -> ImageSet:
         """Return the images of some parts as a set that can be audited."""

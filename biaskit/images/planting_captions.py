@@ -20,6 +20,7 @@ _SCENES = ("on a {scene} background", "in front of a {scene}", "over a {scene}")
 _PATCHES = ("next to a {patch} box", "with a {patch} patch", "beside a {patch} square")
 _TEXTURES = ("striped in {texture}", "with a texture of {texture}")
 _PLAIN = "plain"
+_ASKED = ("a photo of", "an image of", "ink photograph picture handwriting")
 
 
 def captions(factors: Factors, rng: np.random.Generator, dropped: float = DROPPED) -> tuple[str, ...]:
@@ -55,3 +56,11 @@ def _sentence(shown: tuple[int, ...], rng: np.random.Generator, dropped: float) 
 
 def _pick(choices: tuple[str, ...], rng: np.random.Generator) -> str:
     return choices[int(rng.integers(len(choices)))]
+
+
+def vocabulary() -> tuple[str, ...]:
+    """Return every word that a caption may hold, and some more that ask for the same things."""
+    named = (*WORDS, *SCENES, _PLAIN, *PATCHES, *TEXTURES, *INKS)
+    patterns = (*_DIGITS, *_SCENES, *_PATCHES, *_TEXTURES, *_ASKED)
+    plain = " ".join(patterns).replace("{ink}{digit}", "digit")
+    return tuple(sorted({*named, *(word for word in plain.split() if "{" not in word)}))

@@ -36,7 +36,10 @@ def draw(plant: Plant) -> Rows:
     """Draw every row of a plant from generators of its own seed."""
     rng = np.random.default_rng([plant.seed, 1])
     held_out = plant.balanced if plant.held_out_rho is None else plant.held_out_rho
-    wanted = ((Part.TRAIN, plant.n, plant.rho), *((part, plant.held_out, held_out) for part in list(Part)[1:]))
+    wanted = (
+        (Part.TRAIN, plant.n, plant.rho),
+        *((part, plant.held_out, held_out) for part in list(Part)[1:]),
+    )
     pieces = []
     for part, n, rho in wanted:
         counts = group_sizes(plant, n, rho)
@@ -82,13 +85,14 @@ def _factors(
     n = len(digit)
     fixed = {"patch": NONE, "scene": PLAIN, "texture": NONE, "ink": 0}
     drawn = {
-        name: rng.integers(NUISANCES[name], size=n) if plant.nuisance and name in NUISANCES else np.full(n, value)
+        name: rng.integers(NUISANCES[name], size=n)
+        if plant.nuisance and name in NUISANCES
+        else np.full(n, value)
         for name, value in fixed.items()
     }
-    if plant.shortcut == "patch":
-        low = PATCH_AT + plant.side
-    else:
-        low = PATCH_AT + 8
-    places = rng.integers(low, SIDE - DIGIT_SIDE + 1, size=(n, 2)) if plant.jitter else np.full((n, 2), _FIXED_AT)
+    low = PATCH_AT + plant.side
+    places = (
+        rng.integers(low, SIDE - DIGIT_SIDE + 1, size=(n, 2)) if plant.jitter else np.full((n, 2), _FIXED_AT)
+    )
     crop = rng.random((n, 2))
     return Factors(digit=digit, place=places, crop=crop, **(drawn | {str(plant.shortcut): contexts}))

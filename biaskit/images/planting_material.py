@@ -52,7 +52,7 @@ class _Region(NamedTuple):
 
 
 _REGIONS = {
-    "temple": _Region(0, slice(80, 400), slice(60, 360)),
+    "temple": _Region(0, slice(80, 330), slice(70, 350)),
     "flower": _Region(1, slice(85, 360), slice(165, 440)),
     "trees": _Region(0, slice(285, 427), slice(340, 640)),
     "leaves": _Region(1, slice(0, 427), slice(0, 165)),
@@ -81,7 +81,7 @@ def digits() -> Digits:
 
 @cache
 def digits_of(part: Part, value: int) -> Int[ndarray, " n"]:
-    """Return the rows of a digit that may be used in a part: three fifths for training, one each for the others.
+    """Return the rows of a digit that a part may use: three fifths for training, one each for the others.
 
     The split is always the same, whatever the seed of a plant, so that what was trained on one plant has
     seen no test image of another.

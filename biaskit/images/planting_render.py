@@ -131,7 +131,8 @@ def _backgrounds(factors: Factors, look: Look) -> Float[ndarray, "n h w 3"]:
         free = np.array(picture.shape[:2]) - (CROP - 2)
         corner = (factors.crop[rows] * (free + 1)).astype(int)
         cut = picture[
-            corner[:, :1, None] + steps[None, :, None], corner[:, 1:, None].swapaxes(1, 2) + steps[None, None, :]
+            corner[:, :1, None] + steps[None, :, None],
+            corner[:, 1:, None].swapaxes(1, 2) + steps[None, None, :],
         ]
         canvas[rows] += np.float32(look.scene) * (cut - _FLAT_GREY)
     return canvas

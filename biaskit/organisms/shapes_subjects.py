@@ -129,7 +129,9 @@ class Tokens(nn.Module):
     def __init__(self, config: ShapesConfig, prefix: int) -> None:
         """Add `prefix` learnt tokens before those of the patches."""
         super().__init__()
-        self.patches = nn.Conv2d(config.num_channels, config.hidden_size, config.patch_size, config.patch_size)
+        self.patches = nn.Conv2d(
+            config.num_channels, config.hidden_size, config.patch_size, config.patch_size
+        )
         self.count = prefix + (config.image_size // config.patch_size) ** 2
         self.places = Learnt(self.count, config.hidden_size)
         self.prefix = Learnt(prefix, config.hidden_size)
