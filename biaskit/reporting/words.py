@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from biaskit.records.estimate import NO_RANKING, Unit
 from biaskit.records.report import Outcome, Status
+from biaskit.reporting.vision_words import VISION, VISION_GLOSSARY, VISION_METRICS
 
 if TYPE_CHECKING:
     from biaskit.records.estimate import Estimate, Interval
@@ -80,6 +81,7 @@ METRIC_WORDS = {
     "sparse_probing.random_coordinates": "control: random coordinates",
     "sparse_probing.bag_of_words": "control: the words alone, without the model",
     "sparse_probing.length": "control: the text's length alone",
+    **VISION_METRICS,
 }
 
 GLOSSARY = (
@@ -254,12 +256,15 @@ def metric(name: str) -> str:
 
 
 def glossary(report: Report) -> tuple[tuple[str, str], ...]:
-    """Return the words to explain: those of comparisons, unless only probing was done, and of probing."""
-    findings = report.findings()
-    probing = any(finding.metric.startswith(_PROBING) for finding in findings)
-    others = not all(finding.metric.startswith(_PROBING) for finding in findings) or not findings
-    known = tuple(entry for entry in GLOSSARY if others or entry[0] in _SHARED)
-    return (*PROBING_GLOSSARY, *known) if probing else known
+    """Return the words to explain: those of probing, of images and of comparisons, as far as they occur."""
+    metrics = [finding.metric for finding in report.findings()]
+    own = ((_PROBING, PROBING_GLOSSARY), (VISION, VISION_GLOSSARY))
+    given = [
+        entry for start, entries in own if any(one.startswith(start) for one in metrics) for entry in entries
+    ]
+    others = not metrics or not all(one.startswith((_PROBING, VISION)) for one in metrics)
+    known = (entry for entry in GLOSSARY if others or entry[0] in _SHARED)
+    return tuple({word: (word, meaning) for word, meaning in (*known, *given)}.values())
 
 
 def measure(finding: Finding) -> str:

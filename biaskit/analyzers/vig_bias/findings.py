@@ -184,6 +184,7 @@ def _turned(name: str, group: str, metric: str, estimate: Estimate) -> Finding:
 
 
 EVERYTHING = "all images"
+TAKEN_FOR = "taken for "
 
 
 def best_view(found: Sequence[Discovered], method: str) -> Discovered | None:

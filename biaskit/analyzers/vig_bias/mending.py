@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from biaskit.analyzers.vig_bias.said import Said
     from biaskit.stats.by_group import GroupMetric
 
-PLAIN = "erm"
+PLAIN, LAST_LAYER = "erm", "last-layer"
 BEFORE = "before"
 IN_SLICE = "in a failing slice"
 
@@ -59,8 +59,14 @@ class Mending:
         after = {one.rule: self._metric(held, one.probabilities, failing) for one in kept}
         for one in kept:
             said.findings += self._changed(one, (before, after[one.rule]), held)
-        said.dots.append(_plot(self.grouped.name, {BEFORE: before, **after}))
-        self._looked_again(said, kept, held)
+        chosen = _main(kept)
+        series = {BEFORE: before} | {
+            rule: metric for rule, metric in after.items() if rule in {PLAIN, chosen}
+        }
+        said.dots.append(_plot(self.grouped.name, series))
+        for one in kept:
+            if one.rule == chosen:
+                self._looked_again(said, one, held)
 
     def _mended(
         self, said: Said, rule: str, codes: Int[ndarray, " n"], seen: tuple[Looked, Looked]
@@ -91,7 +97,7 @@ class Mending:
             right, held.correct, self._sampled(one.rule), "accuracy after less before"
         )
         numbers = {
-            "worst_group": (worst_group(metrics[1], unit), Direction.HIGHER, one.rule != PLAIN),
+            "worst_group": (worst_group(metrics[1], unit), Direction.HIGHER, True),
             "gap": (group_gap(metrics[1], unit), Direction.LOWER, False),
             "accuracy_change": (average, Direction.HIGHER, False),
         }
@@ -113,19 +119,22 @@ class Mending:
         rng = self.looker.session.rng(f"vig-bias/{self.grouped.name}/remedy/{what}/test")
         return Sampled(self.grouped.clusters, rng)
 
-    def _looked_again(self, said: Said, mended: Sequence[Mended], held: Looked) -> None:
-        """Measure reliance once more under the first remedy that reads groups."""
-        one = next((one for one in reversed(mended) if one.rule == "last-layer"), None)
-        one = one or next((one for one in mended if one.rule != PLAIN), None)
-        if one is None:
-            return
+    def _looked_again(self, said: Said, one: Mended, held: Looked) -> None:
+        """Measure reliance once more under a remedy."""
         session = self.looker.session
         model = session.model.with_head(one.weight, one.bias)
         looker = replace(self.looker, session=replace(session, model=model), views=(GROUNDED,))
         seen = looker.look(held.rows, f"held-out (after {one.rule})")
         everything = [(EVERYTHING, np.ones(len(seen.rows), dtype=bool))]
         for finding in findings.reliance(self.grouped.name, seen, self._sampled("again"), everything):
-            said.findings.append(finding.model_copy(update={"group": f"{EVERYTHING}, after {one.rule}"}))
+            group = f"{EVERYTHING}, after {one.rule}"
+            said.findings.append(finding.model_copy(update={"group": group, "headline": False}))
+
+
+def _main(mended: Sequence[Mended]) -> str:
+    """Return the remedy that is looked at closely: last-layer, else the first that is not ERM."""
+    names = [one.rule for one in mended]
+    return LAST_LAYER if LAST_LAYER in names else next((name for name in names if name != PLAIN), "")
 
 
 def _pseudo(found: Looked, failing: Sequence[Named]) -> Int[ndarray, " n"]:

@@ -12,7 +12,7 @@ import numpy as np
 from biaskit.analyzers.vig_bias import findings, groups, truth, worded
 from biaskit.analyzers.vig_bias.amplified import Amplified, amplify
 from biaskit.analyzers.vig_bias.discovery import Discovered, Discovery
-from biaskit.analyzers.vig_bias.findings import EVERYTHING, Named
+from biaskit.analyzers.vig_bias.findings import EVERYTHING, TAKEN_FOR, Named
 from biaskit.analyzers.vig_bias.looking import VIEWS, Looked, Looker
 from biaskit.analyzers.vig_bias.mending import Mending
 from biaskit.analyzers.vig_bias.numbers import Sampled
@@ -182,7 +182,7 @@ class OneSet:
         classes, sampled = self.session.model.classes, Sampled(self._clusters(held), self._rng("reliance"))
         whole = [(EVERYTHING, np.ones(len(held.rows), dtype=bool))]
         by_class = [
-            (f"taken for {classes[label]}", held.predictions == label)
+            (f"{TAKEN_FOR}{classes[label]}", held.predictions == label)
             for label in np.unique(held.predictions).tolist()
         ]
         slices = [(f"slice {one.title} ({one.source})", one.inside) for one in self._shown(named)]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from biaskit.analyzers.vig_bias.findings import EVERYTHING, Named
+from biaskit.analyzers.vig_bias.findings import EVERYTHING, TAKEN_FOR, Named
 
 if TYPE_CHECKING:
     from biaskit.analyzers.vig_bias.said import Said
     from biaskit.records.finding import Finding
 
 _SHOWN = 3
+NOTHING = 0.05
 
 
 def sentences(name: str, said: Said, named: Sequence[Named]) -> list[str]:
@@ -63,20 +64,35 @@ def _slices(name: str, named: Sequence[Named]) -> Iterator[str]:
 def _reliance(found: Sequence[Finding]) -> Iterator[str]:
     erased = _of(found, "reliance", group=EVERYTHING)
     swapped = _of(found, "follows_region", group=EVERYTHING)
-    if erased and swapped:
+    if not (erased and swapped):
+        return
+    yield (
+        f"Erasing what the map points at flips {_points(erased[0])} more predictions than erasing as much "
+        f"elsewhere; taking it from another class carries {_points(swapped[0])} more along."
+    )
+    by_class = {
+        (one.group or "").removeprefix(TAKEN_FOR): one.estimate
+        for one in _of(found, "reliance")
+        if (one.group or "").startswith(TAKEN_FOR)
+    }
+    silent = [name for name, one in by_class.items() if one.interval and one.interval.high < NOTHING]
+    if silent and len(silent) < len(by_class):
         yield (
-            f"Erasing what the map points at flips {_share(erased[0])} more predictions than erasing as much "
-            f"elsewhere; taking it from another class carries {_share(swapped[0])} more along."
+            f"No region carries the prediction {' or '.join(silent)}: erasing what its maps point at flips "
+            "nothing, as where a class is said for want of evidence."
         )
 
 
 def _grounding(found: Sequence[Finding]) -> Iterator[str]:
-    for one in _of(found, "grounding_gain"):
-        if (one.group or "").endswith("the whole image"):
-            value, method = one.estimate.value or 0.0, (one.group or "").partition(",")[0]
-            verb = "gains" if value > 0 else "loses"
-            change = f"{verb} {abs(value):.2f} of" if value else "changes nothing in the"
-            yield f"Grounding {change} precision at 10 for {method} ({one.concepts[-1]})."
+    whole = [one for one in _of(found, "grounding_gain") if (one.group or "").endswith("the whole image")]
+    for attribute in dict.fromkeys(one.concepts[-1] for one in whole):
+        gains = [
+            f"{(one.group or '').partition(',')[0]} {one.estimate.value or 0.0:+.2f}"
+            for one in whole
+            if one.concepts[-1] == attribute
+        ]
+        said = ", ".join(gains)
+        yield f"What grounding changes in the precision at 10 for the groups of {attribute}: {said}."
 
 
 def _remedy(found: Sequence[Finding]) -> Iterator[str]:
@@ -95,6 +111,10 @@ def _remedy(found: Sequence[Finding]) -> Iterator[str]:
 
 def _share(one: Finding) -> str:
     return f"{one.estimate.value or 0.0:.0%}"
+
+
+def _points(one: Finding) -> str:
+    return f"{100 * (one.estimate.value or 0.0):.0f} in 100"
 
 
 def _p(one: Finding) -> str:

@@ -88,7 +88,7 @@ def findings(name: str, given: Worded, held: Looked, classes: Sequence[str]) -> 
             concepts=about,
             group=group,
             direction=Direction.LOWER,
-            headline=one.null.p <= LEVEL,
+            headline=one.null.p <= LEVEL and given.view == RAW,
             estimate=_gap(one, inside, held),
         )
 
