@@ -66,6 +66,7 @@ class Judged:
     """Faithfulness of the chosen maps as estimates; see `Faithfulness` for what they are."""
 
     agreement: Estimate
+    ranks: Estimate
     deletion: Estimate
     insertion: Estimate
 
@@ -255,7 +256,7 @@ class _Judge:
         return _Verdict(judged, by_class, doubts(judged, self._floor, reference=candidate == OCCLUSION))
 
     def _judged(self, found: Faithfulness) -> Judged:
-        parts = (found.agreement, found.deletion, found.insertion)
+        parts = (found.agreement, found.ranks, found.deletion, found.insertion)
         return Judged(*(part.estimate(self._rng) for part in parts))
 
 

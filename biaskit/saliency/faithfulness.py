@@ -1,13 +1,17 @@
 """Does a map show what the model uses? Measured on the model itself, no true region needed.
 
-Two questions, both asked on one grid of cells for every map, so that maps of different layers compare:
-does it rank the cells as taking each of them away does (occlusion agreement), and does the class go sooner
-when its highest cells are deleted first, and come sooner when they are restored first, than in random
-order. One draws on single cells, the other on many at once; no explanation wins at everything.
+Two questions, both asked on one grid of cells for every map, so that maps of different layers compare: does
+it weigh the cells as taking each of them away does (occlusion agreement), and does the class go sooner when
+its highest cells are deleted first, and come sooner when they are restored first, than in random order. Where
+a model looks at one small place, most cells hold noise alone and ranks over all cells count it in full: a map
+that lies wholly on a planted patch can have a rank correlation near 0. So agreement is the correlation of
+values (as in Bhatt et al. 2020), and ranks stand beside it. One draws on single cells, the other on many at
+once; no explanation wins at everything.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,7 +26,7 @@ from biaskit.saliency.classifier import Classifier
 from biaskit.saliency.fills import Fill, filling
 from biaskit.saliency.maps import Maps
 from biaskit.saliency.occlusion import GRID, cell_numbers, occlusion
-from biaskit.saliency.per_image import PerImage, averaged, rank_agreement
+from biaskit.saliency.per_image import PerImage, agreement, averaged, rank_agreement
 from biaskit.saliency.scores import ScoreName, score_named
 
 STEPS = 8
@@ -34,19 +38,22 @@ class Faithfulness:
     """How far the maps of some images agree with the model.
 
     Attributes:
-        agreement: Spearman correlation with the occlusion map over the cells, in [-1, 1]; 0 is chance.
+        agreement: Correlation with the occlusion map over the cells, in [-1, 1]; 0 is chance.
+        ranks: The same of their ranks (Spearman).
         deletion: How much lower the area under the class's probability is than in random order when the
             highest cells are deleted first, mean over fills; 0 is chance, larger is better.
         insertion: How much higher it is when they are restored first, likewise.
     """
 
     agreement: PerImage
+    ranks: PerImage
     deletion: PerImage
     insertion: PerImage
 
     def rows(self, rows: Int[ndarray, " m"]) -> Faithfulness:
         """Return the same for these images alone."""
-        return Faithfulness(self.agreement.rows(rows), self.deletion.rows(rows), self.insertion.rows(rows))
+        parts = (self.agreement, self.ranks, self.deletion, self.insertion)
+        return Faithfulness(*(part.rows(rows) for part in parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,25 +112,34 @@ class Trial:
         return torch.stack(found).mean(0)
 
     def agreement(self, maps: Maps) -> PerImage:
-        """Spearman correlation with the occlusion map; 0 for a dead map, undefined where nothing counts."""
-        cells = maps.pooled(self._settings.grid) * ~maps.dead[:, None, None]
-        rho = rank_agreement(cells.flatten(1).numpy(), self.reference.flatten(1).numpy())
-        grid = "x".join(map(str, self._settings.grid))
-        return PerImage(rho, Unit.ONE, f"Spearman with occlusion over {grid} cells, mean over images")
+        """Correlation with the occlusion map; 0 for a dead map, undefined where nothing counts."""
+        return self._compared(maps, agreement, "correlation")
+
+    def ranks(self, maps: Maps) -> PerImage:
+        """Spearman correlation with the occlusion map, likewise."""
+        return self._compared(maps, rank_agreement, "rank correlation")
 
     def faithfulness(self, maps: Maps) -> Faithfulness:
-        """All three measures; a dead map gains nothing over random order."""
+        """All measures; a dead map gains nothing over random order."""
         ranks, live = self._ranks(maps), ~maps.dead.numpy()
         gains = [self._gains(ranks, fill) for fill in self._settings.fills]
         deletion, insertion = (
             averaged([_gain(part[i] * live, name) for part in gains])
             for i, name in enumerate(("deletion", "insertion"))
         )
-        return Faithfulness(self.agreement(maps), deletion, insertion)
+        return Faithfulness(self.agreement(maps), self.ranks(maps), deletion, insertion)
 
     def curves(self, maps: Maps, fill: Fill) -> Float[Tensor, "two n steps"]:
         """Probability of the target after each step: first deleted, then inserted, highest cells first."""
         return self._curves(self._ranks(maps), fill)
+
+    def _compared(
+        self, maps: Maps, measure: Callable[[ndarray, ndarray], Float[ndarray, " n"]], name: str
+    ) -> PerImage:
+        cells = maps.pooled(self._settings.grid) * ~maps.dead[:, None, None]
+        found = measure(cells.flatten(1).numpy(), self.reference.flatten(1).numpy())
+        grid = "x".join(map(str, self._settings.grid))
+        return PerImage(found, Unit.ONE, f"{name} with occlusion over {grid} cells, mean over images")
 
     def _gains(self, ranks: Tensor, fill: Fill) -> tuple[Float[ndarray, " n"], Float[ndarray, " n"]]:
         own = _areas(self._curves(ranks, fill))

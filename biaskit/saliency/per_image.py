@@ -101,12 +101,12 @@ def rank_agreement(one: Float[ndarray, "n c"], other: Float[ndarray, "n c"]) -> 
     A constant first map says nothing and agrees by 0; where the second is constant there is nothing to agree
     with, and the value is NaN. Cells that differ by rounding alone are not told apart.
     """
-    ranks = [stats.rankdata(_rounded(cells), axis=1) for cells in (one, other)]
-    centred = [part - part.mean(1, keepdims=True) for part in ranks]
-    lengths = [np.sqrt((part**2).sum(1)) for part in centred]
-    product = lengths[0] * lengths[1]
-    rho = (centred[0] * centred[1]).sum(1) / np.where(product > 0, product, 1.0)
-    return np.where(lengths[1] > 0, rho, np.nan)
+    return _correlation(*(stats.rankdata(_rounded(cells), axis=1) for cells in (one, other)))
+
+
+def agreement(one: Float[ndarray, "n c"], other: Float[ndarray, "n c"]) -> Float[ndarray, " n"]:
+    """Pearson correlation of two maps over their cells, image by image; constants as in `rank_agreement`."""
+    return _correlation(_rounded(one), _rounded(other))
 
 
 def averaged(parts: Sequence[PerImage]) -> PerImage:
@@ -114,6 +114,14 @@ def averaged(parts: Sequence[PerImage]) -> PerImage:
     first = parts[0]
     values = np.mean([part.values for part in parts], axis=0)
     return PerImage(values, first.unit, first.method, first.chance)
+
+
+def _correlation(one: Float[ndarray, "n c"], other: Float[ndarray, "n c"]) -> Float[ndarray, " n"]:
+    centred = [part - part.mean(1, keepdims=True) for part in (one, other)]
+    lengths = [np.sqrt((part**2).sum(1)) for part in centred]
+    product = lengths[0] * lengths[1]
+    rho = (centred[0] * centred[1]).sum(1) / np.where(product > 0, product, 1.0)
+    return np.where(np.ptp(other, axis=1) > 0, np.where(np.ptp(one, axis=1) > 0, rho, 0.0), np.nan)
 
 
 def _rounded(cells: Float[ndarray, "n c"]) -> Float[ndarray, "n c"]:

@@ -8,7 +8,7 @@ from biaskit.errors import RequestError
 from biaskit.saliency.faithfulness import Trial, TrialSettings
 from biaskit.saliency.fills import Fill
 from biaskit.saliency.maps import Maps
-from biaskit.saliency.per_image import PerImage, rank_agreement
+from biaskit.saliency.per_image import PerImage, agreement, rank_agreement
 from biaskit.stats.proportions import binomial_band
 from tests.saliency.conftest import patch_classifier
 
@@ -27,12 +27,12 @@ def trial(region, patches):
 
 def test_the_oracle_beats_random_order_and_its_opposite_loses(trial, region, rng):
     oracle = trial.faithfulness(maps(region.expand(48, -1, -1)))
-    for part in (oracle.agreement, oracle.deletion, oracle.insertion):
+    for part in (oracle.agreement, oracle.ranks, oracle.deletion, oracle.insertion):
         estimate = part.estimate(rng)
         assert estimate.interval.low > 0.05
         assert estimate.null.p <= 0.002
     opposite = trial.faithfulness(maps(1 - region.expand(48, -1, -1)))
-    for part in (opposite.agreement, opposite.deletion, opposite.insertion):
+    for part in (opposite.agreement, opposite.ranks, opposite.deletion, opposite.insertion):
         assert part.estimate(rng).interval.high < -0.05
 
 
@@ -49,12 +49,12 @@ def test_the_oracle_s_curve_by_hand(trial, region, patches):
 
 def test_maps_that_know_nothing_are_rejected_at_the_stated_rate(region, patches):
     rng, draw = np.random.default_rng(2), torch.Generator().manual_seed(2)
-    runs, hits = 60, np.zeros(3)
+    runs, hits = 60, np.zeros(4)
     for run in range(runs):
         settings = TrialSettings((4, 4), (Fill.MEAN,), seed=run)
         trial = Trial(patch_classifier(region), patches[:16], torch.zeros(16, dtype=torch.long), settings)
         found = trial.faithfulness(maps(torch.rand(16, 4, 4, generator=draw)))
-        parts = (found.agreement, found.deletion, found.insertion)
+        parts = (found.agreement, found.ranks, found.deletion, found.insertion)
         hits += [part.estimate(rng).null.p < 0.05 for part in parts]
     for rate in hits / runs:
         assert rate in binomial_band(0.05, runs, 0.999)
@@ -97,6 +97,18 @@ def test_rank_agreement_by_hand():
     found = rank_agreement(one, other)
     assert found[:3].tolist() == pytest.approx([1, -1, 0])
     assert np.isnan(found[3])
+
+
+def test_agreement_by_hand():
+    one, other = (
+        np.array([[0.0, 0, 0, 4], [1, 1, 1, 1], [1, 2, 3, 4]]),
+        np.array([[0.01, 0, 0.01, 9.0]] * 2 + [[7.0] * 4]),
+    )
+    found = agreement(one, other)
+    assert found[0] > 0.99
+    assert rank_agreement(one, other)[0] < 0.9
+    assert found[1] == 0
+    assert np.isnan(found[2])
 
 
 def test_estimates_count_clusters_not_images(rng):
