@@ -31,6 +31,7 @@ DEFAULT = "biaslens"
 BUILT_IN = {
     "biaslens": "biaskit.analyzers.biaslens:BiasLens",
     "sparse-probing": "biaskit.analyzers.sparse_probing:SparseProbing",
+    "vig-bias": "biaskit.analyzers.vig_bias:VigBias",
 }
 
 _ATTRIBUTE = re.compile(r"^ {4}(?P<name>\w+): (?P<text>.+)$")
