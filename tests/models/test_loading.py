@@ -18,7 +18,7 @@ from safetensors.torch import save_file as save_weights
 
 from biaskit import models, organisms
 from biaskit.errors import MissingExtraError, ModelLoadError, RequestError, UnknownNameError
-from biaskit.models import hub, opening
+from biaskit.models import hub, opening, parts
 from biaskit.records.audit_spec import Subject
 from biaskit.records.prompt import Prompt
 from biaskit.records.site import Site
@@ -401,7 +401,7 @@ def test_a_missing_package_is_named_with_its_extra(tiny, monkeypatch):
     def absent(name):
         raise ModuleNotFoundError(f"No module named '{name}'", name="transformers")
 
-    monkeypatch.setattr(models, "import_module", absent)
+    monkeypatch.setattr(parts, "import_module", absent)
     with pytest.raises(MissingExtraError, match=r"transformers(.|\n)*biaskit\[text\]"):
         models.load(str(tiny("gpt2")))
 
