@@ -151,7 +151,7 @@ class Batcher:
     def _halve(self, rows: int) -> None:
         if rows == 1:
             raise RunError(
-                "Memory does not suffice for a single text.",
+                "Memory does not suffice for a single text or image.",
                 fix="Use a smaller dtype, another device, or device='balanced'.",
             )
         self.size = max(1, rows // 2)

@@ -162,5 +162,6 @@ def _ending(raw: Float[Tensor, "n k"], runs: list[Run]) -> Ending:
 
 
 def _is_sigmoid_of(output: Tensor | None, raw: Float[Tensor, "n k"]) -> bool:
-    fits = output is not None and output.shape == raw.shape and output.is_floating_point()
-    return fits and torch.allclose(output.float().sigmoid(), raw, atol=1e-6)
+    if output is None or output.shape != raw.shape or not output.is_floating_point():
+        return False
+    return torch.allclose(output.float().sigmoid(), raw, atol=1e-6)

@@ -114,7 +114,7 @@ def find_sites(
 def _without_repeats(
     points: Sequence[Point], once: Mapping[str, Run], model: nn.Module, declared: Mapping[str, Layout]
 ) -> list[Point]:
-    """Of those that hand on one tensor, untouched, keep the innermost block; the first where there is none."""
+    """Of those that hand on one tensor, untouched, keep the innermost block, or the first."""
     same: dict[tuple[int, int], list[str]] = {}
     last = {id(once[point.path].output): once[point.path].version for point in points}
     for point in points:
