@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from biaskit.analyzers.vig_bias import remedies
 from biaskit.analyzers.vig_bias.discovery import BASELINES, SLICERS
 from biaskit.analyzers.vig_bias.one_set import OneSet
+from biaskit.analyzers.vig_bias.remedies import RULES, check
 from biaskit.analyzers.vig_bias.said import Said
 from biaskit.errors import RequestError, UnknownNameError
 from biaskit.records.finding import Analysis
@@ -80,7 +80,7 @@ class VigBias:
     shown: int = 6
     tiles: int = 12
     shuffles: int = 39
-    remedies: tuple[str, ...] = tuple(remedies.RULES)
+    remedies: tuple[str, ...] = tuple(RULES)
     calibration: int = 96
     most_images: int = 2000
 
@@ -101,7 +101,7 @@ class VigBias:
             for name in given:
                 if name not in allowed:
                     raise UnknownNameError(kind, name, allowed)
-        remedies.check(self.remedies)
+        check(self.remedies)
         if self.site != AUTO:
             Site.parse(self.site)
         Masking(keep=self.keep)

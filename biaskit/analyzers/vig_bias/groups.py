@@ -69,7 +69,7 @@ def _joined(columns: Sequence[Sequence[str]]) -> list[str]:
     return [", ".join(cells) if all(cells) else "" for cells in zip(*columns, strict=True)]
 
 
-def findings(grouped: Grouped, frame: GroupFrame) -> Iterator[Finding]:
+def group_findings(grouped: Grouped, frame: GroupFrame) -> Iterator[Finding]:
     """Yield the gap and the worst group of every attribute, then each group by itself."""
     headlines = {CLASS, most_telling(frame).attribute}
     for entry in frame.metrics:

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Int
 from numpy import ndarray
 
-from biaskit.analyzers.vig_bias import findings, groups
-from biaskit.analyzers.vig_bias.findings import EVERYTHING, Named
+from biaskit.analyzers.vig_bias.findings import EVERYTHING, Named, reliance
+from biaskit.analyzers.vig_bias.groups import CLASS, Grouped, dot, finest, slug
 from biaskit.analyzers.vig_bias.looking import GROUNDED, Looked, Looker
 from biaskit.analyzers.vig_bias.numbers import Sampled, group_gap, paired_difference, worst_group
 from biaskit.analyzers.vig_bias.remedies import Mended, mend
@@ -41,7 +41,7 @@ class Mending:
 
     rules: tuple[str, ...]
     looker: Looker
-    grouped: groups.Grouped
+    grouped: Grouped
     attribute: str
 
     def run(self, said: Said, named: Sequence[Named], found: Looked, held: Looked) -> None:
@@ -81,13 +81,13 @@ class Mending:
 
     def _metric(self, held: Looked, probabilities: ndarray, failing: Sequence[Named]) -> GroupMetric:
         """Return accuracy by class and attribute, or class and failing slice where there is none."""
-        columns = {groups.CLASS: self.grouped.columns[groups.CLASS]}
+        columns = {CLASS: self.grouped.columns[CLASS]}
         if self.attribute:
             columns[self.attribute] = self.grouped.columns[self.attribute]
         else:
             columns["slice"] = np.where(_inside(failing), IN_SLICE, "elsewhere").tolist()
         grouped = replace(self.grouped, columns=columns)
-        return groups.finest(grouped.frame(held.labels, probabilities, {}, self.looker.session.seed))
+        return finest(grouped.frame(held.labels, probabilities, {}, self.looker.session.seed))
 
     def _changed(self, one: Mended, metrics: tuple[GroupMetric, GroupMetric], held: Looked) -> list[Finding]:
         """Return worst group, gap and average after a remedy, and by how much they changed."""
@@ -126,7 +126,7 @@ class Mending:
         looker = replace(self.looker, session=replace(session, model=model), views=(GROUNDED,))
         seen = looker.look(held.rows, f"held-out (after {one.rule})")
         everything = [(EVERYTHING, np.ones(len(seen.rows), dtype=bool))]
-        for finding in findings.reliance(self.grouped.name, seen, self._sampled("again"), everything):
+        for finding in reliance(self.grouped.name, seen, self._sampled("again"), everything):
             group = f"{EVERYTHING}, after {one.rule}"
             said.findings.append(finding.model_copy(update={"group": group, "headline": False}))
 
@@ -156,12 +156,12 @@ def _plot(name: str, metrics: dict[str, GroupMetric]) -> DotPlot:
         DotRow(
             name=value.group,
             n=value.n,
-            dots=tuple(groups.dot(metric.groups[place], series) for series, metric in metrics.items()),
+            dots=tuple(dot(metric.groups[place], series) for series, metric in metrics.items()),
         )
         for place, value in enumerate(first.groups)
     )
     return DotPlot(
-        name=f"{groups.slug(name)}-remedies",
+        name=f"{slug(name)}-remedies",
         title=f"Accuracy by {first.attribute}, before and after fitting the head again",
         series=tuple(metrics),
         rows=rows,

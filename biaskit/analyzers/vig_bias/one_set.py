@@ -9,10 +9,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from biaskit.analyzers.vig_bias import findings, groups, truth, worded
 from biaskit.analyzers.vig_bias.amplified import Amplified, amplify
 from biaskit.analyzers.vig_bias.discovery import Discovered, Discovery
-from biaskit.analyzers.vig_bias.findings import EVERYTHING, TAKEN_FOR, Named
+from biaskit.analyzers.vig_bias.findings import (
+    EVERYTHING,
+    TAKEN_FOR,
+    Named,
+    best_view,
+    degenerate,
+    faithfulness,
+    reliance,
+    slice_gap,
+)
+from biaskit.analyzers.vig_bias.groups import (
+    Grouped,
+    attribute_of,
+    columns_of,
+    group_findings,
+    most_telling,
+    names_of,
+    plot,
+    slug,
+)
 from biaskit.analyzers.vig_bias.looking import VIEWS, Looked, Looker
 from biaskit.analyzers.vig_bias.mending import Mending
 from biaskit.analyzers.vig_bias.numbers import Sampled
@@ -21,6 +39,8 @@ from biaskit.analyzers.vig_bias.said import Said
 from biaskit.analyzers.vig_bias.sheets import sheet
 from biaskit.analyzers.vig_bias.summary import sentences
 from biaskit.analyzers.vig_bias.titles import Titles
+from biaskit.analyzers.vig_bias.truth import precision_findings, score, truths, warning
+from biaskit.analyzers.vig_bias.worded import keyword_findings, worded
 from biaskit.analyzers.vig_bias.written import table_of
 from biaskit.images.image_set import Part
 from biaskit.records.site import Site
@@ -97,20 +117,20 @@ class OneSet:
 
     def _maps(self, said: Said, held: Looked) -> None:
         choice = self.looker.choice
-        said.findings += findings.faithfulness(self.images.name, choice)
-        said.findings.append(findings.degenerate(self.images.name, held))
+        said.findings += faithfulness(self.images.name, choice)
+        said.findings.append(degenerate(self.images.name, held))
         said.caveats += choice.doubts
         said.notes += [f"Maps: {choice.candidate}, of {len(choice.tried)} that were tried.", *choice.remarks]
 
-    def _groups(self, said: Said, held: Looked) -> tuple[groups.Grouped, str]:
-        names = groups.names_of(held.labels, self.session.model.classes)
-        columns = groups.columns_of(names, self.images.attributes, held.rows)
-        grouped = groups.Grouped(self.images.name, columns, self._clusters(held))
+    def _groups(self, said: Said, held: Looked) -> tuple[Grouped, str]:
+        names = names_of(held.labels, self.session.model.classes)
+        columns = columns_of(names, self.images.attributes, held.rows)
+        grouped = Grouped(self.images.name, columns, self._clusters(held))
         frame = grouped.frame(held.labels, held.probabilities, {}, self.session.seed)
-        said.findings += groups.findings(grouped, frame)
-        telling = groups.most_telling(frame)
-        said.dots.append(groups.plot(telling, f"{groups.slug(self.images.name)}-groups"))
-        return grouped, groups.attribute_of(telling)
+        said.findings += group_findings(grouped, frame)
+        telling = most_telling(frame)
+        said.dots.append(plot(telling, f"{slug(self.images.name)}-groups"))
+        return grouped, attribute_of(telling)
 
     def _clusters(self, seen: Looked) -> list[str]:
         return [self.images.clusters[row] for row in seen.rows] if self.images.clusters else []
@@ -140,16 +160,16 @@ class OneSet:
 
     def _known(self, said: Said, discovered: Sequence[Discovered], held: Looked) -> None:
         train = np.flatnonzero([part is Part.TRAIN for part in self.images.parts])
-        for one in truth.truths(self.images, held.rows, train if len(train) else None):
-            scored = truth.score(discovered, one, held.labels)
-            said.findings += truth.findings(self.images.name, one, scored)
-            warned = truth.warning(one, scored)
+        for one in truths(self.images, held.rows, train if len(train) else None):
+            scored = score(discovered, one, held.labels)
+            said.findings += precision_findings(self.images.name, one, scored)
+            warned = warning(one, scored)
             said.caveats += [warned] if warned else []
 
     def _named(self, discovered: Sequence[Discovered], found: Looked, held: Looked) -> list[Named]:
         """Return the slices of every method on grounded images, the surest first, with titles."""
         titles = Titles(self.session, self.images, tuple(self.settings.phrases), found, held)
-        chosen = [findings.best_view(discovered, method) for method in self.settings.slicers]
+        chosen = [best_view(discovered, method) for method in self.settings.slicers]
         pairs = [(one, place) for one in chosen if one is not None for place in one.worst_first]
         pairs.sort(key=lambda pair: -(pair[0].gaps[pair[1]] or 0.0))
         return [titles.named(one, place) for one, place in pairs]
@@ -158,8 +178,8 @@ class OneSet:
         if not self.settings.keywords:
             return
         classes = self.session.model.classes
-        for one in worded.worded(self.session, found, held):
-            said.findings += worded.findings(self.images.name, one, held, classes)
+        for one in worded(self.session, found, held):
+            said.findings += keyword_findings(self.images.name, one, classes)
 
     def _shown(self, named: Sequence[Named]) -> list[Named]:
         failing = [one for one in named if (one.found.facts[one.place].gap or 0.0) > 0]
@@ -169,11 +189,11 @@ class OneSet:
         clusters = self._clusters(held)
         shown = self._shown(named)
         for one in named:
-            said.findings.append(findings.slice_gap(self.images.name, one, clusters, headline=one in shown))
+            said.findings.append(slice_gap(self.images.name, one, clusters, headline=one in shown))
         for place, one in enumerate(shown, 1):
             strength = one.found.membership[:, one.place]
             rows = held.rows[np.argsort(-strength, kind="stable")[: self.settings.tiles]]
-            name = f"{groups.slug(self.images.name)}-{place}"
+            name = f"{slug(self.images.name)}-{place}"
             said.sheets.append(
                 sheet(self.looker, rows.tolist(), name, f"{one.title} ({one.source})", _CHOSEN)
             )
@@ -187,7 +207,7 @@ class OneSet:
         ]
         slices = [(f"slice {one.title} ({one.source})", one.inside) for one in self._shown(named)]
         known = [(group, inside) for group, inside in (*whole, *by_class, *slices) if inside.any()]
-        said.findings += findings.reliance(self.images.name, held, sampled, known)
+        said.findings += reliance(self.images.name, held, sampled, known)
 
     def _rng(self, what: str) -> np.random.Generator:
         return self.session.rng(f"vig-bias/{self.images.name}/{what}")

@@ -100,7 +100,7 @@ def score(found: Sequence[Discovered], truth: Truth, labels: ndarray) -> list[Sc
     ]
 
 
-def findings(name: str, truth: Truth, scored: Sequence[Scored]) -> Iterator[Finding]:
+def precision_findings(name: str, truth: Truth, scored: Sequence[Scored]) -> Iterator[Finding]:
     """Yield the precision of each method in each view, and what grounding gains."""
     for one in scored:
         yield Finding(

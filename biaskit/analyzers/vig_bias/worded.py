@@ -6,17 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from numpy import ndarray
 
 from biaskit.analyzers.vig_bias.looking import RAW
 from biaskit.records.estimate import Estimate, Unit
 from biaskit.records.finding import Direction, Finding
-from biaskit.slices.bias_to_text import BiasToText, Keyword
-from biaskit.slices.keywords import phrases
-from biaskit.slices.slice_report import newcombe
+from biaskit.slices.bias_to_text import BiasToText, Captioned, Keyword
 
 if TYPE_CHECKING:
     from biaskit.analyzers.vig_bias.looking import Looked
@@ -34,12 +31,10 @@ class Worded:
     Attributes:
         view: What the captions were made from.
         keywords: The keywords whose score is above 0, strongest first in each class.
-        inside: For each, which held-out images have it in their caption.
     """
 
     view: str
     keywords: tuple[Keyword, ...]
-    inside: tuple[Bool[ndarray, " n"], ...]
 
 
 def worded(session: VisionSession, found: Looked, held: Looked) -> Iterator[Worded]:
@@ -49,11 +44,11 @@ def worded(session: VisionSession, found: Looked, held: Looked) -> Iterator[Word
         return
     for view, captions in found.captions.items():
         rng = session.rng(f"vig-bias/keywords/{view}")
-        rows = found.observed(RAW)
-        every = BiasToText().find(rows, captions, lambda texts: encoded(encoder, texts), rng)
+        sought = Captioned(found.observed(RAW), captions)
+        tested = Captioned(held.observed(RAW), held.captions[view])
+        every = BiasToText().find(sought, tested, lambda texts: encoded(encoder, texts), rng)
         kept = [one for label in range(len(session.model.classes)) for one in _best(every, label)]
-        inside = [_holding(held.captions[view], one.phrase) for one in kept]
-        yield Worded(view, tuple(kept), tuple(inside))
+        yield Worded(view, tuple(kept))
 
 
 def encoded(encoder: TextImageEncoder, texts: Sequence[str]) -> Float[ndarray, "t d"]:
@@ -66,14 +61,9 @@ def _best(keywords: Sequence[Keyword], label: int) -> list[Keyword]:
     return [one for one in keywords if one.label == label and one.score > 0][:MOST]
 
 
-def _holding(captions: Sequence[str], phrase: str) -> Bool[ndarray, " n"]:
-    length = len(phrase.split())
-    return np.array([phrase in phrases(caption, length) for caption in captions], dtype=bool)
-
-
-def findings(name: str, given: Worded, held: Looked, classes: Sequence[str]) -> Iterator[Finding]:
-    """Yield score and held-out accuracy gap of each keyword."""
-    for one, inside in zip(given.keywords, given.inside, strict=True):
+def keyword_findings(name: str, given: Worded, classes: Sequence[str]) -> Iterator[Finding]:
+    """Yield score and accuracy gap of each keyword, both on held-out images."""
+    for one in given.keywords:
         about = (name, f"{classes[one.label]}: {one.phrase}")
         group = f"captions of {given.view} images"
         yield Finding(
@@ -89,7 +79,7 @@ def findings(name: str, given: Worded, held: Looked, classes: Sequence[str]) -> 
             group=group,
             direction=Direction.LOWER,
             headline=one.null.p <= LEVEL and given.view == RAW,
-            estimate=_gap(one, inside, held),
+            estimate=_gap(one),
         )
 
 
@@ -106,27 +96,15 @@ def _score(one: Keyword) -> Estimate:
     )
 
 
-def _gap(one: Keyword, inside: Bool[ndarray, " n"], held: Looked) -> Estimate:
-    of_class = held.labels == one.label
-    sides = [held.correct[of_class & rows] for rows in (inside, ~inside)]
-    mine, rest = ((int(side.sum()), len(side)) for side in sides)
-    method = f"accuracy of the class without the word less with it; with it {mine[0]} of {mine[1]} are right"
-    if not (mine[1] and rest[1]):
-        reason = "No held-out image of the class has the word in its caption, or all have."
-        return Estimate(
-            value=None,
-            unit=Unit.PROPORTION,
-            n=mine[1],
-            resampling_unit="images",
-            method=method,
-            reason=reason,
-        )
+def _gap(one: Keyword) -> Estimate:
+    with_it = "" if one.accuracy is None else f"; with it {one.accuracy:.2f} of {one.captioned} are right"
+    missing = "No held-out image of the class has the word in its caption, or all have."
     return Estimate(
-        value=rest[0] / rest[1] - mine[0] / mine[1],
+        value=one.gap,
         unit=Unit.PROPORTION,
-        n=mine[1],
+        n=one.captioned,
         resampling_unit="images",
-        method=method,
-        interval=newcombe(mine, rest),
-        reason="The word was tested where it was found: see its score.",
+        method=f"accuracy of the class without the word less with it{with_it}",
+        interval=one.gap_interval,
+        reason=missing if one.gap is None else "The word is tested by its score.",
     )
