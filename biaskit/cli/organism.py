@@ -51,8 +51,8 @@ def build(name: str, seed: int, out: Path | None, settings: tuple[str, ...], **s
     further = dict(map(_pair, settings))
     with reporter(quiet=switches["quiet"]) as progress:
         organisms.build(name, seed=seed, out=folder, progress=progress, null=switches["null"], **further)
-    about = f"--images {folder}" if name == organisms.SHAPES else "--concepts food"
-    line(f"wrote {folder}; audit it with: biaskit audit --model {folder} {about}")
+    about = "" if name == organisms.SHAPES else " --concepts food"
+    line(f"wrote {folder}; audit it with: biaskit audit --model {folder}{about}")
 
 
 def _pair(setting: str) -> tuple[str, str]:

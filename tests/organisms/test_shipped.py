@@ -15,7 +15,7 @@ from biaskit.organisms.plant import RANK_AT_LEAST, SLOPE_WITHIN, Ladder, check
 MEGABYTES = 3.0
 
 
-@pytest.mark.parametrize("name", organisms.names())
+@pytest.mark.parametrize("name", organisms.LANGUAGES)
 def test_a_shipped_organism_is_a_model_folder_with_its_doses(name: str) -> None:
     folder = organisms.folder(name)
     plant = json.loads((folder / "plant.json").read_text(encoding="utf-8"))
@@ -26,7 +26,7 @@ def test_a_shipped_organism_is_a_model_folder_with_its_doses(name: str) -> None:
     assert not list(folder.rglob("*.bin"))
 
 
-@pytest.mark.parametrize("name", organisms.names())
+@pytest.mark.parametrize("name", organisms.LANGUAGES)
 def test_the_plant_took_and_is_what_the_folder_says(name: str) -> None:
     folder = organisms.folder(name)
     plant = json.loads((folder / "plant.json").read_text(encoding="utf-8"))
