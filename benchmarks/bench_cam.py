@@ -33,7 +33,8 @@ def plain(network: torch.nn.Module, layer: torch.nn.Module, pixels: Tensor, targ
 
     def keep(_module: object, _inputs: object, output: Tensor) -> Tensor:
         kept.append(output.detach().requires_grad_())
-        return kept[0]
+        # The network adds to it in place, which a leaf does not allow.
+        return kept[0].clone()
 
     handle = layer.register_forward_hook(keep)
     scores = contrastive(targets)(network(2 * pixels - 1).logits)
