@@ -178,4 +178,5 @@ def test_perfect_order_still_has_an_interval():
     fold = FoldScores(np.arange(8.0), np.arange(8) > 3, np.arange(8))
     estimate = clustered_auc([fold])
     assert estimate.value == 1.0
-    assert estimate.interval.low == pytest.approx(0.025 ** (1 / 4))
+    assert 0.5 < estimate.interval.low < 0.8
+    assert estimate.interval.high == 1.0

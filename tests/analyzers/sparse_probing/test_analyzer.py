@@ -201,6 +201,7 @@ def test_shifted_texts_are_read_by_a_probe_that_never_saw_them(reviews, asking):
 
 def test_a_site_that_was_chosen_on_the_rows_has_a_p_that_repeats_the_choice(reviews, asking):
     settings = SMALL | {"regimes": (), "erasers": (), "controls": ("shuffled-labels",)}
+    settings |= {"sites": ("resid_post.1", "resid_post.2"), "ks": (1,), "most_rows": 32}
     for autoencoder, repeated in (("none", True), ("auto", False)):
         found = SparseProbing(**settings | {"autoencoder": autoencoder}).analyze(
             asking(reviews, ["food"], ["wealth"])

@@ -25,6 +25,7 @@ def values(analysis, metric, concept):
 def aspects(reviews):
     """Two concepts of the organism of reviews, with the floors."""
     settings = LEAN | {"controls": ("shuffled-labels", "random-coordinates", "control-task"), "erasers": ()}
+    settings["sites"] = ("resid_post.1", "resid_post.2")
     return SparseProbing(**settings).analyze(session_of(reviews, ["food", "music"], ["wealth"]))
 
 
