@@ -7,7 +7,7 @@ the encoder's zero-shot answer is compared with what it says of images of the sa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,8 @@ from numpy import ndarray
 from biaskit.errors import RequestError
 from biaskit.records.estimate import Null
 
-_DRAWS = 999
+DRAWS = 999
+NOWHERE = -1
 _LEAST_GAP = 0.1
 _LEVEL = 0.05
 
@@ -60,7 +61,7 @@ def shares_bias(
     labels: Int[ndarray, " n"],
     contexts: Sequence[str],
     rng: np.random.Generator,
-    draws: int = _DRAWS,
+    homes: Mapping[str, int] | None = None,
 ) -> SharedBias:
     """Test whether an encoder's zero-shot answers follow the context rather than the label.
 
@@ -73,7 +74,8 @@ def shares_bias(
         labels: The true class of each.
         contexts: An attribute of each; an empty cell is missing and left out.
         rng: Source of the shuffles.
-        draws: How many shuffles.
+        homes: The home class of each context, where other images, such as training ones, say it (`homes_of`);
+            None: the images at hand say it, which they cannot where contexts are spread evenly.
 
     Raises:
         RequestError: The columns differ in length, or label and context disagree nowhere.
@@ -83,19 +85,31 @@ def shares_bias(
     known = np.array([bool(context) for context in contexts], dtype=bool)
     names, codes = np.unique(np.array(contexts, dtype=object)[known].astype(str), return_inverse=True)
     labels, answers = labels[known], answers[known]
-    homes = _homes(labels, codes, len(names)) if len(names) else labels
-    found = _follow(answers, labels, homes[codes])
+    if homes is not None:
+        at_home = np.array([homes.get(str(name), NOWHERE) for name in names], dtype=np.int64)
+    else:
+        at_home = _homes(labels, codes, len(names)) if len(names) else labels
+    found = _follow(answers, labels, at_home[codes])
     if found is None:
         raise RequestError(
             "Label and context disagree on no image, or no label lies in two contexts.",
             fix="Give images in which they disagree: without them nothing tells label and context apart.",
         )
     hits = 0
-    for _ in range(draws):
-        drawn = _follow(answers, labels, homes[_shuffled(codes, labels, rng)])
+    for _ in range(DRAWS):
+        drawn = _follow(answers, labels, at_home[_shuffled(codes, labels, rng)])
         hits += drawn is not None and drawn[0] - drawn[1] >= found[0] - found[1] - 1e-12
-    kind = f"contexts shuffled within each label, {draws} shuffles"
-    return SharedBias(*found[:2], n=int(found[2]), null=Null(p=(1 + hits) / (draws + 1), kind=kind))
+    kind = f"contexts shuffled within each label, {DRAWS} shuffles"
+    return SharedBias(*found[:2], n=int(found[2]), null=Null(p=(1 + hits) / (DRAWS + 1), kind=kind))
+
+
+def homes_of(labels: Int[ndarray, " n"], contexts: Sequence[str]) -> dict[str, int]:
+    """Return for each context the class that is over-represented in it the most."""
+    known = np.array([bool(context) for context in contexts], dtype=bool)
+    names, codes = np.unique(np.array(contexts, dtype=object)[known].astype(str), return_inverse=True)
+    if not len(names):
+        return {}
+    return dict(zip(map(str, names), _homes(labels[known], codes, len(names)).tolist(), strict=True))
 
 
 def zero_shot(images: Float[ndarray, "n d"], classes: Float[ndarray, "k d"]) -> Int[ndarray, " n"]:
@@ -124,7 +138,7 @@ def _follow(
         own = labels == label
         for home in np.unique(homes[own]):
             inside, elsewhere = own & (homes == home), own & (homes != home)
-            if home == label or not elsewhere.any():
+            if home in {label, NOWHERE} or not elsewhere.any():
                 continue
             count = int(inside.sum())
             follows += float((answers[inside] == home).sum())

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from biaskit.errors import RequestError
-from biaskit.images.shared_bias import shares_bias, zero_shot
+from biaskit.images import shared_bias
+from biaskit.images.shared_bias import homes_of, shares_bias, zero_shot
 
 
 def planted(rng, n=240, rho=0.9, follow=0.0, skill=0.8, classes=2):
@@ -32,9 +33,10 @@ def test_an_encoder_that_knows_only_the_label_passes():
     assert (found.follows, found.expected, found.warning) == (0.0, 0.0, None)
 
 
-def test_the_level_holds_for_an_encoder_that_is_often_wrong():
+def test_the_level_holds_for_an_encoder_that_is_often_wrong(monkeypatch):
     rng = np.random.default_rng(0)
-    warned = [shares_bias(*planted(rng, skill=0.5), rng, draws=99).null.p <= 0.05 for _ in range(100)]
+    monkeypatch.setattr(shared_bias, "DRAWS", 99)
+    warned = [shares_bias(*planted(rng, skill=0.5), rng).null.p <= 0.05 for _ in range(100)]
     assert sum(warned) <= 11
 
 
@@ -44,6 +46,16 @@ def test_an_encoder_that_always_says_one_class_shares_nothing():
     found = shares_bias(np.zeros_like(labels), labels, contexts, rng)
     assert found.gap == 0
     assert found.warning is None
+
+
+def test_on_balanced_images_the_homes_come_from_others():
+    rng = np.random.default_rng(0)
+    homes = homes_of(*planted(rng, rho=0.95)[1:])
+    assert homes == {"c0": 0, "c1": 1}
+    answers, labels, contexts = planted(rng, rho=0.0, follow=0.8)
+    assert "shares the bias" in shares_bias(answers, labels, contexts, rng, homes).warning
+    fair = planted(rng, rho=0.0)
+    assert shares_bias(*fair, rng, homes).warning is None
 
 
 def test_disagreement_everywhere_or_nowhere_cannot_be_tested():

@@ -8,8 +8,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Int
+from numpy import ndarray
 
 from biaskit.analyzers.vig_bias.amplified import Amplified, amplify
+from biaskit.analyzers.vig_bias.balance import balance
 from biaskit.analyzers.vig_bias.discovery import Discovered, Discovery
 from biaskit.analyzers.vig_bias.findings import (
     EVERYTHING,
@@ -82,6 +85,7 @@ class OneSet:
         self._maps(said, held)
         grouped, attribute = self._groups(said, held)
         discovered = self._discover(said, found, held)
+        said.caveats += balance(self.session, self.images, held, self._training_rows)
         self._known(said, discovered, held)
         named = self._named(discovered, found, held)
         self._slices(said, named, held)
@@ -96,6 +100,12 @@ class OneSet:
     def division(self) -> Division:
         """Which images are used for what."""
         return divide(self.images, self.settings.most_images, self._rng("parts"))
+
+    @cached_property
+    def _training_rows(self) -> Int[ndarray, " n"] | None:
+        """Rows of all training images; None where no image is marked so."""
+        rows = np.flatnonzero([part is Part.TRAIN for part in self.images.parts])
+        return rows if len(rows) else None
 
     @cached_property
     def looker(self) -> Looker:
@@ -159,8 +169,7 @@ class OneSet:
         return amplify(features, self.looker.labels(rows), len(self.session.model.classes), generator)
 
     def _known(self, said: Said, discovered: Sequence[Discovered], held: Looked) -> None:
-        train = np.flatnonzero([part is Part.TRAIN for part in self.images.parts])
-        for one in truths(self.images, held.rows, train if len(train) else None):
+        for one in truths(self.images, held.rows, self._training_rows):
             scored = score(discovered, one, held.labels)
             said.findings += precision_findings(self.images.name, one, scored)
             warned = warning(one, scored)
