@@ -32,7 +32,7 @@ class Named:
         found: The method and view it comes from.
         place: Its place among that method's slices.
         title: What it is called: `seven: blue patch`.
-        words: How its name was found, one phrase; empty where it has none.
+        words: The phrase nearest to it, for the finding's method; empty where there is none.
     """
 
     found: Discovered
@@ -117,7 +117,7 @@ def slice_gap(name: str, one: Named, clusters: Sequence[str], *, headline: bool)
             unit=Unit.PROPORTION,
             n=facts.of_label,
             resampling_unit=CLUSTERS if clusters else IMAGES,
-            method=said or "accuracy of the rest of the class less that of the slice",
+            method=(said or "accuracy of the rest of the class less that of the slice") + one.words,
             interval=facts.interval,
             null=_null(one),
             reason=_reason(one),

@@ -179,9 +179,8 @@ class OneSet:
         """Return the slices of every method on grounded images, the surest first, with titles."""
         titles = Titles(self.session, self.images, tuple(self.settings.phrases), found, held)
         chosen = [best_view(discovered, method) for method in self.settings.slicers]
-        pairs = [(one, place) for one in chosen if one is not None for place in one.worst_first]
-        pairs.sort(key=lambda pair: -(pair[0].gaps[pair[1]] or 0.0))
-        return [titles.named(one, place) for one, place in pairs]
+        named = [slice_ for one in chosen if one is not None for slice_ in titles.named(one)]
+        return sorted(named, key=lambda slice_: -(slice_.found.gaps[slice_.place] or 0.0))
 
     def _keywords(self, said: Said, found: Looked, held: Looked) -> None:
         if not self.settings.keywords:
