@@ -41,7 +41,7 @@ class Choosing:
     method: str = AUTO
     site: Site | Literal["auto"] = AUTO
     score: ScoreName = ScoreName.CONTRASTIVE
-    floor: float = 0.3
+    floor: float = 0.5
     sites: int = 6
     images: int = 96
 
@@ -111,8 +111,8 @@ def choose(
 
     The best is the one with the highest mean agreement with occlusion. It is said to have low faithfulness
     unless that agreement reaches the floor on the judging images with an interval above 0, and deletion or
-    insertion beats random order with an interval above 0. Where the method was left open and no layer passes,
-    occlusion itself is chosen and judged by deletion and insertion.
+    insertion beats random order with an interval above 0 and neither loses to it. Where the method was left
+    open and no layer passes, occlusion itself is chosen and judged by deletion and insertion.
 
     Give images that will not be explained: otherwise the judgement speaks for these images only.
 
@@ -272,7 +272,8 @@ def doubts(judged: Judged, floor: float, *, reference: bool = False) -> tuple[st
     agreement = judged.agreement
     if not reference and (not _above_zero(agreement) or (agreement.value or 0.0) < floor):
         found.append(f"Low faithfulness: agreement with occlusion is {_said(agreement)}, floor {floor:g}.")
-    if not (_above_zero(judged.deletion) or _above_zero(judged.insertion)):
+    gains = (judged.deletion, judged.insertion)
+    if not any(map(_above_zero, gains)) or any(map(_below_zero, gains)):
         found.append(
             "Low faithfulness: against random order, deletion gains "
             f"{_said(judged.deletion)} and insertion {_said(judged.insertion)}."
@@ -282,6 +283,10 @@ def doubts(judged: Judged, floor: float, *, reference: bool = False) -> tuple[st
 
 def _above_zero(estimate: Estimate) -> bool:
     return estimate.interval is not None and estimate.interval.low > 0
+
+
+def _below_zero(estimate: Estimate) -> bool:
+    return estimate.interval is not None and estimate.interval.high < 0
 
 
 def _said(estimate: Estimate) -> str:

@@ -6,10 +6,11 @@ import torch
 from torch import nn
 
 from biaskit.errors import LayoutError, RequestError, UnknownNameError
-from biaskit.saliency.choosing import Choosing, choose, live_site_below, usable_sites
+from biaskit.saliency.choosing import Choosing, Judged, choose, doubts, live_site_below, usable_sites
 from biaskit.saliency.classifier import Sensitivity
 from biaskit.saliency.explain import explain
 from biaskit.saliency.faithfulness import Trial
+from biaskit.saliency.per_image import PerImage
 from tests.saliency.conftest import Lambda, Staged, patch_classifier, site
 
 
@@ -149,3 +150,16 @@ def test_refuses_too_few_images_and_unknown_names(region, patches, zeros, rng):
         choose(model, patches, zeros, Choosing(method="gradcam"), rng=rng)
     with pytest.raises(RequestError, match="48 images and 2 targets"):
         explain(model, patches, zeros[:2], rng=rng)
+
+
+@pytest.mark.parametrize(
+    ("agreement", "deletion", "insertion", "reasons"),
+    [(0.7, 0.2, 0.1, 0), (0.7, 0.2, 0.0, 0), (0.4, 0.2, 0.1, 1), (0.7, 0.0, 0.0, 1), (0.7, 0.2, -0.2, 1)],
+)
+def test_what_counts_as_faithful(agreement, deletion, insertion, reasons, rng):
+    def estimate(mean):
+        noise = np.random.default_rng(0).normal(0, 0.05, 60)
+        return PerImage(mean + noise - noise.mean(), "1", "x").estimate(rng)
+
+    judged = Judged(*map(estimate, (agreement, agreement, deletion, insertion)))
+    assert len(doubts(judged, 0.5)) == reasons
