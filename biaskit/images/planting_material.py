@@ -123,4 +123,5 @@ def _doubled(images: Float[ndarray, "n h w"], axis: int) -> Float[ndarray, "n h2
 
 def _mean_3x3(image: Float[ndarray, "h w c"]) -> Float[ndarray, "h2 w2 c"]:
     windows = np.lib.stride_tricks.sliding_window_view(image, (3, 3), axis=(0, 1))
-    return windows.mean(axis=(-2, -1), dtype=np.float32)
+    found: Float[ndarray, "h2 w2 c"] = windows.mean(axis=(-2, -1), dtype=np.float32)
+    return found

@@ -94,7 +94,8 @@ def render(factors: Factors, look: Look) -> UInt8[ndarray, "n h w 3"]:
     canvas = canvas * (1 - opacity) + colours[:, None, None, :] * opacity
     drawn = ink_share(factors)[..., None]
     canvas = canvas * (1 - drawn) + ink_colours(factors.ink, look.ink)[:, None, None, :] * drawn
-    return np.rint(canvas * 255.0).astype(np.uint8)
+    found: UInt8[ndarray, "n h w 3"] = np.rint(canvas * 255.0).astype(np.uint8)
+    return found
 
 
 def ink_share(factors: Factors) -> Float[ndarray, "n h w"]:
@@ -112,7 +113,10 @@ def ink_colours(ink: Int[ndarray, " n"], strength: float) -> Float[ndarray, "n 3
     """Return colours between the mean of all inks (strength 0, or no ink) and the ink itself (strength 1)."""
     colours = np.array(list(INKS.values()), np.float32)
     neutral = colours.mean(axis=0)
-    return neutral + np.float32(strength) * (ink != NONE)[:, None] * (colours[ink] - neutral)
+    found: Float[ndarray, "n 3"] = neutral + np.float32(strength) * (ink != NONE)[:, None] * (
+        colours[ink] - neutral
+    )
+    return found
 
 
 def patch_mask(side: int) -> Bool[ndarray, "h w"]:
@@ -140,4 +144,7 @@ def _backgrounds(factors: Factors, look: Look) -> Float[ndarray, "n h w 3"]:
 
 def _textures(factors: Factors, look: Look) -> Float[ndarray, "n h w"]:
     patterns = np.stack([np.zeros((SIDE, SIDE), np.float32), *(texture(index) for index in range(4))])
-    return patterns[factors.texture + 1] * np.float32(_TEXTURE_CONTRAST * look.texture)
+    found: Float[ndarray, "n h w"] = patterns[factors.texture + 1] * np.float32(
+        _TEXTURE_CONTRAST * look.texture
+    )
+    return found

@@ -6,7 +6,7 @@ are ordinary ones.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -16,13 +16,10 @@ from transformers.modeling_outputs import ImageClassifierOutput
 
 from biaskit.errors import UnknownNameError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 MODEL_TYPE = "biaskit_shapes"
 
 
-class ShapesConfig(PretrainedConfig):
+class ShapesConfig(PretrainedConfig):  # type: ignore[misc]  # transformers comes without types
     """Architecture and size of a subject.
 
     Attributes:
@@ -56,7 +53,7 @@ class ShapesConfig(PretrainedConfig):
         super().__init__(**further)
 
 
-class ShapesForImageClassification(PreTrainedModel):
+class ShapesForImageClassification(PreTrainedModel):  # type: ignore[misc]  # as above
     """A body that turns pixels into features, and one linear layer as the head."""
 
     config_class = ShapesConfig
@@ -73,8 +70,9 @@ class ShapesForImageClassification(PreTrainedModel):
         super().__init__(config)
         if config.architecture not in BODIES:
             raise UnknownNameError("architecture", config.architecture, BODIES)
-        self.body = BODIES[config.architecture](config)
-        self.classifier = nn.Linear(self.body.width, config.num_labels)
+        body: Cnn | Vit | Mixer | Mlp = BODIES[config.architecture](config)
+        self.body = body
+        self.classifier = nn.Linear(body.width, config.num_labels)
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -180,7 +178,8 @@ class Attention(nn.Module):
             weights = (query @ key.transpose(2, 3) * query.shape[-1] ** -0.5).softmax(-1)
             attentions.append(weights)
             mixed = weights @ value
-        return self.out(mixed.transpose(1, 2).flatten(2))
+        found: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+        return found
 
 
 class VitBlock(nn.Module):
@@ -200,7 +199,8 @@ class VitBlock(nn.Module):
     ) -> Float[Tensor, "n t d"]:
         """Return the tokens after the block."""
         tokens = tokens + self.attention(self.norm_before(tokens), attentions)
-        return tokens + self.feed_forward(self.norm_after(tokens))
+        after: Tensor = tokens + self.feed_forward(self.norm_after(tokens))
+        return after
 
 
 class Vit(nn.Module):
@@ -221,7 +221,8 @@ class Vit(nn.Module):
         tokens = self.tokens(pixels)
         for block in self.blocks:
             tokens = block(tokens, attentions)
-        return self.norm(tokens)[:, 0]
+        found: Tensor = self.norm(tokens)[:, 0]
+        return found
 
 
 class MixerBlock(nn.Module):
@@ -239,7 +240,8 @@ class MixerBlock(nn.Module):
     def forward(self, tokens: Float[Tensor, "n t d"]) -> Float[Tensor, "n t d"]:
         """Return the tokens after the block."""
         tokens = tokens + self.places(self.norm_places(tokens).transpose(1, 2)).transpose(1, 2)
-        return tokens + self.channels(self.norm_channels(tokens))
+        after: Tensor = tokens + self.channels(self.norm_channels(tokens))
+        return after
 
 
 class Mixer(nn.Module):
@@ -262,7 +264,8 @@ class Mixer(nn.Module):
         tokens = self.tokens(pixels)
         for block in self.blocks:
             tokens = block(tokens)
-        return self.norm(tokens).mean(1)
+        found: Tensor = self.norm(tokens).mean(1)
+        return found
 
 
 class Mlp(nn.Module):
@@ -281,10 +284,11 @@ class Mlp(nn.Module):
         self, pixels: Float[Tensor, "n c h w"], _attentions: list[Tensor] | None
     ) -> Float[Tensor, "n d"]:
         """Return the second hidden layer."""
-        return self.layers(pixels.flatten(1))
+        found: Tensor = self.layers(pixels.flatten(1))
+        return found
 
 
-BODIES: dict[str, Callable[[ShapesConfig], nn.Module]] = {"cnn": Cnn, "vit": Vit, "mixer": Mixer, "mlp": Mlp}
+BODIES: dict[str, type[Cnn | Vit | Mixer | Mlp]] = {"cnn": Cnn, "vit": Vit, "mixer": Mixer, "mlp": Mlp}
 """Architectures by name."""
 
 

@@ -94,7 +94,8 @@ def train_subject(
     rows = planted.rows(Part.TRAIN)
     labels = torch.from_numpy(planted.labels[rows])
     _fit(model, (normalised(planted.images[rows]), labels), recipe, seed, progress or Silent())
-    return model.eval()
+    model.eval()
+    return model
 
 
 def measure(model: ShapesForImageClassification, planted: Planted) -> Took:
@@ -118,7 +119,7 @@ def predictions(model: ShapesForImageClassification, images: ndarray) -> Int[nda
 @torch.inference_mode()
 def logits(model: ShapesForImageClassification, images: ndarray) -> Float[Tensor, "n k"]:
     """Return the logits of 8-bit images, (n, h, w, 3)."""
-    batches = normalised(images).split(256)
+    batches = torch.split(normalised(images), 256)
     return torch.cat([model(pixel_values=batch).logits for batch in batches])
 
 
