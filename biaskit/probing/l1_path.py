@@ -19,7 +19,7 @@ from biaskit.probing.probe import Rows
 
 # From the first entry to a penalty this many times weaker, in this many steps.
 _REACH, _STEPS = 1e3, 40
-_NO_PULL, _SLACK, _EXACT = 1e-9, 1e-3, 1e-6
+_NO_PULL, _SLACK, _EXACT = 1e-9, 1e-3, 1e-4
 _NEWTON, _HALVINGS, _RIDGE = 200, 30, 1e-10
 # The path ends where so little of the deviance is left to explain: the rows are told apart.
 _TOLD_APART = 0.01
@@ -106,7 +106,7 @@ class _Path:
             if np.abs(slope).max() <= _EXACT * penalty:
                 return
             curve = (self.design.T * (chances * (1 - chances))) @ self.design
-            curve[np.diag_indices_from(curve)] += _RIDGE * (1 + np.trace(curve))
+            curve.flat[:: len(curve) + 1] += _RIDGE * (1 + np.trace(curve))
             if not self._step(-np.linalg.solve(curve, slope), slope, penalty):
                 return
 
