@@ -118,7 +118,21 @@ class Discovery:
         seen, shown = (self._given(method, rows, view) for rows in (self.found, self.held))
         clusters = np.array(self.clusters) if self.clusters else None
         held = HeldOut(shown, audited=self.held.observed(view), clusters=clusters)
-        slices = slicer.fit(seen, self.session.rng(f"vig-bias/{method}/{view}"))
+        null = self._null(slicer, seen, held, view) if method in SLICERS else None
+        # The null belongs to the slices that it found itself: another fit may order them otherwise.
+        own = slicer.fit(seen, self.session.rng(f"vig-bias/{method}/{view}")) if null is None else null.slices
+        return self._described(method, view, own, (seen, held), null)
+
+    def _described(
+        self,
+        method: str,
+        view: str,
+        slices: Slices,
+        given: tuple[Observations, HeldOut],
+        null: DiscoveryNull | None,
+    ) -> Discovered:
+        seen, held = given
+        shown = held.seen
         return Discovered(
             method=method,
             view=view,
@@ -128,7 +142,7 @@ class Discovery:
             membership=slices.membership(shown),
             recognised=slices.recognised(shown),
             found_in=slices.recognised(seen),
-            null=self._null(slicer, seen, held, view) if method in SLICERS else None,
+            null=null,
         )
 
     def _given(self, method: str, rows: Looked, view: str) -> Observations:

@@ -80,7 +80,7 @@ def group_findings(grouped: Grouped, frame: GroupFrame) -> Iterator[Finding]:
             concepts=about,
             group=entry.attribute,
             direction=Direction.LOWER,
-            headline=entry.attribute in headlines,
+            headline=entry.metric == "accuracy" and entry.attribute in headlines,
             estimate=group_gap(entry, grouped.unit),
         )
         yield Finding(

@@ -25,7 +25,7 @@ def group_value(value: GroupValue, unit_of: str) -> Estimate:
         unit=Unit.PROPORTION,
         n=value.n,
         resampling_unit=unit_of,
-        method="share of the group's images",
+        method="mean over the group's images",
         interval=value.interval,
         reason=value.reason or NOT_TESTED,
     )

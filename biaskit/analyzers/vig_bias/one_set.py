@@ -136,7 +136,9 @@ class OneSet:
         names = names_of(held.labels, self.session.model.classes)
         columns = columns_of(names, self.images.attributes, held.rows)
         grouped = Grouped(self.images.name, columns, self._clusters(held))
-        frame = grouped.frame(held.labels, held.probabilities, {}, self.session.seed)
+        effect = held.flips.erased.astype(float) - held.flips.erased_elsewhere
+        further = {"map_effect": np.where(held.degenerate, np.nan, effect)}
+        frame = grouped.frame(held.labels, held.probabilities, further, self.session.seed)
         said.findings += group_findings(grouped, frame)
         telling = most_telling(frame)
         said.dots.append(plot(telling, f"{slug(self.images.name)}-groups"))

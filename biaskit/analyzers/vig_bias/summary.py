@@ -55,8 +55,8 @@ def _slices(name: str, named: Sequence[Named]) -> Iterator[str]:
     for one in failing[:_SHOWN]:
         facts = one.found.facts[one.place]
         yield (
-            f"Slice '{one.title}' ({one.source}): {facts.accuracy:.0%} right on {facts.of_label} held-out "
-            f"images, {facts.rest_accuracy:.0%} on the rest of the class "
+            f"Slice '{one.title}' ({one.source}): {percent(facts.accuracy)} right on {facts.of_label} "
+            f"held-out images, {percent(facts.rest_accuracy)} on the rest of the class "
             f"(p = {one.found.p(one.place):.2g}, search included)."
         )
 
@@ -110,7 +110,7 @@ def _remedy(found: Sequence[Finding]) -> Iterator[str]:
 
 
 def _share(one: Finding) -> str:
-    return f"{one.estimate.value or 0.0:.0%}"
+    return percent(one.estimate.value)
 
 
 def _points(one: Finding) -> str:
@@ -120,3 +120,8 @@ def _points(one: Finding) -> str:
 def _p(one: Finding) -> str:
     null = one.estimate.null
     return f" (p = {null.p:.2g})" if null else ""
+
+
+def percent(share: float | None) -> str:
+    """Write a share as `71 %`."""
+    return f"{100 * (share or 0.0):.0f} %"
