@@ -33,7 +33,7 @@ def load(
         model: A hub id, a local folder, `organism:NAME` or `demo`; a file of bare weights (with
             `subject.factory`); or a model that is already loaded: one of transformers (a language model with
             `tokenizer`), a `TransformerBridge`, a `HookedTransformer`, or any torch module that classifies
-            images.
+            images; or what an earlier call returned.
         tokenizer: The tokenizer of a loaded model that does not carry one.
         subject: How it is opened: revision, dtype, device, BOS, padding, chat template, factory, classes; the
             defaults of `Subject` where it is None. Its `model` is not read.
@@ -51,6 +51,9 @@ def load(
         RequestError: A setting does not fit the model.
     """
     adapter: LanguageModel | VisionModel
+    if _is_open(model):
+        already: LanguageModel | VisionModel = model
+        return already
     if not isinstance(model, str):
         if _classifies(model, tokenizer, vision):
             adapter = part("vision_wrapping", "vision").wrap(model, subject, vision)
@@ -69,6 +72,11 @@ def load(
     else:
         adapter = _opener(family)(source, source.folder, settings, vision)
     return adapter
+
+
+def _is_open(model: object) -> bool:
+    """Whether a model is an adapter already."""
+    return all(hasattr(model, name) for name in ("modality", "module", "subject", "sites", "locate"))
 
 
 def on_disk(model: str, settings: Subject, *, offline: bool = False) -> Source:

@@ -8,7 +8,14 @@ import pytest
 import biaskit
 from biaskit import catalogue, errors
 
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/quickstart.md", "docs/glossary.md", "docs/index.md")
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/quickstart.md",
+    "docs/glossary.md",
+    "docs/index.md",
+    "docs/vision.md",
+)
 
 
 def test_the_annotated_tree_names_every_part_of_the_package(root):

@@ -335,3 +335,8 @@ class TestTimm:
         monkeypatch.delitem(sys.modules, "biaskit.models.vision_timm", raising=False)
         with pytest.raises(RequestError, match="pip uninstall torchvision"):
             models.load(str(folder))
+
+
+def test_what_was_opened_once_is_taken_as_it_is():
+    opened = models.load("organism:shapes")
+    assert models.load(opened) is opened
