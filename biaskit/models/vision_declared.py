@@ -18,6 +18,21 @@ _CHANNELS_FIRST = (
     nn.AvgPool2d,
     nn.AdaptiveAvgPool2d,
 )
+_ELEMENTWISE = (
+    nn.ReLU,
+    nn.ReLU6,
+    nn.LeakyReLU,
+    nn.ELU,
+    nn.GELU,
+    nn.SiLU,
+    nn.Mish,
+    nn.Hardswish,
+    nn.Sigmoid,
+    nn.Tanh,
+    nn.Dropout,
+    nn.Dropout2d,
+    nn.Identity,
+)
 # Tokens before the image's in transformers' isotropic models, registers not counted.
 _PREFIX = {
     "beit": 1,
@@ -45,10 +60,20 @@ def declared_layout(model: nn.Module, shape: Sequence[int], size: tuple[int, int
 
 
 def layer_layout(module: nn.Module, shape: Sequence[int]) -> Layout | None:
-    """Return the layout of a layer that always gives channels first; None for all others."""
-    if isinstance(module, _CHANNELS_FIRST) and len(shape) == 4 and shape[2] * shape[3] > 1:
+    """Return the layout of a layer, or chain of layers, that always gives channels first; None for others."""
+    if isinstance(_deciding(module), _CHANNELS_FIRST) and len(shape) == 4 and shape[2] * shape[3] > 1:
         return Layout(Axes.NCHW, shape[2], shape[3])
     return None
+
+
+def _deciding(module: nn.Module) -> nn.Module:
+    """Return the layer of a chain that decides how its output lies; anything else is returned as it is."""
+    while isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
+        parts = [part for part in module if not isinstance(part, _ELEMENTWISE)]
+        if not parts:
+            break
+        module = parts[-1]
+    return module
 
 
 def _transformers(model: nn.Module, size: tuple[int, int]) -> Layout | None:

@@ -258,6 +258,21 @@ class TestWhichModules:
         declared = opened(Tie(), layouts={"act": Layout(Axes.NCHW, 8, 8)})
         assert site in declared.spatial_sites()
 
+    def test_a_chain_of_layers_with_channels_first_is_no_tie(self):
+        class Chain(nn.Module):
+            def __init__(self):
+                super().__init__()
+                block = nn.Sequential(nn.Conv2d(3, 8, 4, 4, bias=False), nn.BatchNorm2d(8), nn.ReLU6())
+                self.blocks = nn.Sequential(nn.Sequential(block, nn.Dropout()))
+                self.head = nn.Linear(8, 4)
+
+            def forward(self, x):
+                return self.head(self.blocks(x).mean((2, 3)))
+
+        adapter = opened(Chain())
+        assert [adapter.layout(site).axes for site in adapter.sites()] == [Axes.NCHW] * len(adapter.sites())
+        assert adapter.spatial_sites()
+
     def test_what_is_declared_must_be_there_and_fit(self):
         with pytest.raises(UnknownNameError, match=r"features\.5"):
             opened(zoo.model("cnn"), layouts={"feature.5": Layout(Axes.NCHW, 8, 8)})

@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 
     from biaskit.images.image_set import ImageSet
     from biaskit.saliency.choosing import Choice
+    from biaskit.protocols import VisionModel
     from biaskit.session import VisionSession
 
 RAW, GROUNDED = "raw", "grounded"
 VIEWS = (RAW, GROUNDED, str(Control.RANDOM), str(Control.INVERSE))
 BATCH = 64
+_DEEPEST = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,8 +173,28 @@ class Looker:
     def _embedded(self, pixels: Float[Tensor, "b c h w"]) -> Float[ndarray, "b d"]:
         encoder = self.session.encoder
         if encoder is None:
-            return self.session.model.features(pixels).double().numpy()
+            own = self._features(pixels) if self.has_head else _pooled(self.session.model, pixels)
+            return own.astype(np.float64)
         return encoder.encode_images(_coloured(pixels)).double().numpy()
+
+
+def _pooled(model: VisionModel, pixels: Float[Tensor, "b c h w"]) -> Float[ndarray, "b d"]:
+    """Return the mean over the image of the deepest activation that is wider than the logits.
+
+    For classifiers without a linear head, whose last spatial layer often gives the logits place by place.
+    """
+    sites = model.spatial_sites()[-_DEEPEST:]
+    if not sites:
+        raise RequestError(
+            "The model gives nothing in which slices could be sought.",
+            why="It ends in no linear layer, and no activation of it lies over the image.",
+            fix="Name a text-image encoder, such as --encoder openai/clip-vit-base-patch32.",
+        )
+    seen = model.sensitivity(pixels, lambda logits: logits.sum(dim=1), sites)
+    classes = seen.logits.shape[1]
+    wide = [site for site in sites if seen.activations[site].shape[1] > classes]
+    pooled: ndarray = seen.activations[(wide or sites)[-1]].mean(dim=(2, 3)).numpy()
+    return pooled
 
 
 def _coloured(pixels: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 3 h w"]:
