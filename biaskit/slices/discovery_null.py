@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, Shaped
 from numpy import ndarray
 
 from biaskit.errors import RequestError
@@ -59,7 +59,8 @@ def discovery_null(
     shuffled within each class (of the images that slices are found on, and of the held-out ones), slices are
     found and tested anew each time, and the largest gap over all slices is compared; so the search is paid
     for. Gaps are measured in their standard error under equal accuracy, else the smallest slice would
-    decide. Images are shuffled one by one: where several were sampled together the p is too small.
+    decide. Held-out images that were sampled together keep their predictions together: else a few hard
+    objects in many images pass for a slice. Images that slices are found on are shuffled one by one.
 
     Args:
         slicer: The method.
@@ -77,11 +78,12 @@ def discovery_null(
     drawn = []
     for _ in range(shuffles):
         found = slicer.fit(_shuffled(seen, within_classes(seen.labels, rng)), rng)
-        order = within_classes(held_out.seen.labels, rng)
+        order = within_classes(held_out.seen.labels, rng, held_out.clusters)
         mixed = HeldOut(_shuffled(held_out.seen, order), _shuffled(held_out.said, order))
         drawn.append(max((gap or 0.0 for gap in standardised_gaps(found, mixed)), default=0.0))
-    kind = f"the same discovery with predictions shuffled within each class, {shuffles} times; largest gap"
-    return DiscoveryNull(slices, standardised_gaps(slices, held_out), tuple(drawn), kind)
+    together = "" if held_out.clusters is None else ", clusters together"
+    kind = f"the same discovery with predictions shuffled within each class{together}, {shuffles} times"
+    return DiscoveryNull(slices, standardised_gaps(slices, held_out), tuple(drawn), f"{kind}; largest gap")
 
 
 def standardised_gaps(slices: Slices, held_out: HeldOut) -> tuple[float | None, ...]:
@@ -105,12 +107,23 @@ def standardised_gaps(slices: Slices, held_out: HeldOut) -> tuple[float | None, 
     return tuple(gaps)
 
 
-def within_classes(labels: Int[ndarray, " n"], rng: np.random.Generator) -> Int[ndarray, " n"]:
-    """Return a random order of rows that leaves every row in its class."""
+def within_classes(
+    labels: Int[ndarray, " n"], rng: np.random.Generator, clusters: Shaped[ndarray, " n"] | None = None
+) -> Int[ndarray, " n"]:
+    """Return a random order of rows that leaves every row in its class.
+
+    With clusters, those of a class are laid one after the other in random order, so that the rows of one
+    cluster go to neighbouring rows: whole clusters change places where they are of one size.
+    """
     order = np.arange(len(labels))
     for one in np.unique(labels):
         rows = np.flatnonzero(labels == one)
-        order[rows] = rng.permutation(rows)
+        if clusters is None:
+            order[rows] = rng.permutation(rows)
+            continue
+        _, member = np.unique(clusters[rows], return_inverse=True)
+        places = rng.permutation(int(member.max()) + 1)[member]
+        order[rows[np.argsort(member, kind="stable")]] = rows[np.argsort(places, kind="stable")]
     return order
 
 
