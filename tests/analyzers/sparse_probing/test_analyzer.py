@@ -14,6 +14,8 @@ from biaskit.records.labelled_texts import LabelledTexts
 from biaskit.reporting.words import METRIC_WORDS
 from biaskit.session import Comparison, Session
 
+pytestmark = pytest.mark.xdist_group("probing-small")  # one process, so that what is shared is made once
+
 SMALL = {
     "probes": ("logistic", "mean-difference"),
     "ks": (1, 4, 16),
@@ -93,6 +95,7 @@ def test_each_question_has_one_sentence_and_the_comparison_its_own(whole):
 
 def test_the_same_seed_gives_the_same_analysis_and_another_does_not(reviews, asking):
     settings = SMALL | {"regimes": (), "controls": ("shuffled-labels",), "most_rows": 48}
+    settings |= {"sites": ("resid_post.1", "resid_post.2"), "erasers": ("leace",)}
     same, again, other = (
         SparseProbing(**settings).analyze(asking(reviews, ["food"], ["wealth"], seed=seed)).model_dump_json()
         for seed in (0, 0, 1)

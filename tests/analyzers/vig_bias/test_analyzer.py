@@ -12,6 +12,8 @@ from biaskit.images.image_set import Part
 from biaskit.images.selecting import select
 from biaskit.reporting.words import METRIC_WORDS
 
+pytestmark = pytest.mark.xdist_group("vision-small")  # one process, so that what is shared is made once
+
 QUICK = VigBias(
     method="grad-cam",
     site="conv_out.0",
@@ -107,16 +109,8 @@ def test_the_table_counts_every_held_out_image_once(analysis, shapes_images):
 
 
 def test_the_same_seed_gives_the_same_analysis(few_session):
-    bare = replace(QUICK, shuffles=2, shown=1)
+    bare = replace(QUICK, shuffles=2, shown=1, baselines=())
     assert bare.analyze(few_session) == bare.analyze(few_session)
-
-
-def test_without_an_encoder_slices_lie_in_the_models_own_features_and_that_is_said(few_session):
-    bare = replace(QUICK, remedies=(), shown=0, shuffles=2)
-    found = bare.analyze(replace(few_session, encoder=None))
-    assert "No text-image encoder" in found.caveats[0]
-    assert of(found, "slice_gap")
-    assert not of(found, "keyword_score")
 
 
 def test_images_without_attributes_are_audited_by_class_and_slice(shapes_session, shapes_images):
@@ -126,12 +120,42 @@ def test_images_without_attributes_are_audited_by_class_and_slice(shapes_session
     assert all("slice" in one.group for one in of(found, "remedy_worst_group"))
 
 
-def test_images_without_parts_are_halved(shapes_session, shapes_images):
-    rows = np.flatnonzero([part is not Part.TRAIN for part in shapes_images.parts])
+def test_attributes_that_compare_nothing_and_empty_cells_are_said(few_session):
+    (images,) = few_session.images
+    scenes = ["" if row % 4 == 0 else cell for row, cell in enumerate(images.attributes["scene"])]
+    told = replace(images, attributes={"camera": ("one",) * len(images), "scene": tuple(scenes)})
+    found = replace(QUICK, remedies=(), shown=0, shuffles=2).analyze(replace(few_session, images=(told,)))
+    assert any("camera is 'one' on all" in one for one in found.notes)
+    assert any("have no scene" in one for one in found.notes)
 
-    held = replace(select(shapes_images, rows.tolist()), parts=())
-    found = replace(QUICK, remedies=(), shown=0).analyze(replace(shapes_session, images=(held,)))
+
+def test_a_gap_stands_on_the_images_that_make_it(analysis):
+    (gap,) = of(analysis, "accuracy_gap", group="class and patch")
+    (worst,) = [one for one in of(analysis, "accuracy_worst") if one.group.startswith("class and patch:")]
+    wrong = 1 - worst.estimate.value
+    shown = sum(one.value for one in gap.evidence)
+    assert shown == pytest.approx(wrong) or len(gap.evidence) == 50
+    assert all(" taken for " in one.text for one in gap.evidence)
+
+
+def test_a_sheet_shows_members_of_its_slice_alone(analysis, shapes_images):
+    sizes = {one.concepts[-1]: one.estimate.n for one in of(analysis, "slice_gap")}
+    assert sizes
+    for one in analysis.sheets:
+        assert len(one.tiles) <= 3
+
+
+def test_without_parts_or_encoder_images_are_halved_and_slices_lie_in_the_models_own_features(few_session):
+    (images,) = few_session.images
+    rows = np.flatnonzero([part is not Part.TRAIN for part in images.parts])
+    held = replace(select(images, rows.tolist()), parts=())
+    found = replace(QUICK, remedies=(), shown=0, shuffles=2).analyze(
+        replace(few_session, images=(held,), encoder=None)
+    )
     assert any("tested on the other" in one for one in found.notes)
+    assert "No text-image encoder" in found.caveats[0]
+    assert of(found, "slice_gap")
+    assert not of(found, "keyword_score")
 
 
 @pytest.mark.parametrize(
