@@ -12,7 +12,7 @@ from biaskit.errors import ModelLoadError, UnknownNameError
 DEMO = "organism:reviews"
 SAFE = (".safetensors",)
 PICKLED = (".bin", ".pt", ".pth", ".th")
-_BARE = "For bare weights of a vision model name who builds the network: factory = 'package.module:function'."
+_BARE = "For bare weights of a vision model name who builds the network: --factory package.module:function."
 _ORGANISM = "organism:"
 _HUB_ID = re.compile(r"^[\w-][\w.-]{0,95}(/[\w-][\w.-]{0,95})?$", re.ASCII)
 
@@ -91,7 +91,7 @@ def _checked(folder: Path) -> Path:
             f"The folder '{folder}' holds no model.",
             why="It has no config.json.",
             fix="Pass a folder written by `save_pretrained`; for bare weights of a vision model name the "
-            "function that builds its network (factory = 'package.module:function').",
+            "function that builds its network (--factory package.module:function).",
         )
     return folder
 

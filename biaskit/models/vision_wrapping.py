@@ -72,9 +72,14 @@ def _factory(name: str | None, model: str) -> Callable[[], nn.Module]:
     if name is None:
         raise RequestError(
             f"'{model}' holds bare weights, which do not say what network they belong to.",
-            fix="Name the function that builds it: factory = 'package.module:function'.",
+            fix="Name the function that builds it: --factory package.module:function.",
         )
     path, _, function = name.partition(":")
+    if not (path and function):
+        raise RequestError(
+            f"'{name}' names no function that could build the network.",
+            fix="Write 'package.module:function'.",
+        )
     try:
         module = import_module(path)
     except ModuleNotFoundError as error:
@@ -90,7 +95,14 @@ def _factory(name: str | None, model: str) -> Callable[[], nn.Module]:
 
 
 def _built(build: Callable[[], Any], name: str) -> nn.Module:
-    found = build()
+    try:
+        found = build()
+    except Exception as error:
+        raise RequestError(
+            f"'{name}' could not build the network.",
+            why=f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}",
+            fix="Call it in Python to see where; it takes no arguments.",
+        ) from error
     if not isinstance(found, nn.Module):
         raise RequestError(
             f"'{name}' gives {type(found).__name__}, not a torch module.", fix="Return the network itself."

@@ -233,6 +233,15 @@ class TestBareWeights:
         with pytest.raises(ModelLoadError, match="factory"):
             models.load(str(tmp_path))
 
+    @pytest.mark.parametrize(
+        ("factory", "words"),
+        [("tests.models.zoo", "names no function"), ("math:sqrt", "could not build the network")],
+    )
+    def test_a_factory_that_gives_nothing_says_so(self, module, tmp_path, factory, words):
+        save_file(module.state_dict(), tmp_path / "weights.safetensors")
+        with pytest.raises(RequestError, match=words):
+            models.load(str(tmp_path), subject=Subject(model="-", factory=factory), size=zoo.SIZE)
+
     def test_a_factory_that_is_none(self, module, tmp_path):
         save_file(module.state_dict(), tmp_path / "weights.safetensors")
         for factory, error, words in [

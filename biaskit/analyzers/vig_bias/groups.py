@@ -12,11 +12,12 @@ from numpy import ndarray
 from biaskit.analyzers.vig_bias.numbers import CLUSTERS, IMAGES, group_gap, group_value, worst_group
 from biaskit.errors import RequestError
 from biaskit.records.dot_plot import Dot, DotPlot, DotRow
-from biaskit.records.finding import Direction, Finding
+from biaskit.records.finding import Direction, Evidence, Finding
 from biaskit.stats.by_group import GroupFrame, GroupMetric, GroupOptions, GroupValue, by_group
 
 CLASS = "class"
 _MOST_CROSSED = 3
+_MOST_MISTAKES = 50
 _AND = " and "
 
 
@@ -28,11 +29,15 @@ class Grouped:
         name: Name of the image set.
         columns: One column of values for each attribute, the class among them.
         clusters: Rows that were sampled together; empty: each alone.
+        images: Name of each row's image; empty: no image stands under a gap.
+        taken_for: The class each row was put in.
     """
 
     name: str
     columns: Mapping[str, Sequence[str]]
     clusters: Sequence[str]
+    images: Sequence[str] = ()
+    taken_for: Sequence[str] = ()
 
     @property
     def unit(self) -> str:
@@ -54,6 +59,18 @@ class Grouped:
         options = GroupOptions(clusters=list(self.clusters) or None, seed=seed, intersections=False)
         metrics = {"accuracy": right} | {name: column.astype(float) for name, column in further.items()}
         return by_group(metrics, labels, probabilities.argmax(axis=1), self._crossed(), options)
+
+    def mistakes(self, entry: GroupMetric) -> tuple[Evidence, ...]:
+        """Return the wrong images of the worst group, and what each adds to the gap; no more than 50."""
+        cells = self._crossed()[entry.attribute]
+        members = sum(cell == entry.worst.group for cell in cells)
+        rows = zip(self.images, self.taken_for, self.columns[CLASS], cells, strict=False)
+        wrong = [
+            Evidence(text=f"{image}: {label} taken for {taken}", value=1 / members)
+            for image, taken, label, cell in rows
+            if cell == entry.worst.group and taken != label
+        ]
+        return tuple(wrong[:_MOST_MISTAKES])
 
     def _crossed(self) -> dict[str, list[str]]:
         plain = {name: list(cells) for name, cells in self.columns.items()}
@@ -82,6 +99,7 @@ def group_findings(grouped: Grouped, frame: GroupFrame) -> Iterator[Finding]:
             direction=Direction.LOWER,
             headline=entry.metric == "accuracy" and entry.attribute in headlines,
             estimate=group_gap(entry, grouped.unit),
+            evidence=grouped.mistakes(entry) if entry.metric == "accuracy" else (),
         )
         yield Finding(
             metric=f"{metric}_worst",
@@ -143,6 +161,18 @@ def columns_of(
     return {CLASS: list(classes)} | {
         name: cells for name, cells in taken.items() if len(set(cells) - {""}) > 1
     }
+
+
+def remarks(name: str, attributes: Mapping[str, Sequence[str]], rows: ndarray) -> Iterator[str]:
+    """Say which attributes compare nothing, and how many images have no value of the others."""
+    for attribute, cells in attributes.items():
+        taken = [cells[row] for row in rows]
+        known = set(taken) - {""}
+        if len(known) < 2:
+            has = f"is '{known.pop()}' on" if known else "has no value on"
+            yield f"{name}: {attribute} {has} all {len(taken)} held-out images: it compares nothing."
+        elif empty := taken.count(""):
+            yield f"{name}: {empty} of {len(taken)} held-out images have no {attribute}; no group holds them."
 
 
 def names_of(labels: Int[ndarray, " n"], classes: Sequence[str]) -> list[str]:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from biaskit.images.image_set import ImageSet
-    from biaskit.saliency.choosing import Choice
     from biaskit.protocols import VisionModel
+    from biaskit.saliency.choosing import Choice
     from biaskit.session import VisionSession
 
 RAW, GROUNDED = "raw", "grounded"

@@ -32,6 +32,7 @@ from biaskit.analyzers.vig_bias.groups import (
     most_telling,
     names_of,
     plot,
+    remarks,
     slug,
 )
 from biaskit.analyzers.vig_bias.looking import VIEWS, Looked, Looker
@@ -135,7 +136,10 @@ class OneSet:
     def _groups(self, said: Said, held: Looked) -> tuple[Grouped, str]:
         names = names_of(held.labels, self.session.model.classes)
         columns = columns_of(names, self.images.attributes, held.rows)
-        grouped = Grouped(self.images.name, columns, self._clusters(held))
+        said.notes += remarks(self.images.name, self.images.attributes, held.rows)
+        shown = [self.images.pictures.name(row) for row in held.rows.tolist()]
+        taken_for = names_of(held.predictions, self.session.model.classes)
+        grouped = Grouped(self.images.name, columns, self._clusters(held), shown, taken_for)
         effect = held.flips.erased.astype(float) - held.flips.erased_elsewhere
         further = {"map_effect": np.where(held.degenerate, np.nan, effect)}
         frame = grouped.frame(held.labels, held.probabilities, further, self.session.seed)
@@ -201,8 +205,8 @@ class OneSet:
         for one in named:
             said.findings.append(slice_gap(self.images.name, one, clusters, headline=one in shown))
         for place, one in enumerate(shown, 1):
-            strength = one.found.membership[:, one.place]
-            rows = held.rows[np.argsort(-strength, kind="stable")[: self.settings.tiles]]
+            strongest = np.argsort(-one.found.membership[:, one.place], kind="stable")
+            rows = held.rows[strongest[one.inside[strongest]][: self.settings.tiles]]
             name = f"{slug(self.images.name)}-{place}"
             said.sheets.append(
                 sheet(self.looker, rows.tolist(), name, f"{one.title} ({one.source})", _CHOSEN)

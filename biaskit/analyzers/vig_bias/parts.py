@@ -106,7 +106,8 @@ def _require(images: ImageSet, rows: ndarray, what: str) -> None:
     if len(rows) < FEWEST:
         raise RequestError(
             f"'{images.name}' has {len(rows)} images on which slices would be {what}.",
-            fix=f"Give at least {FEWEST} images for each part.",
+            fix=f"Give at least {FEWEST} to find slices on and {FEWEST} others to test them on; "
+            f"images without parts are halved, so at least {2 * FEWEST} of these.",
         )
     present = {images.labels[row] for row in rows}
     if len(present) < 2:

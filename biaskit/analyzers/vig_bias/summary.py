@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from biaskit.analyzers.vig_bias.findings import EVERYTHING, TAKEN_FOR, Named
+from biaskit.analyzers.vig_bias.findings import EVERYTHING, LEVEL, TAKEN_FOR, Named
 
 if TYPE_CHECKING:
     from biaskit.analyzers.vig_bias.said import Said
@@ -36,13 +36,20 @@ def _groups(name: str, found: Sequence[Finding]) -> Iterator[str]:
     gaps = _of(found, "accuracy_gap")
     if not gaps:
         return
-    finest = [one for one in gaps if one.headline][-1]
+    surest = min((one for one in gaps if one.headline), key=_chance)
     worst = next(
-        one for one in _of(found, "accuracy_worst") if (one.group or "").startswith(f"{finest.group}:")
+        one for one in _of(found, "accuracy_worst") if (one.group or "").startswith(f"{surest.group}:")
     )
+    low = f"{(worst.group or '').partition(': ')[2]} at {_share(worst)} (n = {worst.estimate.n})"
+    if _chance(surest)[0] > LEVEL:
+        yield (
+            f"{name}: no groups differ in accuracy beyond chance; those of {surest.group} come nearest, "
+            f"{_share(surest)} apart{_p(surest)}, the worst is {low}."
+        )
+        return
     yield (
-        f"{name}: accuracy differs by {_share(finest)} between groups of {finest.group}{_p(finest)}; "
-        f"the worst is {(worst.group or '').partition(': ')[2]} at {_share(worst)}."
+        f"{name}: accuracy differs by {_share(surest)} between groups of {surest.group}{_p(surest)}; "
+        f"the worst is {low}."
     )
 
 
@@ -115,6 +122,12 @@ def _share(one: Finding) -> str:
 
 def _points(one: Finding) -> str:
     return f"{100 * (one.estimate.value or 0.0):.0f} in 100"
+
+
+def _chance(one: Finding) -> tuple[float, float]:
+    """Rank a gap: the least likely by chance first, the larger one where two are alike."""
+    null = one.estimate.null
+    return (null.p if null else 1.0, -(one.estimate.value or 0.0))
 
 
 def _p(one: Finding) -> str:

@@ -77,3 +77,8 @@ def test_what_cannot_be_divided_is_refused(labels, said):
 def test_training_images_alone_are_refused():
     with pytest.raises(RequestError, match="marked 'train'"):
         divide(made(["a", "b"] * 50, parts=(Part.TRAIN,) * 100), 1000, rng())
+
+
+def test_too_few_without_parts_are_told_how_many_make_two_halves():
+    with pytest.raises(RequestError, match="at least 40 of these"):
+        divide(made(["a", "b"] * 16), 1000, rng())
