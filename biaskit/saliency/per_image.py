@@ -66,7 +66,11 @@ class PerImage:
         what = {"unit": self.unit, "n": units, "method": method}
         what["resampling_unit"] = "images" if clusters is None else "clusters of images"
         if units < 2:
-            return Estimate(value=None, reason=f"{units} measured images say nothing of others", **what)
+            return Estimate(
+                value=None,
+                reason=f"{units} measured {'image says' if units == 1 else 'images say'} nothing of others",
+                **what,
+            )
         interval = self._interval(values, groups, alone=clusters is None)
         null = self._null(values, groups, measured, rng)
         return Estimate(value=float(values.mean()), interval=interval, null=null, **what)

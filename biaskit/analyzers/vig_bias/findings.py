@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from biaskit.saliency.choosing import Choice
 
 LEVEL = 0.05
+OCCLUSION = "occlusion"
 SOLE = "It was tested by no shuffle of errors."
 
 
@@ -52,6 +53,15 @@ class Named:
         return p is not None and p <= LEVEL
 
     @property
+    def caption(self) -> str:
+        """What the images of the slice are, for a contact sheet."""
+        p = self.found.p(self.place)
+        doubt = (
+            "" if self.significant else f" Not beyond chance ({'untested' if p is None else f'q = {p:.2g}'})."
+        )
+        return f"Held-out images that belong to the slice most.{doubt}"
+
+    @property
     def inside(self) -> Bool[ndarray, " n"]:
         """Which held-out images are recognised in it."""
         member: ndarray = self.found.recognised[:, self.place] >= 0.5
@@ -60,7 +70,9 @@ class Named:
 
 def faithfulness(name: str, choice: Choice) -> Iterator[Finding]:
     """Yield how far the maps can be trusted, over all images and for each class."""
-    for part in ("agreement", "deletion", "insertion"):
+    # Occlusion agrees with itself, so only deletion and insertion can judge it.
+    own = choice.candidate.method == OCCLUSION
+    for part in ("deletion", "insertion") if own else ("agreement", "deletion", "insertion"):
         yield _faith(name, part, getattr(choice.judged, part), choice)
         for group, judged in choice.by_class.items():
             yield _faith(name, part, getattr(judged, part), choice, group)
@@ -73,7 +85,8 @@ def _faith(name: str, part: str, estimate: Estimate, choice: Choice, group: str 
         site=choice.candidate.site,
         group=choice.candidate.method,
         direction=Direction.HIGHER,
-        headline=part == "agreement" and group is None,
+        headline=group is None
+        and part == ("deletion" if choice.candidate.method == OCCLUSION else "agreement"),
         estimate=estimate,
     )
 

@@ -140,8 +140,8 @@ class OneSet:
         shown = [self.images.pictures.name(row) for row in held.rows.tolist()]
         taken_for = names_of(held.predictions, self.session.model.classes)
         grouped = Grouped(self.images.name, columns, self._clusters(held), shown, taken_for)
-        effect = held.flips.erased.astype(float) - held.flips.erased_elsewhere
-        further = {"map_effect": np.where(held.degenerate, np.nan, effect)}
+        turned = np.where(held.degenerate, np.nan, held.flips.erased.astype(float))
+        further = {"region_flips": turned}
         frame = grouped.frame(held.labels, held.probabilities, further, self.session.seed)
         said.findings += group_findings(grouped, frame)
         telling = most_telling(frame)
@@ -203,13 +203,15 @@ class OneSet:
         clusters = self._clusters(held)
         shown = self._shown(named)
         for one in named:
-            said.findings.append(slice_gap(self.images.name, one, clusters, headline=one in shown))
+            said.findings.append(
+                slice_gap(self.images.name, one, clusters, headline=one.significant and one in shown)
+            )
         for place, one in enumerate(shown, 1):
             strongest = np.argsort(-one.found.membership[:, one.place], kind="stable")
             rows = held.rows[strongest[one.inside[strongest]][: self.settings.tiles]]
             name = f"{slug(self.images.name)}-{place}"
             said.sheets.append(
-                sheet(self.looker, rows.tolist(), name, f"{one.title} ({one.source})", _CHOSEN)
+                sheet(self.looker, rows.tolist(), name, f"{one.title} ({one.source})", one.caption)
             )
 
     def _reliance(self, said: Said, named: Sequence[Named], held: Looked) -> None:
@@ -225,6 +227,3 @@ class OneSet:
 
     def _rng(self, what: str) -> np.random.Generator:
         return self.session.rng(f"vig-bias/{self.images.name}/{what}")
-
-
-_CHOSEN = "Held-out images that belong to the slice most."
