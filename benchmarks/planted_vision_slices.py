@@ -258,8 +258,12 @@ QUICK = VigBias(
 
 
 def smallest_p(seed: int, rho: float = 0.5, held_out: int = 240) -> dict[str, float]:
-    """Smallest p of any slice in one audit, by method; at most 0.05 in a null twin is a false alarm."""
-    plant = Plant(rho=rho, n=1000, held_out=held_out, seed=seed)
+    """Smallest p of any slice in one audit, by method; at most 0.05 in a null twin is a false alarm.
+
+    Scene and ink do not vary: drawn apart from the label they still agree with it a little by chance, a
+    subject follows them, and slices by ink are no false alarms (changing the ink changes the accuracy).
+    """
+    plant = Plant(rho=rho, n=1000, held_out=held_out, nuisance=False, seed=seed)
     found = dict.fromkeys(QUICK.slicers, 1.0)
     for one in audited(plant, SubjectRecipe("mlp"), QUICK).findings:
         null = one.estimate.null
@@ -280,7 +284,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--null-seeds", type=int, default=20, help="null twins, from seed 0 on")
+    parser.add_argument("--null-seeds", type=int, default=20, help="null twins, from seed 20 on")
     parser.add_argument("--tables", nargs="+", default=["masks", "keywords", "alarms"])
     given, console = parser.parse_args(), Console(width=150)
     if "masks" in given.tables:
@@ -289,7 +293,7 @@ def main() -> None:
     if "keywords" in given.tables:
         _print_keywords(console, given.seeds)
     if "alarms" in given.tables:
-        found = [smallest_p(seed) for seed in range(given.null_seeds)]
+        found = [smallest_p(seed) for seed in range(20, 20 + given.null_seeds)]
         for method in QUICK.slicers:
             count = sum(one[method] <= ALARM_LEVEL for one in found)
             console.print(f"{method}: {count} of {len(found)} null twins, at most {most_alarms(len(found))}")
