@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,7 @@ from biaskit.slices.discovery_null import DiscoveryNull, discovery_null, standar
 from biaskit.slices.domino import Domino
 from biaskit.slices.facts import Facts
 from biaskit.slices.held_out import HeldOut
+from biaskit.slices.in_whole_images import InWholeImages
 from biaskit.slices.slice_report import SliceFacts, slice_report
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Discovered:
         facts: How much worse the model does on each, on held-out images.
         gaps: The same in standard errors of equal accuracy; None where a side is empty.
         membership: How strongly each held-out image belongs to each slice, predictions included.
-        recognised: The same from embeddings and labels alone.
+        recognised: The same from whole images and labels alone, as a mask shows what was predicted.
         found_in: How strongly each image that slices were found on is recognised in each.
         null: What the same discovery finds where errors fall anywhere; None where it was not asked for.
     """
@@ -115,6 +116,8 @@ class Discovery:
 
     def _one(self, method: str, view: str) -> Discovered:
         slicer = {**SLICERS, **BASELINES}[method]()
+        if view != RAW:
+            slicer = InWholeImages(slicer, self.found.embeddings[view].shape[1])
         seen, shown = (self._given(method, rows, view) for rows in (self.found, self.held))
         clusters = np.array(self.clusters) if self.clusters else None
         held = HeldOut(shown, audited=self.held.observed(view), clusters=clusters)
@@ -146,9 +149,11 @@ class Discovery:
         )
 
     def _given(self, method: str, rows: Looked, view: str) -> Observations:
-        if method == _AMPLIFIED and self.amplified is not None:
-            return self.amplified.observed(rows, view)
-        return rows.observed(view)
+        amplified = self.amplified if method == _AMPLIFIED else None
+        seen = rows.observed(view) if amplified is None else amplified.observed(rows, view)
+        if view == RAW:
+            return seen
+        return replace(seen, embeddings=np.concatenate([seen.embeddings, rows.embeddings[RAW]], axis=1))
 
     def _null(self, slicer: Slicer, seen: Observations, held: HeldOut, view: str) -> DiscoveryNull | None:
         if not self.shuffles:
