@@ -124,4 +124,4 @@ def test_estimates_count_clusters_not_images(rng):
 def test_one_image_says_nothing_of_others(rng):
     estimate = PerImage(np.array([0.4, np.nan]), "1", "x").estimate(rng)
     assert estimate.value is None
-    assert "1 measured images" in estimate.reason
+    assert "1 measured image says" in estimate.reason

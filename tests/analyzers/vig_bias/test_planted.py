@@ -32,12 +32,14 @@ def small():
     return scene(replace(CASES["4x4"], n=2000, held_out=1600, seed=0), amplify=False)
 
 
+@pytest.mark.slow
 def test_masks_of_what_is_looked_at_keep_the_patch_and_show_it_to_the_encoder(small):
     found = small.by_mask()
     assert small.tested.kept[ERM] >= 0.6
     assert max(found["random"], found["inverse"], found[RAW]) < found[ERM] <= found[ORACLE]
 
 
+@pytest.mark.slow
 def test_mixtures_find_groups_that_confidence_cannot_part(small):
     found = small.by_method()
     assert found["facts"] >= 0.85
@@ -46,6 +48,7 @@ def test_mixtures_find_groups_that_confidence_cannot_part(small):
     assert found["random"] <= 0.25
 
 
+@pytest.mark.slow
 def test_keywords_name_the_planted_context_in_every_class(small):
     said = keywords(small)
     assert len(said) == 4
