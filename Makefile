@@ -14,10 +14,10 @@ audit: $(VENV)/.text  ## Audit the demo model, offline.
 	$(BIN)/biaskit audit --model demo --concepts food --offline --out-dir $(RUN) --force
 
 test: $(VENV)/.dev  ## The default tests: a few minutes on two cores.
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --durations 25
 
 slow: $(VENV)/.dev  ## The tests marked slow.
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m slow
+	$(BIN)/python -m pytest -n 2 --durations 25 -m slow
 
 lint: $(VENV)/.dev  ## What continuous integration checks besides the tests.
 	$(BIN)/ruff check

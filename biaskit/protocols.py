@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, runtime_c
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from biaskit.decomposition.denoiser import Denoiser
 from biaskit.hooks.pooling import Pooling
 from biaskit.records.probe_set import Modality
 from biaskit.records.site import Site
@@ -243,6 +244,56 @@ class Captioner(Protocol):
         """Return one sentence for each image."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawing:
+    """Images that a denoising model drew.
+
+    Attributes:
+        latents: What was denoised, in the space of `Denoiser.shape`; float32 on the CPU.
+        pixels: The images, in [0, 1]; float32 on the CPU.
+    """
+
+    latents: Float[Tensor, "n c h w"]
+    pixels: Float[Tensor, "n rgb y x"]
+
+
+class Sampling(NamedTuple):
+    """How images are drawn.
+
+    Attributes:
+        steps: Steps of the sampler.
+        guidance: Scale of classifier-free guidance; 1 draws from the model itself.
+    """
+
+    steps: int = 20
+    guidance: float = 1.0
+
+
+@runtime_checkable
+class DenoisingModel(ModelAdapter, Denoiser, Protocol):
+    """A diffusion or flow model, with a text encoder or without; see `Denoiser` for the channel."""
+
+    @property
+    def folder(self) -> Path | None:
+        """The local folder the model was read from, where there is one."""
+
+    @property
+    def takes_text(self) -> bool:
+        """Whether a prompt changes anything; a model of classes takes their names as prompts."""
+
+    def encode_images(self, images: Sequence[Image]) -> Float[Tensor, "n c h w"]:
+        """Resize, crop and encode images; the autoencoder's posterior mode, scaled as the denoiser takes it."""
+
+    def decode(self, latents: Float[Tensor, "n c h w"]) -> Float[Tensor, "n rgb y x"]:
+        """Turn latents into pixels in [0, 1]."""
+
+    def draw(self, prompts: Sequence[str], seeds: Sequence[int], sampling: Sampling = Sampling()) -> Drawing:
+        """Draw one image a prompt; the same seed starts from the same noise, whatever prompt or batch."""
+
+    def words(self, prompt: str) -> tuple[str, ...]:
+        """Return the words of a prompt as they can be asked about, in order."""
+
+
 class Analyzer(Protocol):
     """A frozen dataclass with one method; its fields are its settings everywhere.
 
@@ -261,4 +312,4 @@ class Analyzer(Protocol):
     limitations: ClassVar[tuple[str, ...]]
 
     def analyze(self, session: Any) -> Analysis:
-        """Turn a session into findings: a `Session` for text, a `VisionSession` for images."""
+        """Turn a session into findings: a `Session`, a `VisionSession` or a `DiffusionSession`."""

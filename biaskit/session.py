@@ -17,12 +17,15 @@ from biaskit.records.progress import Progress, Silent
 from biaskit.records.site import Site
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from biaskit.hooks.store import ActivationStore
     from biaskit.images.image_set import ImageSet
-    from biaskit.protocols import Captioner, LanguageModel, TextImageEncoder, VisionModel
+    from biaskit.protocols import Captioner, DenoisingModel, LanguageModel, TextImageEncoder, VisionModel
     from biaskit.records.labelled_texts import LabelledTexts
     from biaskit.records.probe_set import ControlSet, ReferencePair, TargetSet
     from biaskit.records.prompt import Prompt
+    from biaskit.records.prompt_set import GroupSet, PromptSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,44 @@ class VisionSession(_Seeded):
     images: tuple[ImageSet, ...]
     encoder: TextImageEncoder | None = None
     captioner: Captioner | None = None
+    seed: int = 0
+    progress: Progress = field(default_factory=Silent)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupComparison:
+    """Targets, such as occupations, that are compared over groups of people in prompts.
+
+    Attributes:
+        targets: The target set; its templates are prompts.
+        groups: The groups, and how a group's word joins a target's in a prompt.
+        controls: Neutral nouns for the same templates.
+    """
+
+    targets: TargetSet
+    groups: GroupSet
+    controls: ControlSet
+
+
+@dataclass(frozen=True, slots=True)
+class DiffusionSession(_Seeded):
+    """All that an analyzer of text-to-image models gets.
+
+    Attributes:
+        model: The loaded model.
+        comparisons: Targets and groups that are compared.
+        prompts: Prompts whose words are taken apart.
+        images: Images of the user's own, by label; empty where the model is to draw them.
+        cache: Folder in which finished parts are kept, so that a killed run goes on; None keeps nothing.
+        seed: Seed from which every generator of the run is derived.
+        progress: Who is told how far the work is.
+    """
+
+    model: DenoisingModel
+    comparisons: tuple[GroupComparison, ...] = ()
+    prompts: tuple[PromptSet, ...] = ()
+    images: tuple[ImageSet, ...] = ()
+    cache: Path | None = None
     seed: int = 0
     progress: Progress = field(default_factory=Silent)
 

@@ -75,19 +75,19 @@ def _one(slot: str) -> Callable[[str], str]:
     return check
 
 
-_Text = Annotated[str, AfterValidator(_plain)]
-_Pole = Annotated[str, Field(pattern=_SLUG)]
-_Words = Annotated[tuple[_Text, ...], Field(min_length=1), AfterValidator(_distinct)]
+Text = Annotated[str, AfterValidator(_plain)]
+Slug = Annotated[str, Field(pattern=_SLUG)]
+Words = Annotated[tuple[Text, ...], Field(min_length=1), AfterValidator(_distinct)]
 _Templates = Annotated[
-    tuple[Annotated[_Text, AfterValidator(_one(SLOT))], ...], Field(min_length=1), AfterValidator(_distinct)
+    tuple[Annotated[Text, AfterValidator(_one(SLOT))], ...], Field(min_length=1), AfterValidator(_distinct)
 ]
 _Stems = Annotated[
-    tuple[Annotated[_Text, AfterValidator(_one(TARGET_SLOT))], ...],
+    tuple[Annotated[Text, AfterValidator(_one(TARGET_SLOT))], ...],
     Field(min_length=1),
     AfterValidator(_distinct),
 ]
 _ReverseStems = Annotated[
-    tuple[Annotated[_Text, AfterValidator(_one(REFERENCE_SLOT))], ...],
+    tuple[Annotated[Text, AfterValidator(_one(REFERENCE_SLOT))], ...],
     Field(min_length=1),
     AfterValidator(_distinct),
 ]
@@ -141,7 +141,7 @@ class TargetSet(ProbeSet):
     """Name of the control set whose nouns fit the same templates and stems."""
     templates: _Templates
     """Sentences with the slot `{x}`."""
-    targets: dict[_Text, _Words] = Field(min_length=1)
+    targets: dict[Text, Words] = Field(min_length=1)
     """Each target concept and its fillers."""
 
     def positives(self, target: str) -> tuple[Example, ...]:
@@ -160,13 +160,13 @@ class ReferencePair(ProbeSet):
     """
 
     kind: Literal["pair"]
-    poles: tuple[_Pole, _Pole]
+    poles: tuple[Slug, Slug]
     """Names of the two poles, positive first."""
     templates: _Templates
     """Sentences with the slot `{x}` that state a pole."""
-    fillers: dict[str, _Words]
+    fillers: dict[str, Words]
     """For each pole, the words that state it, in `templates` and in `reverse_stems`."""
-    continuations: dict[str, _Words]
+    continuations: dict[str, Words]
     """For each pole, the words whose probability is read after a stem."""
     stems: dict[NounClass, _Stems] = Field(min_length=1)
     """Beginnings with the slot `{target}`; what follows is a continuation (references given the target)."""
@@ -198,7 +198,7 @@ class ControlSet(ProbeSet):
     kind: Literal["controls"]
     noun_class: NounClass
     """What the nouns name."""
-    fillers: _Words
+    fillers: Words
     """The nouns."""
 
 

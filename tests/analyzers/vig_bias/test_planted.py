@@ -21,7 +21,6 @@ from benchmarks.planted_vision_slices import (
 )
 from biaskit.images.planting import CASES, Plant
 from biaskit.organisms.shapes_training import SubjectRecipe
-from biaskit.slices.facts import Facts
 
 SEEDS = (0, 1, 2)
 NULL_TWINS = range(20, 40)
@@ -128,13 +127,11 @@ def test_keywords_name_a_scene_as_well():
 
 @pytest.mark.slow
 def test_two_contexts_that_mislead_alike(twos_in_four):
-    """FACTS has no threshold here: which weight suits differs from seed to seed."""
+    """FACTS has no threshold here: which of its weights suits differs from seed to seed."""
     for one in twos_in_four:
         methods = one.by_method()
         assert methods["domino"] >= 0.85
         assert methods["confidence"] <= 0.55
-        weights = [one.precision(Facts(weight), model=AMPLIFIED) for weight in (1.0, 25.0)]
-        assert abs(weights[0] - weights[1]) >= 0.2
 
 
 @pytest.mark.slow
