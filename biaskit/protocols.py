@@ -269,6 +269,10 @@ class Sampling(NamedTuple):
     guidance: float = 1.0
 
 
+PLAINLY = Sampling()
+"""How images are drawn where nothing else is said."""
+
+
 @runtime_checkable
 class DenoisingModel(ModelAdapter, Denoiser, Protocol):
     """A diffusion or flow model, with a text encoder or without; see `Denoiser` for the channel."""
@@ -282,7 +286,7 @@ class DenoisingModel(ModelAdapter, Denoiser, Protocol):
         """Whether a prompt changes anything; a model of classes takes their names as prompts."""
 
     def encode_images(self, images: Sequence[Image]) -> Float[Tensor, "n c h w"]:
-        """Resize, crop and encode images; the autoencoder's posterior mode, scaled as the denoiser takes it."""
+        """Resize, crop and encode images: the autoencoder's posterior mode, at the denoiser's scale."""
 
     def decode(self, latents: Float[Tensor, "n c h w"]) -> Float[Tensor, "n rgb y x"]:
         """Turn latents into pixels in [0, 1]."""
