@@ -291,7 +291,7 @@ class DenoisingModel(ModelAdapter, Denoiser, Protocol):
     def decode(self, latents: Float[Tensor, "n c h w"]) -> Float[Tensor, "n rgb y x"]:
         """Turn latents into pixels in [0, 1]."""
 
-    def draw(self, prompts: Sequence[str], seeds: Sequence[int], sampling: Sampling = Sampling()) -> Drawing:
+    def draw(self, prompts: Sequence[str], seeds: Sequence[int], sampling: Sampling = PLAINLY) -> Drawing:
         """Draw one image a prompt; the same seed starts from the same noise, whatever prompt or batch."""
 
     def words(self, prompt: str) -> tuple[str, ...]:
