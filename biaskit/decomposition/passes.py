@@ -1,0 +1,163 @@
+"""One image, one replicate: every prompt at the same noisy latents, and what their errors say.
+
+With eps and -eps at each visited log-SNR, residuals r_p = eps - e(z | p) have a part that is even in eps
+and one that is odd. For a denoiser that is linear in z the odd part is linear in eps, and its square
+changes with the length of eps, of which only the average matters. As direction and length of Gaussian noise
+are independent,
+
+    err_p = ||even part||^2 + ||odd part||^2 d / ||eps||^2
+
+has the same expectation there with much less variance (and to order 1 / d elsewhere). Each pair of prompts is
+treated alike, so informations from these errors still add up along a chain exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from biaskit.decomposition.noise import generator, standard_normal
+
+if TYPE_CHECKING:
+    from biaskit.decomposition.contrast import Contrast
+    from biaskit.decomposition.denoiser import Conditioning, Denoiser
+    from biaskit.decomposition.plan import Plan
+    from biaskit.decomposition.rule import Nodes, Rule
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Replicate:
+    """What one replicate found on one image; float64 on the CPU.
+
+    Attributes:
+        standard: Standard information of each contrast, in nats.
+        orthogonal: Orthogonal information of each contrast, in nats.
+        errors: Denoising error of each prompt at each node, summed over the latent.
+        differences: Squared difference of each contrast's predictions at each node.
+        levels: Level of each node.
+        standard_maps: The standard information pixel by pixel, summed over channels; empty where not asked
+            for.
+        orthogonal_maps: The orthogonal one.
+    """
+
+    standard: Float[Tensor, " c"]
+    orthogonal: Float[Tensor, " c"]
+    errors: Float[Tensor, "p k"]
+    differences: Float[Tensor, "c k"]
+    levels: Int[Tensor, " k"]
+    standard_maps: Float[Tensor, "c _ _"]
+    orthogonal_maps: Float[Tensor, "c _ _"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Passes:
+    """How replicates are computed.
+
+    Attributes:
+        denoiser: The model.
+        conditioning: The prompts, each once.
+        contrasts: What is compared with what.
+        rule: Which log-SNRs are visited.
+        plan: How many, and how.
+        maps: Whether informations are kept pixel by pixel.
+    """
+
+    denoiser: Denoiser
+    conditioning: Conditioning
+    contrasts: Sequence[Contrast]
+    rule: Rule
+    plan: Plan
+    maps: bool
+
+    def run(self, latent: Float[Tensor, "c h w"], key: str, replicate: int) -> Replicate:
+        """Compute one replicate; the same key gives the same levels, noise and batches in any run."""
+        whose = ("shared",) if self.plan.shared else ("image", key)
+        place = (self.plan.seed, *whose, replicate)
+        nodes = self.rule.nodes(self.plan.nodes, generator("levels", *place))
+        noise = standard_normal((self.plan.nodes, *latent.shape), "noise", *place)
+        gathered = _Gathered(self, nodes)
+        each = max(1, self.denoiser.batch_size // (2 * len(self.conditioning)))
+        for start in range(0, self.plan.nodes, each):
+            at = torch.arange(start, min(start + each, self.plan.nodes))
+            gathered.add(at, noise[at], self._predict(latent, noise[at], nodes, at))
+        return gathered.replicate()
+
+    def _predict(
+        self,
+        latent: Float[Tensor, "c h w"],
+        noise: Float[Tensor, "k c h w"],
+        nodes: Nodes,
+        at: Int[Tensor, " k"],
+    ) -> Float[Tensor, "k 2 p c h w"]:
+        """Predict the noise for every node, sign and prompt, in that order of rows."""
+        prompts, pairs = len(self.conditioning), torch.stack([noise, -noise], dim=1)
+        levels = torch.from_numpy(nodes.levels)[at]
+        alphas = self.denoiser.log_snrs[levels][:, None, None, None, None]
+        noisy = (alphas.sigmoid().sqrt() * latent + (-alphas).sigmoid().sqrt() * pairs).to(torch.float32)
+        rows = noisy[:, :, None].expand(-1, -1, prompts, -1, -1, -1).flatten(0, 2)
+        which = torch.arange(prompts).repeat(2 * len(at))
+        predicted = self.denoiser.predict_noise(
+            rows, levels.repeat_interleave(2 * prompts), self.conditioning.select(which)
+        )
+        return predicted.reshape(len(at), 2, prompts, *predicted.shape[1:])
+
+
+class _Gathered:
+    """Sums over nodes, kept while predictions come in."""
+
+    def __init__(self, passes: Passes, nodes: Nodes) -> None:
+        self.passes, self.nodes = passes, nodes
+        prompts, contrasts = len(passes.conditioning), len(passes.contrasts)
+        height, width = passes.denoiser.shape[1:] if passes.maps else (0, 0)
+        self.errors = torch.zeros(prompts, len(nodes.levels), dtype=torch.float64)
+        self.differences = torch.zeros(contrasts, len(nodes.levels), dtype=torch.float64)
+        self.maps = torch.zeros(2, contrasts, height, width, dtype=torch.float64)
+        self.weights = torch.from_numpy(np.asarray(nodes.weights, dtype=np.float64))
+
+    def add(
+        self, at: Int[Tensor, " k"], noise: Float[Tensor, "k c h w"], predicted: Float[Tensor, "k 2 p c h w"]
+    ) -> None:
+        eps = noise.to(predicted.device).double()
+        residuals = torch.stack([eps, -eps], dim=1)[:, :, None] - predicted.double()
+        squares = self._squares(residuals, eps)
+        self.errors[:, at] = squares.sum(dim=(2, 3, 4)).T.cpu()
+        added, given = (
+            torch.tensor(column, device=squares.device) for column in zip(*self.passes.contrasts, strict=True)
+        )
+        apart = (residuals[:, :, added] - residuals[:, :, given]).square().mean(dim=1)
+        self.differences[:, at] = apart.sum(dim=(2, 3, 4)).T.cpu()
+        if self.passes.maps:
+            over = squares[:, given].sum(dim=2) - squares[:, added].sum(dim=2)
+            weights = self.weights[at].to(squares.device)
+            pixels = torch.stack([over, apart.sum(dim=2)])
+            self.maps += torch.einsum("k,mkchw->mchw", weights / 2, pixels).cpu()
+
+    def _squares(
+        self, residuals: Float[Tensor, "k 2 p c h w"], eps: Float[Tensor, "k c h w"]
+    ) -> Float[Tensor, "k p c h w"]:
+        """Squared errors of a pair of noises, the odd part at the average length of the noise."""
+        if not self.passes.plan.normalised:
+            return residuals.square().mean(dim=1)
+        even, odd = (residuals[:, 0] + residuals[:, 1]) / 2, (residuals[:, 0] - residuals[:, 1]) / 2
+        length = eps.square().sum(dim=(1, 2, 3))
+        factor = eps[0].numel() / length
+        return even.square() + odd.square() * factor[:, None, None, None, None]
+
+    def replicate(self) -> Replicate:
+        added, given = (torch.tensor(column) for column in zip(*self.passes.contrasts, strict=True))
+        over = self.errors[given] - self.errors[added]
+        return Replicate(
+            standard=over @ self.weights / 2,
+            orthogonal=self.differences @ self.weights / 2,
+            errors=self.errors,
+            differences=self.differences,
+            levels=torch.from_numpy(self.nodes.levels),
+            standard_maps=self.maps[0],
+            orthogonal_maps=self.maps[1],
+        )
