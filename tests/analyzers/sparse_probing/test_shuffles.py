@@ -19,8 +19,8 @@ from biaskit.records.prompt import Prompt
 from biaskit.records.site import Site
 from biaskit.session import Session
 
-SITES = tuple(Site.parse(f"resid_post.{layer}") for layer in range(5))
-ROWS, WIDTH, SHUFFLES, SETS = 40, 4, 19, 100
+SITES = tuple(Site.parse(f"resid_post.{layer}") for layer in range(3))
+ROWS, WIDTH, SHUFFLES, SETS = 40, 4, 19, 40
 
 
 def judged(seed, *, planted=0.0):
@@ -28,7 +28,7 @@ def judged(seed, *, planted=0.0):
     rng = np.random.default_rng(seed)
     labels = rng.permutation(ROWS) % 2 == 0
     rows = {site: rng.normal(size=(ROWS, WIDTH)).astype(np.float32) for site in SITES}
-    rows[SITES[2]][:, 0] += planted * labels
+    rows[SITES[1]][:, 0] += planted * labels
     question = Question(
         Problem("noise", labels, np.arange(ROWS), "rows"), (Prompt("x"),) * ROWS, False, ("a", "b"), "noise"
     )
