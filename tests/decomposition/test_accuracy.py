@@ -103,7 +103,7 @@ def test_a_mixture_is_measured_right_as_well(hard):
 def test_a_calibrated_density_cuts_the_variance(hard):
     denoiser, points = hard
     prompts = ["", "a quarter"]
-    density = calibrate(denoiser, Pool(latents=points[1:3], prompts=prompts, contrasts=ONE))
+    density = calibrate(denoiser, Pool(latents=points[1:], prompts=prompts, contrasts=ONE))
     variance, means = {}, {}
     for name, chosen in (("even", None), ("calibrated", density)):
         plan = Plan(nodes=16, replicates=120, density=chosen, seed=1)
@@ -113,7 +113,7 @@ def test_a_calibrated_density_cuts_the_variance(hard):
     sure = sum(each[0] for each in variance.values()) / 120
     assert abs(means["even"] - means["calibrated"]) <= 4 * sure**0.5, "it moves visits, not values"
     assert variance["even"][0] >= 2.5 * variance["calibrated"][0]
-    assert variance["even"][1] >= variance["calibrated"][1]
+    assert variance["even"][1] >= 2.5 * variance["calibrated"][1]
 
 
 @pytest.mark.parametrize("which", ["standard", "orthogonal"])
