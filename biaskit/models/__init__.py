@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
 from biaskit.errors import RequestError
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from biaskit.models.vision_input import VisionSettings
-    from biaskit.protocols import LanguageModel, VisionModel
+    from biaskit.protocols import DenoisingModel, LanguageModel, VisionModel
 
 
 def load(
@@ -26,14 +27,14 @@ def load(
     subject: Subject | None = None,
     offline: bool = False,
     **vision: Unpack[VisionSettings],
-) -> LanguageModel | VisionModel:
-    """Open a language model or an image classifier; its config says which of the two it is.
+) -> LanguageModel | VisionModel | DenoisingModel:
+    """Open a language model, an image classifier or a text-to-image pipeline; its files say which.
 
     Args:
         model: A hub id, a local folder, `organism:NAME` or `demo`; a file of bare weights (with
             `subject.factory`); or a model that is already loaded: one of transformers (a language model with
-            `tokenizer`), a `TransformerBridge`, a `HookedTransformer`, or any torch module that classifies
-            images; or what an earlier call returned.
+            `tokenizer`), a `TransformerBridge`, a `HookedTransformer`, a pipeline of diffusers, or any torch
+            module that classifies images; or what an earlier call returned.
         tokenizer: The tokenizer of a loaded model that does not carry one.
         subject: How it is opened: revision, dtype, device, BOS, padding, chat template, factory, classes; the
             defaults of `Subject` where it is None. Its `model` is not read.
@@ -50,28 +51,36 @@ def load(
         MissingExtraError: A package of an extra is not installed.
         RequestError: A setting does not fit the model.
     """
-    adapter: LanguageModel | VisionModel
     if _is_open(model):
-        already: LanguageModel | VisionModel = model
+        already: LanguageModel | VisionModel | DenoisingModel = model
         return already
     if not isinstance(model, str):
-        if _classifies(model, tokenizer, vision):
-            adapter = part("vision_wrapping", "vision").wrap(model, subject, vision)
-        else:
-            adapter = part("wrapping").wrap(model, tokenizer, subject)
-        return adapter
+        return _wrapped(model, tokenizer, subject, vision)
     settings = subject or Subject(model=model)
     source = on_disk(model, settings, offline=offline)
     if source.folder is None:
         raise RequestError(f"'{model}' has no files.")
     family = family_of(source.folder, factory=settings.factory is not None)
-    if family is Family.LANGUAGE:
-        if vision:
-            raise RequestError(f"'{source.name}' is no image classifier, so it takes no {', '.join(vision)}.")
-        adapter = part("opening").open_folder(source, source.folder, settings)
+    if family in {Family.LANGUAGE, Family.PIPELINE} and vision:
+        raise RequestError(f"'{source.name}' is no image classifier, so it takes no {', '.join(vision)}.")
+    opened: LanguageModel | VisionModel | DenoisingModel = _opener(family, vision)(
+        source, source.folder, settings
+    )
+    return opened
+
+
+def _wrapped(
+    model: Any, tokenizer: Any, subject: Subject | None, vision: Mapping[str, Any]
+) -> LanguageModel | VisionModel | DenoisingModel:
+    """Take a model that is in memory already."""
+    wrapped: LanguageModel | VisionModel | DenoisingModel
+    if _draws(model):
+        wrapped = part("denoising_opening", "diffusion").wrap(model, subject)
+    elif _classifies(model, tokenizer, vision):
+        wrapped = part("vision_wrapping", "vision").wrap(model, subject, vision)
     else:
-        adapter = _opener(family)(source, source.folder, settings, vision)
-    return adapter
+        wrapped = part("wrapping").wrap(model, tokenizer, subject)
+    return wrapped
 
 
 def _is_open(model: object) -> bool:
@@ -99,12 +108,28 @@ def on_disk(model: str, settings: Subject, *, offline: bool = False) -> Source:
     return source
 
 
-def _opener(family: Family) -> Any:
+def _opener(family: Family, vision: Mapping[str, Any]) -> Any:
+    """Return what opens a folder of this family."""
+    if family is Family.LANGUAGE:
+        return part("opening").open_folder
+    if family is Family.PIPELINE:
+        return part("denoising_opening", "diffusion").open_folder
     if family is Family.BARE:
-        return part("vision_wrapping", "vision").open_bare
-    if family is Family.TIMM:
-        return part("vision_timm", "timm").open_folder
-    return part("vision_opening", "vision").open_folder
+        opener = part("vision_wrapping", "vision").open_bare
+    elif family is Family.TIMM:
+        opener = part("vision_timm", "timm").open_folder
+    else:
+        opener = part("vision_opening", "vision").open_folder
+    return partial(_with_settings, opener, vision)
+
+
+def _with_settings(opener: Any, vision: Mapping[str, Any], *opened: Any) -> Any:
+    return opener(*opened, vision)
+
+
+def _draws(model: object) -> bool:
+    """Whether a model in memory is a pipeline of diffusers."""
+    return any(kind.__name__ == "DiffusionPipeline" for kind in type(model).__mro__)
 
 
 def _classifies(model: Any, tokenizer: Any, vision: Mapping[str, Any]) -> bool:

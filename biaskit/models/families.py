@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from biaskit.errors import ModelLoadError
+from biaskit.models.sources import PIPELINE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +22,7 @@ class Family(StrEnum):
     VISION = "vision"
     TIMM = "timm"
     BARE = "bare"
+    PIPELINE = "pipeline"
 
 
 def family_of(place: Path, *, factory: bool = False) -> Family:
@@ -35,6 +37,8 @@ def family_of(place: Path, *, factory: bool = False) -> Family:
     """
     if factory or place.is_file():
         return Family.BARE
+    if (place / PIPELINE).is_file():
+        return Family.PIPELINE
     config = read_config(place)
     if "architecture" in config and "model_type" not in config:
         return Family.TIMM

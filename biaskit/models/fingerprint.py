@@ -12,6 +12,7 @@ from torch import nn
 from biaskit.errors import RequestError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 _SAFE = "*.safetensors"
@@ -41,6 +42,18 @@ def of_folder(folder: Path) -> str:
         with path.open("rb") as stream:
             digest.update(f"{path.name}\0{hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
     return digest.hexdigest()
+
+
+def of_pipeline(folder: Path) -> str:
+    """Digest a folder of diffusers, component by component: SHA-256 in hex."""
+    parts = [f"{part.name}:{of_folder(part)}" for part in sorted(folder.iterdir()) if part.is_dir()]
+    files = sorted(folder.glob("*/scheduler_config.json"))
+    return of_texts([*parts, *(path.read_text(encoding="utf-8") for path in files)])
+
+
+def of_texts(texts: Iterable[str]) -> str:
+    """Digest texts one after the other: SHA-256 in hex."""
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
 
 
 def of_module(module: nn.Module, config: str, tokenizer: Any = None) -> str:

@@ -16,10 +16,13 @@ from huggingface_hub.errors import (
 )
 
 from biaskit.errors import ModelLoadError, UnknownNameError
-from biaskit.models.sources import Source
+from biaskit.models.sources import PIPELINE, Source
 from biaskit.records.audit_spec import Subject
 
 _FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
+# What a pipeline of diffusers keeps in its sub-folders.
+_PARTS = ("*.json", "*/*.json", "*/*.safetensors", "*/*.txt", "*/*.model")
+_NOT_PARTS = ("*.fp16.*", "*non_ema*", "safety_checker/*", "feature_extractor/*")
 _PICKLES = ("pytorch_model*.bin",)
 # Sub-folders hold other formats; `consolidated` repeats the weights in their authors' own layout.
 _NOT = ("*/*", "consolidated*")
@@ -53,6 +56,8 @@ def fetch(name: str, revision: str | None, *, offline: bool, allow_pickle: bool)
         ModelLoadError: Unknown or closed repository, unknown revision, or no connection and nothing cached.
     """
     folder = _snapshot(name, revision, _FILES, offline=offline)
+    if (folder / PIPELINE).is_file():
+        return _snapshot(name, revision, _PARTS, offline=offline, leaving=_NOT_PARTS)
     if allow_pickle and not any(folder.glob("*.safetensors")):
         folder = _snapshot(name, revision, (*_FILES, *_PICKLES), offline=offline)
     return folder
@@ -65,13 +70,20 @@ def cached_names() -> tuple[str, ...]:
     return tuple(sorted(folder.name.removeprefix("models--").replace("--", "/") for folder in folders))
 
 
-def _snapshot(name: str, revision: str | None, files: tuple[str, ...], *, offline: bool) -> Path:
+def _snapshot(
+    name: str,
+    revision: str | None,
+    files: tuple[str, ...],
+    *,
+    offline: bool,
+    leaving: tuple[str, ...] = _NOT,
+) -> Path:
     try:
         path = snapshot_download(
             name,
             revision=revision,
             allow_patterns=list(files),
-            ignore_patterns=list(_NOT),
+            ignore_patterns=list(leaving),
             local_files_only=offline,
         )
     except IncompleteSnapshotError as error:
@@ -85,6 +97,8 @@ def _snapshot(name: str, revision: str | None, files: tuple[str, ...], *, offlin
 
 
 def _usable(folder: Path) -> bool:
+    if (folder / PIPELINE).is_file():
+        return True
     if not (folder / "config.json").is_file():
         return False
     if (folder / _INDEX).is_file():

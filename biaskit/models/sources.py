@@ -10,6 +10,7 @@ from biaskit import organisms
 from biaskit.errors import ModelLoadError, UnknownNameError
 
 DEMO = "organism:reviews"
+PIPELINE = "model_index.json"
 SAFE = (".safetensors",)
 PICKLED = (".bin", ".pt", ".pth", ".th")
 _BARE = "For bare weights of a vision model name who builds the network: --factory package.module:function."
@@ -71,7 +72,8 @@ def require_weights(place: Path, label: str, *, allow_pickle: bool) -> None:
     Raises:
         ModelLoadError: There are none, or pickles only and these are not allowed.
     """
-    files = [place] if place.is_file() else list(place.iterdir())
+    deep = "*/*" if (place / PIPELINE).is_file() else "*"
+    files = [place] if place.is_file() else list(place.glob(deep))
     suffixes = {path.suffix for path in files}
     if suffixes & set(SAFE):
         return
@@ -86,10 +88,10 @@ def require_weights(place: Path, label: str, *, allow_pickle: bool) -> None:
 
 
 def _checked(folder: Path) -> Path:
-    if not (folder / "config.json").is_file():
+    if not any((folder / name).is_file() for name in ("config.json", PIPELINE)):
         raise ModelLoadError(
             f"The folder '{folder}' holds no model.",
-            why="It has no config.json.",
+            why=f"It has no config.json (and no {PIPELINE} of a pipeline).",
             fix="Pass a folder written by `save_pretrained`; for bare weights of a vision model name the "
             "function that builds its network (--factory package.module:function).",
         )

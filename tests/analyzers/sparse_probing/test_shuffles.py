@@ -54,7 +54,7 @@ def noise():
 
 
 def test_a_planted_site_is_found_and_its_null_says_what_was_repeated():
-    focus, chosen, _ = judged(0, planted=3.0)
+    focus, chosen, _ = judged(0, planted=6.0)
     assert focus.p == chosen.p == pytest.approx(1 / (SHUFFLES + 1))
     assert "validates best chosen anew" in focus.kind
     assert "chosen anew" in chosen.kind
