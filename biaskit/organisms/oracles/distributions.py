@@ -16,6 +16,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from biaskit.errors import RequestError
+
 
 class Distribution(Protocol):
     """Conditions by number, and the best noise prediction under each."""
@@ -54,6 +56,47 @@ class Gaussians:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class CorrelatedGaussians:
+    """One Gaussian with any covariance a condition; for a few hundred coordinates at most.
+
+    Attributes:
+        names: Names of the conditions.
+        means: Mean under each condition, float64.
+        spectra: Variances along the axes of each condition.
+        axes: Those axes, orthonormal, one a column.
+    """
+
+    names: tuple[str, ...]
+    means: Float[Tensor, "p d"]
+    spectra: Float[Tensor, "p d"]
+    axes: Float[Tensor, "p d d"]
+
+    @classmethod
+    def of(
+        cls, names: tuple[str, ...], means: Float[Tensor, "p d"], covariances: Float[Tensor, "p d d"]
+    ) -> CorrelatedGaussians:
+        """Return the Gaussians with these means and covariances.
+
+        Raises:
+            RequestError: A matrix is no covariance.
+        """
+        spectra, axes = torch.linalg.eigh(covariances.double())
+        if not (spectra > 0).all() or not torch.allclose(covariances, covariances.mT):
+            raise RequestError("A covariance is to be symmetric, with every eigenvalue above 0.")
+        return cls(names, means.double(), spectra, axes)
+
+    def noise(
+        self, noisy: Float[Tensor, "n d"], alphas: Float[Tensor, " n"], which: Int[Tensor, " n"]
+    ) -> Float[Tensor, "n d"]:
+        """Return E[eps | z] = sqrt(sm) (sp S + sm I)^-1 (z - sqrt(sp) m)."""
+        signal, noise = alphas.sigmoid()[:, None], (-alphas).sigmoid()[:, None]
+        axes = self.axes[which]
+        along = torch.einsum("nde,nd->ne", axes, noisy - signal.sqrt() * self.means[which])
+        shrunk = noise.sqrt() * along / (signal * self.spectra[which] + noise)
+        return torch.einsum("nde,ne->nd", axes, shrunk)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Mixture:
     """A mixture of Gaussians with independent coordinates; a condition is a subset of its components.
 
@@ -81,13 +124,13 @@ class Mixture:
         signal, noise = alphas.sigmoid()[:, None, None], (-alphas).sigmoid()[:, None, None]
         spread = signal * self.variances + noise
         away = noisy[:, None] - signal.sqrt() * self.means
-        logs = -0.5 * (away.square() / spread + spread.log()).sum(dim=2) + self._allowed()[which]
+        logs = -0.5 * (away.square() / spread + spread.log()).sum(dim=2) + self.table()[which]
         answers = noise.sqrt() * away / spread
         return torch.einsum("nk,nkd->nd", logs.softmax(dim=1), answers)
 
     def log_density(self, x: Float[Tensor, "n d"], name: str) -> Float[Tensor, " n"]:
         """Return log p(x | condition), in nats."""
-        allowed = self._allowed()[self.names.index(name)]
+        allowed = self.table()[self.names.index(name)]
         away = x[:, None] - self.means
         logs = -0.5 * (away.square() / self.variances + (2 * math.pi * self.variances).log()).sum(dim=2)
         return torch.logsumexp(logs + allowed, dim=1) - torch.logsumexp(allowed, dim=0)
@@ -96,7 +139,7 @@ class Mixture:
         """Return i^s(x; added | given) in nats; for nested conditions at most -log of their share."""
         return self.log_density(x, added) - self.log_density(x, given)
 
-    def _allowed(self) -> Float[Tensor, "p k"]:
+    def table(self) -> Float[Tensor, "p k"]:
         """Log-weights of the components under each condition."""
         table = torch.full((len(self.conditions), len(self.weights)), -math.inf, dtype=torch.float64)
         for row, kept in enumerate(self.conditions.values()):

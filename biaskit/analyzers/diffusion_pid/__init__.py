@@ -1,0 +1,3 @@
+"""DiffusionPID: what each prompt word contributes to an image."""
+
+from biaskit.analyzers.diffusion_pid.analyzer import DiffusionPid as DiffusionPid

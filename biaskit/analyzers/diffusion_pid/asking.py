@@ -1,0 +1,87 @@
+"""Asking a model what prompts say about images, with the settings of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from biaskit.decomposition.ledger import Ledger
+from biaskit.decomposition.measure import Asked, measure
+
+if TYPE_CHECKING:
+    from biaskit.analyzers.diffusion_pid.scenes import Scene
+    from biaskit.decomposition.contrast import Contrast
+    from biaskit.decomposition.measured import Measured
+    from biaskit.decomposition.plan import Plan
+    from biaskit.session import DiffusionSession
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Informations:
+    """Both kinds of information, one row an image, one column a contrast, in nats.
+
+    Attributes:
+        standard: Signed log-ratios.
+        orthogonal: Never negative.
+    """
+
+    standard: Float[ndarray, "n c"]
+    orthogonal: Float[ndarray, "n c"]
+
+    def columns(self, start: int, end: int) -> Informations:
+        """Return some of the contrasts."""
+        return Informations(self.standard[:, start:end], self.orthogonal[:, start:end])
+
+    @staticmethod
+    def joined(found: Sequence[Informations]) -> Informations:
+        """Put the images of several scenes below each other."""
+        return Informations(
+            np.concatenate([one.standard for one in found]),
+            np.concatenate([one.orthogonal for one in found]),
+        )
+
+
+@dataclass(eq=False)
+class Asker:
+    """Measures scenes.
+
+    Attributes:
+        session: Model, cache and progress.
+        plan: How much is computed.
+        passes: Rows the network was given so far.
+        remarks: What was noticed, one sentence each.
+    """
+
+    session: DiffusionSession
+    plan: Plan
+    passes: int = 0
+    remarks: list[str] = field(default_factory=list)
+
+    def measured(
+        self, scene: Scene, prompts: Sequence[str], contrasts: Sequence[Contrast], *, maps: bool = False
+    ) -> Measured:
+        """Measure contrasts of prompts on the images of a scene."""
+        asked = Asked(plan=self.plan, maps=maps, keys=scene.names, ledger=self._ledger)
+        found = measure(self.session.model, scene.latents, prompts, contrasts, asked)
+        self.passes += found.passes
+        self.remarks += [one for one in found.remarks() if one not in self.remarks]
+        return found
+
+    def ask(
+        self, scene: Scene, prompts: Sequence[str], contrasts: Sequence[Contrast]
+    ) -> Informations:
+        """Return means over replicates of both informations."""
+        found = self.measured(scene, prompts, contrasts)
+        return Informations(found.standard.mean, found.orthogonal.mean)
+
+    @property
+    def _ledger(self) -> Ledger | None:
+        if self.session.cache is None:
+            return None
+        subject = self.session.model.subject
+        return Ledger(self.session.cache, f"{subject.fingerprint}/{subject.dtype}/{subject.device}")

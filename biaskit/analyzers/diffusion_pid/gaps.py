@@ -1,0 +1,127 @@
+"""Gaps between groups: one value an image and group, compared within templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Shaped
+from numpy import ndarray
+
+from biaskit.analyzers.diffusion_pid.numbers import corrected, mean
+from biaskit.records.estimate import Null, Unit
+from biaskit.records.finding import Direction, Evidence, Finding
+from biaskit.stats.within_rows import advantages, exchanged
+
+SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grouped:
+    """One quantity of a target's images under each group's word.
+
+    Attributes:
+        target: The target.
+        values: One row an image, one column a group.
+        units: The unit each image was sampled in: its template, or the image itself.
+        names: Name of each image.
+        templates: The template of each image.
+    """
+
+    target: str
+    values: Float[ndarray, "n g"]
+    units: Shaped[ndarray, " n"]
+    names: tuple[str, ...]
+    templates: tuple[str, ...]
+
+    @property
+    def by_unit(self) -> Float[ndarray, "u g"]:
+        """Means of each unit's images."""
+        return np.stack([self.values[self.units == unit].mean(axis=0) for unit in np.unique(self.units)])
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """What a gap is a gap of.
+
+    Attributes:
+        metric: Name of the metric.
+        method: How a value was computed, one phrase.
+        unit: What it counts in.
+        named: What the units are.
+        headline: Whether it belongs on the first page.
+    """
+
+    metric: str
+    method: str
+    unit: Unit = Unit.NAT
+    named: str = "templates"
+    headline: bool = False
+
+
+def gaps(
+    found: Sequence[Grouped], groups: Sequence[str], quantity: Quantity, rng: np.random.Generator
+) -> list[Finding]:
+    """Return one finding a target, or one a target and group where there are more than two groups.
+
+    With two groups the gap is the first minus the second; with more, each against the mean of the others.
+    p: groups exchanged within units; q over all targets and groups.
+    """
+    tested = [one for each in found for one in _tests(each, rng)[: _columns(groups)]]
+    nulls = iter(corrected(tested, f"gaps of {quantity.metric}"))
+    return [_finding(each, groups, column, quantity, next(nulls)) for each, column in _each(found, groups)]
+
+
+def _columns(groups: Sequence[str]) -> int:
+    return 1 if len(groups) == 2 else len(groups)
+
+
+def _each(found: Sequence[Grouped], groups: Sequence[str]) -> Iterator[tuple[Grouped, int]]:
+    return ((each, column) for each in found for column in range(_columns(groups)))
+
+
+def _tests(grouped: Grouped, rng: np.random.Generator) -> tuple[Null | None, ...]:
+    by_unit = grouped.by_unit
+    if len(by_unit) < 2:
+        return (None,) * by_unit.shape[1]
+    return exchanged(by_unit, rng)
+
+
+def _finding(
+    grouped: Grouped, groups: Sequence[str], column: int, quantity: Quantity, null: Null | None
+) -> Finding:
+    pair = (groups[0], groups[1]) if len(groups) == 2 else None
+    over = f"{groups[0]} minus {groups[1]}" if pair else f"{groups[column]} minus the mean of the others"
+    differences = advantages(grouped.values)[:, column]
+    return Finding(
+        metric=quantity.metric,
+        concepts=(grouped.target,),
+        references=pair,
+        group=None if pair else groups[column],
+        direction=Direction.TOWARD_ZERO,
+        headline=quantity.headline,
+        estimate=mean(
+            differences,
+            grouped.units,
+            f"{quantity.method}, {over}",
+            unit=quantity.unit,
+            named=quantity.named,
+            null=null,
+        ),
+        evidence=_evidence(grouped, differences),
+    )
+
+
+def _evidence(grouped: Grouped, differences: Float[ndarray, " n"]) -> tuple[Evidence, ...]:
+    """The images that move the gap most, in either direction."""
+    most = np.argsort(-np.abs(differences), kind="stable")[:SHOWN]
+    return tuple(
+        Evidence(
+            text=grouped.names[row],
+            value=float(differences[row]),
+            template=grouped.templates[row],
+            filler=grouped.target,
+        )
+        for row in most.tolist()
+    )

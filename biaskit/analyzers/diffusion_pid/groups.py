@@ -1,0 +1,251 @@
+"""One set of targets over its groups, from images to findings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from biaskit.analyzers.diffusion_pid.bias_study import Doses, TargetStudy, doses, own_share, study
+from biaskit.analyzers.diffusion_pid.gaps import Grouped, Quantity, gaps
+from biaskit.analyzers.diffusion_pid.group_plots import dot_plot, error_curves, map_sheet, table
+from biaskit.analyzers.diffusion_pid.numbers import IMAGES, TEMPLATES, mean
+from biaskit.analyzers.diffusion_pid.said import Said
+from biaskit.decomposition.redundancy import Informations as Words
+from biaskit.decomposition.redundancy import decompose, prior_dominance
+from biaskit.records.estimate import Estimate, Unit
+from biaskit.records.finding import Direction, Finding
+from biaskit.stats.correlation import spearman
+
+if TYPE_CHECKING:
+    from biaskit.analyzers.diffusion_pid.analyzer import DiffusionPid
+    from biaskit.analyzers.diffusion_pid.asking import Asker
+    from biaskit.analyzers.diffusion_pid.scenes import Painter
+    from biaskit.session import DiffusionSession, GroupComparison
+
+FEWEST_TARGETS = 4
+DISAGREE = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class GroupStudy:
+    """Settings, session and one comparison; `run` does the rest.
+
+    Attributes:
+        settings: The analyzer's settings.
+        session: Model and seed.
+        compared: Targets and groups.
+        painter: Who draws images.
+        asker: Who measures.
+        said: What was found so far.
+    """
+
+    settings: DiffusionPid
+    session: DiffusionSession
+    compared: GroupComparison
+    painter: Painter
+    asker: Asker
+    said: Said = field(default_factory=Said)
+
+    def run(self) -> Said:
+        """Draw, measure, compare, and write it down."""
+        targets = tuple(self.compared.targets.targets)
+        each = self.settings.images
+        tracked = self.session.progress.track(targets, "taking prompts apart", len(targets))
+        studied = [study(self.compared, one, self.painter, self.asker, each) for one in tracked]
+        self._gaps(studied)
+        self._shares(studied)
+        if self.settings.log_odds and not self.session.images:
+            tracked = self.session.progress.track(targets, "drawing with groups named", len(targets))
+            self._log_odds([doses(self.compared, one, self.painter, self.asker, each) for one in tracked])
+        self._sizes(studied)
+        self._shown(studied)
+        return self.said
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the groups."""
+        return tuple(self.compared.groups.groups)
+
+    @property
+    def _named(self) -> str:
+        """What was sampled."""
+        return IMAGES if self.session.images else TEMPLATES
+
+    def _grouped(self, one: TargetStudy, values: Float[ndarray, "n g"]) -> Grouped:
+        templates = tuple(one.worded[number].template for number in one.templates.tolist())
+        units = np.arange(len(values)) if self.session.images else one.templates
+        return Grouped(one.target, values, units, one.names, templates)
+
+    def _gaps(self, studied: Sequence[TargetStudy]) -> None:
+        rng = self.session.rng(f"diffusion-pid/{self.compared.targets.name}/{self.compared.groups.name}")
+        plain = Quantity(
+            "diffusion_pid.gap",
+            "log p(x | group, target) of images of the target",
+            named=self._named,
+            headline=True,
+        )
+        found = gaps([self._grouped(one, one.given.standard) for one in studied], self.groups, plain, rng)
+        shared = Quantity(
+            "diffusion_pid.redundancy_gap",
+            f"redundancy ({self.settings.redundancy}) of target and group",
+            named=self._named,
+        )
+        redundant = [self._grouped(one, self.redundancies(one)) for one in studied]
+        self.said.findings += [*found, *gaps(redundant, self.groups, shared, rng)]
+        self.said.dots.append(dot_plot(found, self.compared, "gap"))
+        self._summary(found)
+
+    def redundancies(self, one: TargetStudy) -> Float[ndarray, "n g"]:
+        """Return the redundancy of the target's word with each group's, image by image."""
+        return np.stack(
+            [decompose(words, self.settings.redundancy).redundancy for words in self._words(one)], axis=1
+        )
+
+    def _words(self, one: TargetStudy) -> list[Words]:
+        prior = self.settings.words_prior()
+        first, *others = prior.surprisals([one.target, *self.groups])
+        return [
+            Words(
+                one.alone.standard[:, 0],
+                one.group.standard[:, number],
+                one.joint.standard[:, number],
+                (first, surprisal),
+            )
+            for number, surprisal in enumerate(others)
+        ]
+
+    def _shares(self, studied: Sequence[TargetStudy]) -> None:
+        """How many of a target's images the model itself would put in each group."""
+        method = "softmax over groups of log p(x | group, target)"
+        for one in studied:
+            shares = own_share(one.given.standard)
+            for column, group in enumerate(self.groups):
+                units = np.arange(len(shares)) if self.session.images else one.templates
+                self.said.findings.append(
+                    Finding(
+                        metric="diffusion_pid.share_drawn",
+                        concepts=(one.target,),
+                        group=group,
+                        direction=Direction.NONE,
+                        estimate=mean(
+                            shares[:, column],
+                            units,
+                            method,
+                            unit=Unit.PROPORTION,
+                            named=self._named,
+                            reason="A share is shown with its interval; the gap between groups is tested.",
+                        ),
+                    )
+                )
+
+    def _log_odds(self, found: Sequence[Doses]) -> None:
+        rng = self.session.rng(f"diffusion-pid/{self.compared.targets.name}/log-odds")
+        quantity = Quantity(
+            "diffusion_pid.log_odds",
+            "log-share of a group given the target, read on images drawn with the group named",
+            headline=True,
+        )
+        rows = [
+            Grouped(one.target, -one.surprisals, one.templates, one.names, self._templates(one)) for one in found
+        ]
+        shown = gaps(rows, self.groups, quantity, rng)
+        self.said.findings += shown
+        self.said.dots.append(dot_plot(shown, self.compared, "log-odds"))
+        self._agreement(shown)
+
+    def _templates(self, one: Doses) -> tuple[str, ...]:
+        templates = self.compared.targets.templates
+        return tuple(templates[number] for number in one.templates.tolist())
+
+    def _agreement(self, odds: Sequence[Finding]) -> None:
+        """Compare what the model holds likely with what it draws, over targets."""
+        drawn = {
+            one.concepts[0]: one.estimate.value
+            for one in self.said.findings
+            if one.metric == "diffusion_pid.share_drawn" and one.group == self.groups[0]
+        }
+        inside = {one.concepts[0]: one.estimate.value for one in odds if one.references or one.group == self.groups[0]}
+        both = [(inside[target], drawn[target]) for target in inside if target in drawn]
+        if len(both) < FEWEST_TARGETS:
+            return
+        one, other = (np.array(column, dtype=float) for column in zip(*both, strict=True))
+        rho = spearman(one, other, rng=self.session.rng("diffusion-pid/agreement"))
+        if rho.value is not None and rho.value < DISAGREE:
+            self.said.conflicts.append(
+                f"{self.compared.targets.name}: the order of the targets by log-odds and by shares drawn "
+                f"agrees at Spearman {rho.value:.2f} only."
+            )
+
+    def _sizes(self, studied: Sequence[TargetStudy]) -> None:
+        """What the target's word says, and whether the published redundancy would mean anything."""
+        for one in studied:
+            units = np.arange(len(one.templates)) if self.session.images else one.templates
+            self.said.findings.append(
+                Finding(
+                    metric="diffusion_pid.mi",
+                    concepts=(one.target,),
+                    direction=Direction.NONE,
+                    estimate=mean(
+                        one.alone.standard[:, 0], units, "i(x; target), standard", named=self._named
+                    ),
+                )
+            )
+        words = [each for one in studied for each in self._words(one)]
+        share = float(np.mean([prior_dominance(each) for each in words]))
+        self.said.findings.append(_dominance(share, len(words)))
+        self.said.tables.append(table(studied, self.compared))
+
+    def _shown(self, studied: Sequence[TargetStudy]) -> None:
+        gap = {
+            one.concepts[0]: abs(one.estimate.value or 0.0)
+            for one in self.said.findings
+            if one.metric == "diffusion_pid.gap"
+        }
+        widest = sorted(studied, key=lambda one: -gap.get(one.target, 0.0))[: self.settings.shown]
+        for one in widest:
+            measured = map_sheet(one, self.asker, self.session)
+            self.said.sheets.append(measured)
+        if widest:
+            self.said.figures.append(error_curves(widest[0], self.asker))
+
+    def _summary(self, found: Sequence[Finding]) -> None:
+        sure = [
+            one
+            for one in found
+            if one.estimate.null is not None
+            and one.estimate.null.adjusted is not None
+            and one.estimate.null.adjusted <= 0.05
+        ]
+        kinds = f"{self.compared.targets.name} by {self.compared.groups.name}"
+        if not sure:
+            self.said.summary.append(f"{kinds}: no gap of {len(found)} is beyond chance (q 0.05).")
+            return
+        widest = max(sure, key=lambda one: abs(one.estimate.value or 0.0))
+        value = widest.estimate.value or 0.0
+        pole = (widest.references or (widest.group or "", ""))[0 if value > 0 else 1]
+        self.said.summary.append(
+            f"{kinds}: {len(sure)} of {len(found)} gaps are beyond chance (q 0.05); the widest is "
+            f"'{widest.concepts[0]}', whose images the model takes for {pole or 'the other groups'} "
+            f"({value:+.2f} nats)."
+        )
+
+
+def _dominance(share: float, words: int) -> Finding:
+    return Finding(
+        metric="diffusion_pid.prior_dominance",
+        concepts=(),
+        direction=Direction.NONE,
+        estimate=Estimate(
+            value=share,
+            unit=Unit.PROPORTION,
+            n=words,
+            resampling_unit="pairs of words",
+            method="share of images at which Finn and Lizier's redundancy is one word's information and no more",
+            reason="It tells what a functional does to these values; it is no property of the model.",
+        ),
+    )

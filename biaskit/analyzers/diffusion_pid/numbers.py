@@ -1,0 +1,83 @@
+"""Measured values of several images as estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Shaped
+from numpy import ndarray
+from scipy import stats
+
+from biaskit.records.estimate import Estimate, Interval, Null, Unit
+from biaskit.stats.bootstrap import cluster_interval
+from biaskit.stats.multiplicity import benjamini_hochberg
+from biaskit.stats.power import minimum_detectable_effect
+
+LEVEL = 0.95
+TEMPLATES, IMAGES = "templates", "images"
+ONE_UNIT = "One unit alone says nothing about the spread."
+NOT_TESTED = "The sizes of informations are shown, not tested; gaps between groups are."
+
+
+def mean(
+    values: Float[ndarray, " n"],
+    units: Shaped[ndarray, " n"],
+    method: str,
+    *,
+    unit: Unit = Unit.NAT,
+    named: str = TEMPLATES,
+    null: Null | None = None,
+    reason: str | None = None,
+) -> Estimate:
+    """Return the mean of image values with the t interval over the units they were sampled in.
+
+    Args:
+        values: One value an image.
+        units: The unit of each image, such as its template.
+        method: How the values were computed.
+        unit: What they count in.
+        named: What the units are.
+        null: The null that the mean was tested against.
+        reason: Why there is no null.
+    """
+    count = len(np.unique(units))
+    interval = _interval(values, units, unit) if count > 1 else None
+    return Estimate(
+        value=float(values.mean()),
+        unit=unit,
+        n=count,
+        resampling_unit=named,
+        method=f"{method}; mean of {len(values)} images",
+        interval=interval,
+        null=null,
+        minimum_detectable_effect=_detectable(interval, count),
+        reason=reason or (ONE_UNIT if interval is None else None if null else NOT_TESTED),
+    )
+
+
+def _interval(values: Float[ndarray, " n"], units: Shaped[ndarray, " n"], unit: Unit) -> Interval:
+    found = cluster_interval(values, units, level=LEVEL)
+    if unit is not Unit.PROPORTION:
+        return found
+    return found.model_copy(update={"low": max(found.low, 0.0), "high": min(found.high, 1.0)})
+
+
+def _detectable(interval: Interval | None, units: int) -> float | None:
+    """The effect that a t test over the units would find, from the interval's own standard error."""
+    if interval is None:
+        return None
+    error = (interval.high - interval.low) / 2 / float(stats.t.ppf((1 + LEVEL) / 2, units - 1))
+    return minimum_detectable_effect(error, df=units - 1)
+
+
+def corrected(nulls: Sequence[Null | None], family: str) -> tuple[Null | None, ...]:
+    """Add the p-values corrected by Benjamini and Hochberg over those that were tested."""
+    tested = [null.p for null in nulls if null is not None]
+    if not tested:
+        return tuple(nulls)
+    adjusted = iter(benjamini_hochberg(np.array(tested)).tolist())
+    said = f"Benjamini-Hochberg over {len(tested)} {family}"
+    return tuple(
+        null and null.model_copy(update={"adjusted": next(adjusted), "correction": said}) for null in nulls
+    )
