@@ -23,10 +23,10 @@ class Tile(Record):
     """What is left of the image under the mask, where there is one."""
     label: str
     """Its true class."""
-    prediction: str
-    """What the model said."""
-    confidence: float = Field(ge=0, le=1)
-    """Probability the model gave to what it said."""
+    prediction: str = ""
+    """What the model said; empty where it only drew the image."""
+    confidence: float | None = Field(default=None, ge=0, le=1)
+    """Probability the model gave to what it said; None where it said nothing."""
     remark: str = ""
     """What else should be known, such as its place in the slice."""
 

@@ -26,7 +26,7 @@ def advantages(values: Float[ndarray, "r g"]) -> Float[ndarray, "r g"]:
     groups = values.shape[1]
     if groups < 2:
         raise ValueError("one group has no others to be compared with")
-    return (groups * values - values.sum(axis=1, keepdims=True)) / (groups - 1)
+    return np.asarray((groups * values - values.sum(axis=1, keepdims=True)) / (groups - 1))
 
 
 def exchanged(values: Float[ndarray, "r g"], rng: np.random.Generator) -> tuple[Null, ...]:

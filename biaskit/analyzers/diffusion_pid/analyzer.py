@@ -1,10 +1,10 @@
 """DiffusionPID: what each prompt word contributes to an image, alone, shared and together.
 
 After "Diffusion PID: Interpreting Diffusion via Partial Information Decomposition" (Dewan et al. 2024, arXiv
-2406.05191). Images are noised, denoised under several prompts, and the errors compared; nothing is sampled for it.
-Here every prompt meets the same noise at log-SNRs spread evenly over the trained ones, every number has an interval
-over templates or images, and the redundancy is a choice, since the published one turns into a plain information
-where words differ in how common they are.
+2406.05191). Images are noised, denoised under several prompts, and the errors compared; nothing is
+sampled for it. Here every prompt meets the same noise at log-SNRs spread evenly over the trained ones,
+every number has an interval over templates or images, and the redundancy is a choice, since the
+published one turns into a plain information where words differ in how common they are.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class DiffusionPid:
         nodes: Log-SNRs visited in a replicate, each with a pair of noises.
         replicates: Independent replicates of the whole rule on each image.
         redundancy: What counts as said by both words: ccs, min, mmi or finn-lizier.
-        prior: How surprising words are, for finn-lizier: `uniform`, or a file with a word and its count a line.
+        prior: How surprising words are, for finn-lizier: `uniform`, or a file with a word and its count
+            a line.
         steps: Steps of the sampler, where the model draws the images.
         guidance: Scale of guidance, where the model draws the images; 1 draws from the model itself.
         log_odds: Whether images are also drawn with each group named, to read how likely each group is.
@@ -60,11 +61,11 @@ class DiffusionPid:
         "signs of images flipped",
     )
     limitations: ClassVar[tuple[str, ...]] = (
-        "Informations are the model's own: they say what its likelihood reads in an image, not what a person would.",
-        "Images that the model drew are read by the same model; a group it cannot draw cannot be read either.",
+        "Informations are the model's own: what its likelihood reads in an image, not what a person would.",
+        "Images that the model drew are read by the same model; what it cannot draw it cannot read.",
         "The orthogonal information is right on average; its single values and maps are not log-ratios.",
         "What lies outside the trained noise levels is not measured; its size is estimated and told.",
-        "Guidance changes what is drawn and not what is measured: figures are about the model without guidance.",
+        "Guidance changes what is drawn, not what is measured: figures are about the model without it.",
     )
 
     images: int = 4
@@ -117,7 +118,7 @@ class DiffusionPid:
             findings=tuple(one for part in parts for one in part.findings),
             summary=tuple(one for part in parts for one in part.summary),
             conflicts=tuple(one for part in parts for one in part.conflicts),
-            caveats=(*asker.remarks, *(one for part in parts for one in part.caveats)),
+            caveats=(*asker.remarks(), *(one for part in parts for one in part.caveats)),
             notes=(passes, *(one for part in parts for one in part.notes)),
             limitations=self.limitations,
             tables=tuple(one for part in parts for one in part.tables),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy import ndarray
 
 from biaskit.decomposition.ledger import Ledger
 from biaskit.decomposition.measure import Asked, measure
+from biaskit.decomposition.measured import SHARE_OF_TAIL
 
 if TYPE_CHECKING:
     from biaskit.analyzers.diffusion_pid.scenes import Scene
@@ -54,13 +55,13 @@ class Asker:
         session: Model, cache and progress.
         plan: How much is computed.
         passes: Rows the network was given so far.
-        remarks: What was noticed, one sentence each.
+        outside: Largest share of a contrast's orthogonal information outside the trained noise levels.
     """
 
     session: DiffusionSession
     plan: Plan
     passes: int = 0
-    remarks: list[str] = field(default_factory=list)
+    outside: float = 0.0
 
     def measured(
         self, scene: Scene, prompts: Sequence[str], contrasts: Sequence[Contrast], *, maps: bool = False
@@ -69,15 +70,22 @@ class Asker:
         asked = Asked(plan=self.plan, maps=maps, keys=scene.names, ledger=self._ledger)
         found = measure(self.session.model, scene.latents, prompts, contrasts, asked)
         self.passes += found.passes
-        self.remarks += [one for one in found.remarks() if one not in self.remarks]
+        self.outside = max(self.outside, _outside(found))
         return found
 
-    def ask(
-        self, scene: Scene, prompts: Sequence[str], contrasts: Sequence[Contrast]
-    ) -> Informations:
+    def ask(self, scene: Scene, prompts: Sequence[str], contrasts: Sequence[Contrast]) -> Informations:
         """Return means over replicates of both informations."""
         found = self.measured(scene, prompts, contrasts)
         return Informations(found.standard.mean, found.orthogonal.mean)
+
+    def remarks(self) -> tuple[str, ...]:
+        """Say what the trained noise levels miss, where it is more than one part in a hundred."""
+        if self.outside <= SHARE_OF_TAIL:
+            return ()
+        return (
+            f"Up to {self.outside:.0%} of what words say lies outside the noise levels that the model was trained "
+            "on (by estimate); it is not in the figures.",
+        )
 
     @property
     def _ledger(self) -> Ledger | None:
@@ -85,3 +93,10 @@ class Asker:
             return None
         subject = self.session.model.subject
         return Ledger(self.session.cache, f"{subject.fingerprint}/{subject.dtype}/{subject.device}")
+
+
+def _outside(found: Measured) -> float:
+    """The largest share, over contrasts, of the orthogonal information that lies outside."""
+    missed = (found.tails.low + found.tails.high).sum(axis=0)
+    whole = found.orthogonal.mean.sum(axis=0) + missed
+    return float(np.max(missed / np.where(whole > 0, whole, 1.0)))

@@ -11,9 +11,9 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from biaskit.analyzers.diffusion_pid.asking import Informations
+from biaskit.analyzers.diffusion_pid.questions import of_groups
 from biaskit.analyzers.diffusion_pid.wordings import Wording, wordings
 from biaskit.decomposition.contrast import Contrast
-from biaskit.decomposition.designs import grouped
 
 if TYPE_CHECKING:
     from biaskit.analyzers.diffusion_pid.asking import Asker
@@ -86,7 +86,7 @@ def study(compared: GroupComparison, target: str, painter: Painter, asker: Asker
 
 def _asked(asker: Asker, scene: Scene, wording: Wording) -> Informations:
     """Ask for the target, each group, both, and each group given the target, in that order."""
-    design = grouped(wording.alone, wording.groups, wording.joint)
+    design = of_groups(wording.alone, wording.groups, wording.joint)
     return asker.ask(scene, design.prompts, design.contrasts)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from numpy import ndarray
 
-from biaskit.analyzers.diffusion_pid.numbers import corrected, mean
+from biaskit.analyzers.diffusion_pid.numbers import About, corrected, mean
 from biaskit.records.estimate import Null, Unit
 from biaskit.records.finding import Direction, Evidence, Finding
 from biaskit.stats.within_rows import advantages, exchanged
@@ -85,7 +85,8 @@ def _tests(grouped: Grouped, rng: np.random.Generator) -> tuple[Null | None, ...
     by_unit = grouped.by_unit
     if len(by_unit) < 2:
         return (None,) * by_unit.shape[1]
-    return exchanged(by_unit, rng)
+    found: tuple[Null | None, ...] = exchanged(by_unit, rng)
+    return found
 
 
 def _finding(
@@ -104,10 +105,7 @@ def _finding(
         estimate=mean(
             differences,
             grouped.units,
-            f"{quantity.method}, {over}",
-            unit=quantity.unit,
-            named=quantity.named,
-            null=null,
+            About(method=f"{quantity.method}, {over}", unit=quantity.unit, named=quantity.named, null=null),
         ),
         evidence=_evidence(grouped, differences),
     )

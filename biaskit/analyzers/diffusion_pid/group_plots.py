@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
+from jaxtyping import Float
+from numpy import ndarray
 from scipy import stats
 from torch.nn.functional import interpolate
 
@@ -37,10 +39,14 @@ def slug(text: str) -> str:
 def dot_plot(found: Sequence[Finding], compared: GroupComparison, kind: str) -> DotPlot:
     """Show the gaps of every target, the largest first."""
     groups = tuple(compared.groups.groups)
-    names = {target: [one for one in found if one.concepts[0] == target] for target in compared.targets.targets}
+    names = {
+        target: [one for one in found if one.concepts[0] == target] for target in compared.targets.targets
+    }
     ordered = sorted(names, key=lambda target: -(names[target][0].estimate.value or 0.0))
     rows = tuple(
-        DotRow(name=target, n=names[target][0].estimate.n, dots=tuple(_dot(one, groups) for one in names[target]))
+        DotRow(
+            name=target, n=names[target][0].estimate.n, dots=tuple(_dot(one, groups) for one in names[target])
+        )
         for target in ordered
     )
     return DotPlot(
@@ -87,7 +93,7 @@ def error_curves(one: TargetStudy, asker: Asker) -> Figure:
     )
 
 
-def _points(log_snrs: Sequence[float], values: object) -> tuple[Point, ...]:
+def _points(log_snrs: Float[ndarray, " k"], values: Float[ndarray, "n k"]) -> tuple[Point, ...]:
     table = torch.as_tensor(values)
     middle, count = table.mean(dim=0), len(table)
     half = torch.zeros_like(middle)
@@ -110,9 +116,12 @@ def map_sheet(one: TargetStudy, asker: Asker, session: DiffusionSession) -> Cont
     prompts = (wording.alone, *wording.joint)
     pairs = [Contrast(added=1 + number, given=0) for number in range(len(one.groups))]
     found = asker.measured(scene, prompts, pairs, maps=True)
-    assert found.maps is not None
     size = tuple(scene.pixels.shape[2:])
-    maps = interpolate(torch.from_numpy(found.maps.orthogonal).float(), size=size, mode="nearest")
+    maps = interpolate(
+        torch.from_numpy(found.maps.orthogonal if found.maps else found.curves.errors).float(),
+        size=size,
+        mode="nearest",
+    )
     largest = float(maps.max())
     tiles = (
         Tile(
@@ -130,8 +139,8 @@ def map_sheet(one: TargetStudy, asker: Asker, session: DiffusionSession) -> Cont
     return ContactSheet(
         name=slug(f"maps {one.target} {' '.join(one.groups)}"),
         title=f"Where a group's word adds to images of '{one.target}'",
-        caption="Heat map: orthogonal information of the group's word given the target, pixel by pixel of what "
-        f"is denoised; dark is nothing, pale is most ({top} nats), one scale for the sheet.",
+        caption="Heat map: orthogonal information of the group's word given the target, pixel by pixel of "
+        f"what is denoised; dark is nothing, pale is most ({top} nats), one scale for the sheet.",
         tiles=tuple(tiles),
     )
 

@@ -13,7 +13,7 @@ from numpy import ndarray
 from biaskit.analyzers.diffusion_pid.bias_study import Doses, TargetStudy, doses, own_share, study
 from biaskit.analyzers.diffusion_pid.gaps import Grouped, Quantity, gaps
 from biaskit.analyzers.diffusion_pid.group_plots import dot_plot, error_curves, map_sheet, table
-from biaskit.analyzers.diffusion_pid.numbers import IMAGES, TEMPLATES, mean
+from biaskit.analyzers.diffusion_pid.numbers import IMAGES, TEMPLATES, About, mean
 from biaskit.analyzers.diffusion_pid.said import Said
 from biaskit.decomposition.redundancy import Informations as Words
 from biaskit.decomposition.redundancy import decompose, prior_dominance
@@ -135,10 +135,12 @@ class GroupStudy:
                         estimate=mean(
                             shares[:, column],
                             units,
-                            method,
-                            unit=Unit.PROPORTION,
-                            named=self._named,
-                            reason="A share is shown with its interval; the gap between groups is tested.",
+                            About(
+                                method=method,
+                                unit=Unit.PROPORTION,
+                                named=self._named,
+                                reason="A share is not tested by itself; the gap between groups is.",
+                            ),
                         ),
                     )
                 )
@@ -151,7 +153,8 @@ class GroupStudy:
             headline=True,
         )
         rows = [
-            Grouped(one.target, -one.surprisals, one.templates, one.names, self._templates(one)) for one in found
+            Grouped(one.target, -one.surprisals, one.templates, one.names, self._templates(one))
+            for one in found
         ]
         shown = gaps(rows, self.groups, quantity, rng)
         self.said.findings += shown
@@ -169,16 +172,20 @@ class GroupStudy:
             for one in self.said.findings
             if one.metric == "diffusion_pid.share_drawn" and one.group == self.groups[0]
         }
-        inside = {one.concepts[0]: one.estimate.value for one in odds if one.references or one.group == self.groups[0]}
+        inside = {
+            one.concepts[0]: one.estimate.value
+            for one in odds
+            if one.references or one.group == self.groups[0]
+        }
         both = [(inside[target], drawn[target]) for target in inside if target in drawn]
         if len(both) < FEWEST_TARGETS:
             return
         one, other = (np.array(column, dtype=float) for column in zip(*both, strict=True))
         rho = spearman(one, other, rng=self.session.rng("diffusion-pid/agreement"))
-        if rho.value is not None and rho.value < DISAGREE:
+        if rho.rho is not None and rho.rho < DISAGREE:
             self.said.conflicts.append(
                 f"{self.compared.targets.name}: the order of the targets by log-odds and by shares drawn "
-                f"agrees at Spearman {rho.value:.2f} only."
+                f"agrees at Spearman {rho.rho:.2f} only."
             )
 
     def _sizes(self, studied: Sequence[TargetStudy]) -> None:
@@ -191,7 +198,9 @@ class GroupStudy:
                     concepts=(one.target,),
                     direction=Direction.NONE,
                     estimate=mean(
-                        one.alone.standard[:, 0], units, "i(x; target), standard", named=self._named
+                        one.alone.standard[:, 0],
+                        units,
+                        About(method="i(x; target), standard", named=self._named),
                     ),
                 )
             )
@@ -245,7 +254,7 @@ def _dominance(share: float, words: int) -> Finding:
             unit=Unit.PROPORTION,
             n=words,
             resampling_unit="pairs of words",
-            method="share of images at which Finn and Lizier's redundancy is one word's information and no more",
+            method="share of images at which Finn and Lizier's redundancy is one word's information",
             reason="It tells what a functional does to these values; it is no property of the model.",
         ),
     )

@@ -76,4 +76,4 @@ def _standard(stack: Float[ndarray, "n h w"]) -> Float[ndarray, "n p"]:
     """Rows of length 1 around 0, so that a product of two is their correlation."""
     flat = stack.reshape(len(stack), -1)
     flat = flat - flat.mean(axis=1, keepdims=True)
-    return flat / np.linalg.norm(flat, axis=1, keepdims=True)
+    return np.asarray(flat / np.linalg.norm(flat, axis=1, keepdims=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -20,39 +21,45 @@ ONE_UNIT = "One unit alone says nothing about the spread."
 NOT_TESTED = "The sizes of informations are shown, not tested; gaps between groups are."
 
 
-def mean(
-    values: Float[ndarray, " n"],
-    units: Shaped[ndarray, " n"],
-    method: str,
-    *,
-    unit: Unit = Unit.NAT,
-    named: str = TEMPLATES,
-    null: Null | None = None,
-    reason: str | None = None,
-) -> Estimate:
-    """Return the mean of image values with the t interval over the units they were sampled in.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What a mean is a mean of.
 
-    Args:
-        values: One value an image.
-        units: The unit of each image, such as its template.
+    Attributes:
         method: How the values were computed.
         unit: What they count in.
         named: What the units are.
         null: The null that the mean was tested against.
         reason: Why there is no null.
     """
+
+    method: str
+    unit: Unit = Unit.NAT
+    named: str = TEMPLATES
+    null: Null | None = None
+    reason: str | None = None
+
+
+def mean(values: Float[ndarray, " n"], units: Shaped[ndarray, " n"], about: About) -> Estimate:
+    """Return the mean of image values with the t interval over the units they were sampled in.
+
+    Args:
+        values: One value an image.
+        units: The unit of each image, such as its template.
+        about: What it is a mean of.
+    """
     count = len(np.unique(units))
-    interval = _interval(values, units, unit) if count > 1 else None
+    interval = _interval(values, units, about.unit) if count > 1 else None
     return Estimate(
         value=float(values.mean()),
-        unit=unit,
+        unit=about.unit,
         n=count,
-        resampling_unit=named,
-        method=f"{method}; mean of {len(values)} images",
+        resampling_unit=about.named,
+        method=f"{about.method}; mean of {len(values)} images",
         interval=interval,
-        null=null,
+        null=about.null,
         minimum_detectable_effect=_detectable(interval, count),
-        reason=reason or (ONE_UNIT if interval is None else None if null else NOT_TESTED),
+        reason=about.reason or (ONE_UNIT if interval is None else None if about.null else NOT_TESTED),
     )
 
 
