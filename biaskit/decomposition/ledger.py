@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from biaskit.decomposition.passes import Passes
 
-_FORMAT = 1
+_FORMAT = 2
 _NAMES = tuple(field.name for field in fields(Replicate))
 
 

@@ -4,15 +4,14 @@
     i^o(x; y | c) = 1/2 INT E_eps ||e(z | c) - e(z | c, y)||^2 d alpha
 
 over log-SNR alpha, z = sqrt(sigmoid(alpha)) x + sqrt(sigmoid(-alpha)) eps (Kong et al. 2023,
-"Information-Theoretic Diffusion"; 2024, "Interpretable Diffusion via Information
-Decomposition"). Both are cut to
-the log-SNRs that the model was trained at. All prompts meet the same noisy image, so their difference is
-what is left, and no image is ever sampled.
+"Information-Theoretic Diffusion"; 2024, "Interpretable Diffusion via Information Decomposition"). Both are
+cut to the log-SNRs that the model was trained at. All prompts meet the same noisy image, so their difference
+is what is left, and no image is ever sampled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,13 +21,13 @@ from torch import Tensor
 
 from biaskit.decomposition.contrast import Contrast
 from biaskit.decomposition.denoiser import Denoiser
+from biaskit.decomposition.gathering import Summary, beyond, curves, mapped, pointwise, summed_up
 from biaskit.decomposition.ledger import Ledger
-from biaskit.decomposition.measured import Curves, Maps, Measured, Pointwise, half_widths
+from biaskit.decomposition.measured import Measured, half_widths
 from biaskit.decomposition.noise import image_key
 from biaskit.decomposition.passes import Passes, Replicate
-from biaskit.decomposition.plan import Enough, Plan
+from biaskit.decomposition.plan import Enough, Kind, Plan
 from biaskit.decomposition.rule import Rule, rule
-from biaskit.decomposition.tails import tails
 from biaskit.errors import RequestError
 from biaskit.records.progress import Progress, Silent
 
@@ -70,7 +69,7 @@ def measure(
         denoiser: The model.
         latents: The images, as the model denoises them.
         prompts: The prompts.
-        contrasts: Which prompts are compared.
+        contrasts: Which prompts are compared; none where the denoising errors alone are wanted.
         asked: How much is computed, and what is kept.
 
     Raises:
@@ -120,14 +119,14 @@ class _Work:
         )
         return cls(latents, prompts, contrasts, places, passes, asked)
 
-    def image(self, row: int) -> list[Replicate]:
-        """Compute the replicates of one image until there are enough."""
+    def image(self, row: int) -> Summary:
+        """Compute the replicates of one image until there are enough, and sum them up."""
         found: list[Replicate] = []
-        for count in _looks(self.asked.plan):
+        for count in self.asked.plan.looks():
             found += [self._replicate(row, number) for number in range(len(found), count)]
             if _known_well_enough(found, self.asked.plan):
                 break
-        return found
+        return summed_up(found, self.passes.denoiser.log_snrs)
 
     def _replicate(self, row: int, number: int) -> Replicate:
         latent = self.latents[row]
@@ -136,71 +135,33 @@ class _Work:
             return self.passes.run(latent, key, number)
         return self.asked.ledger.replicate(self.passes, latent, key, number)
 
-    def gathered(self, found: Sequence[Sequence[Replicate]]) -> Measured:
-        level = self.asked.plan.level
-        orthogonal = Pointwise(_stacked(found, "orthogonal"), level)
-        log_snrs = self.passes.denoiser.log_snrs
-        curves = self._curves(found, log_snrs)
-        rows = sum(len(one) for one in found)
-        maps = None
-        if self.asked.maps:
-            maps = Maps(_averaged(found, "standard_maps"), _averaged(found, "orthogonal_maps"))
+    def gathered(self, found: Sequence[Summary]) -> Measured:
+        """Put the images together."""
+        plan, places = self.asked.plan, list(self.places)
+        replicates = sum(one.losses.shape[1] for one in found)
         return Measured(
             prompts=self.prompts,
             contrasts=self.contrasts,
-            standard=Pointwise(_stacked(found, "standard"), level),
-            orthogonal=orthogonal,
-            curves=curves,
-            tails=tails(found, log_snrs),
-            maps=maps,
-            passes=rows * 2 * self.asked.plan.nodes * len(self.passes.conditioning),
+            standard=pointwise([one.standard for one in found], plan.level),
+            orthogonal=pointwise([one.orthogonal for one in found], plan.level),
+            losses=pointwise([one.losses[places] for one in found], plan.level),
+            curves=curves(found, places),
+            tails=beyond(found),
+            maps=mapped(found) if self.asked.maps else None,
+            passes=replicates * 2 * plan.nodes * len(self.passes.conditioning),
         )
-
-    def _curves(self, found: Sequence[Sequence[Replicate]], log_snrs: Float[Tensor, " levels"]) -> Curves:
-        visited = torch.stack([log_snrs[one.levels] for each in found for one in each])
-        errors = _averaged(found, "errors")
-        return Curves(
-            log_snrs=visited.mean(dim=0).numpy(),
-            errors=errors[:, list(self.places)],
-            differences=_averaged(found, "differences"),
-        )
-
-
-def _looks(plan: Plan) -> Iterator[int]:
-    """Numbers of replicates after which it is asked whether they are enough: each half as many again."""
-    count = plan.replicates
-    yield count
-    while plan.enough is not None and count < plan.enough.most_replicates:
-        count = min(plan.enough.most_replicates, count + max(1, count // 2))
-        yield count
 
 
 def _known_well_enough(found: Sequence[Replicate], plan: Plan) -> bool:
-    if plan.enough is None:
-        return True
-    return all(_met(found, which, plan.enough, plan.level) for which in ("standard", "orthogonal"))
+    enough = plan.enough
+    return enough is None or all(_met(found, kind, enough, plan.level) for kind in enough.kinds)
 
 
-def _met(found: Sequence[Replicate], which: str, enough: Enough, level: float) -> bool:
-    values = torch.stack([getattr(one, which) for one in found], dim=1).numpy()[None]
+def _met(found: Sequence[Replicate], kind: Kind, enough: Enough, level: float) -> bool:
+    values = torch.stack([getattr(one, kind) for one in found], dim=1).numpy()[None]
     half = half_widths(values, level)[0]
     allowed = np.maximum(enough.half_width, enough.relative * np.abs(values[0].mean(axis=1)))
     return bool((half <= allowed).all())
-
-
-def _stacked(found: Sequence[Sequence[Replicate]], which: str) -> Float[np.ndarray, "n c r"]:
-    """Replicates of all images in one array, filled up with NaN."""
-    most = max(len(one) for one in found)
-    width = len(getattr(found[0][0], which))
-    table = np.full((len(found), width, most), np.nan)
-    for row, one in enumerate(found):
-        for number, replicate in enumerate(one):
-            table[row, :, number] = getattr(replicate, which).numpy()
-    return table
-
-
-def _averaged(found: Sequence[Sequence[Replicate]], which: str) -> Float[np.ndarray, "n ..."]:
-    return np.stack([np.mean([getattr(one, which).numpy() for one in each], axis=0) for each in found])
 
 
 def _check(
@@ -217,7 +178,7 @@ def _check(
         )
     if not bool(torch.isfinite(latents).all()):
         raise RequestError("An image is not a number somewhere (NaN or infinite).", fix="Leave it out.")
-    if not contrasts or any(not 0 <= number < len(prompts) for pair in contrasts for number in pair):
+    if any(not 0 <= number < len(prompts) for pair in contrasts for number in pair):
         raise RequestError(f"A contrast names two of the {len(prompts)} prompts by their numbers.")
     if asked.keys and len(set(asked.keys)) != len(latents):
         raise RequestError("Each image needs a key of its own.")

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from numpy import ndarray
 from scipy import stats
 
 from biaskit.decomposition.contrast import Contrast
+from biaskit.errors import RequestError
 from biaskit.records.estimate import Interval
+from biaskit.stats.bootstrap import cluster_interval
 
 SHARE_OF_TAIL = 0.01
 
@@ -51,6 +53,28 @@ class Pointwise:
             level=self.level,
             method=f"t({count - 1}) over {count} replicates of the integration rule",
         )
+
+    def over_images(self, contrast: int, clusters: Shaped[ndarray, " n"] | None = None) -> Interval:
+        """Return the t interval of the mean over images; its middle is the mean.
+
+        Images vary, and so do their replicates; the spread of images holds both, as each image has levels
+        and noise of its own (not so where a plan shares them).
+
+        Args:
+            contrast: Which contrast.
+            clusters: What each image belongs to, such as its template, where such images stand or fall
+                together; None takes each for itself.
+
+        Raises:
+            RequestError: There are fewer than two images or clusters.
+        """
+        values = self.mean[:, contrast]
+        members = np.arange(len(values)) if clusters is None else np.asarray(clusters)
+        if len(members) != len(values) or len(np.unique(members)) < 2:
+            raise RequestError(
+                f"An interval over {len(values)} images needs a cluster for each, and two clusters at least."
+            )
+        return cluster_interval(values, members, level=self.level)
 
     @property
     def replicates(self) -> Int[ndarray, " n"]:
@@ -119,6 +143,8 @@ class Measured:
         standard: log p(x | added) - log p(x | given) on the trained log-SNRs: signed, adds up along chains.
         orthogonal: The squared difference of predictions, integrated: never negative and much less noisy; its
             average over images of the added prompt is that of `standard`, its single values are not.
+        losses: Half the denoising error under each prompt (the second axis), integrated over the trained
+            log-SNRs: -log p(x | prompt) but for a part that no prompt changes.
         curves: The integrands.
         tails: What lies outside the trained log-SNRs.
         maps: Pixel by pixel, where it was asked for.
@@ -129,6 +155,7 @@ class Measured:
     contrasts: tuple[Contrast, ...]
     standard: Pointwise
     orthogonal: Pointwise
+    losses: Pointwise
     curves: Curves
     tails: Tails
     maps: Maps | None

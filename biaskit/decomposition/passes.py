@@ -13,7 +13,7 @@ treated alike, so informations from these errors still add up along a chain exac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,7 @@ class Replicate:
         errors: Denoising error of each prompt at each node, summed over the latent.
         differences: Squared difference of each contrast's predictions at each node.
         levels: Level of each node.
+        weights: What each node counts in a sum over log-SNR, in nats.
         standard_maps: The standard information pixel by pixel, summed over channels; empty where not asked
             for.
         orthogonal_maps: The orthogonal one.
@@ -51,6 +52,7 @@ class Replicate:
     errors: Float[Tensor, "p k"]
     differences: Float[Tensor, "c k"]
     levels: Int[Tensor, " k"]
+    weights: Float[Tensor, " k"]
     standard_maps: Float[Tensor, "c _ _"]
     orthogonal_maps: Float[Tensor, "c _ _"]
 
@@ -77,35 +79,51 @@ class Passes:
 
     def run(self, latent: Float[Tensor, "c h w"], key: str, replicate: int) -> Replicate:
         """Compute one replicate; the same key gives the same levels, noise and batches in any run."""
+        nodes, noise = self.drawn(key, replicate)
+        gathered = _Gathered(self, nodes)
+        for at in self.batches():
+            levels = torch.from_numpy(nodes.levels)[at]
+            gathered.add(at, noise[at], self.predict(latent, noise[at], levels))
+        return gathered.replicate()
+
+    def drawn(self, key: str, replicate: int) -> tuple[Nodes, Float[Tensor, "k c h w"]]:
+        """Return the levels of a replicate and the noise at each."""
         whose = ("shared",) if self.plan.shared else ("image", key)
         place = (self.plan.seed, *whose, replicate)
         nodes = self.rule.nodes(self.plan.nodes, generator("levels", *place))
-        noise = standard_normal((self.plan.nodes, *latent.shape), "noise", *place)
-        gathered = _Gathered(self, nodes)
+        noise = standard_normal((self.plan.nodes, *self.denoiser.shape), "noise", *place)
+        return nodes, noise.to(self._device())
+
+    def batches(self) -> Iterator[Int[Tensor, " k"]]:
+        """Go through the nodes, as many at once as fit a batch with both signs and all prompts."""
         each = max(1, self.denoiser.batch_size // (2 * len(self.conditioning)))
         for start in range(0, self.plan.nodes, each):
-            at = torch.arange(start, min(start + each, self.plan.nodes))
-            gathered.add(at, noise[at], self._predict(latent, noise[at], nodes, at))
-        return gathered.replicate()
+            yield torch.arange(start, min(start + each, self.plan.nodes))
 
-    def _predict(
+    def predict(
         self,
         latent: Float[Tensor, "c h w"],
         noise: Float[Tensor, "k c h w"],
-        nodes: Nodes,
-        at: Int[Tensor, " k"],
+        levels: Int[Tensor, " k"],
     ) -> Float[Tensor, "k 2 p c h w"]:
-        """Predict the noise for every node, sign and prompt, in that order of rows."""
+        """Predict the noise for every node, sign and prompt, in that order of rows.
+
+        Noisy images are made on the device that the prompts were encoded on.
+        """
         prompts, pairs = len(self.conditioning), torch.stack([noise, -noise], dim=1)
-        levels = torch.from_numpy(nodes.levels)[at]
-        alphas = self.denoiser.log_snrs[levels][:, None, None, None, None]
-        noisy = (alphas.sigmoid().sqrt() * latent + (-alphas).sigmoid().sqrt() * pairs).to(torch.float32)
+        alphas = self.denoiser.log_snrs[levels].to(noise.device)[:, None, None, None, None]
+        clean = alphas.sigmoid().sqrt() * latent.to(noise.device)
+        noisy = (clean + (-alphas).sigmoid().sqrt() * pairs).to(torch.float32)
         rows = noisy[:, :, None].expand(-1, -1, prompts, -1, -1, -1).flatten(0, 2)
-        which = torch.arange(prompts).repeat(2 * len(at))
+        which = torch.arange(prompts).repeat(2 * len(levels))
         predicted = self.denoiser.predict_noise(
             rows, levels.repeat_interleave(2 * prompts), self.conditioning.select(which)
         )
-        return predicted.reshape(len(at), 2, prompts, *predicted.shape[1:])
+        return predicted.reshape(len(levels), 2, prompts, *predicted.shape[1:])
+
+    def _device(self) -> torch.device:
+        encoded = next(iter(self.conditioning.tensors.values()), None)
+        return torch.device("cpu") if encoded is None else encoded.device
 
 
 class _Gathered:
@@ -127,9 +145,7 @@ class _Gathered:
         residuals = torch.stack([eps, -eps], dim=1)[:, :, None] - predicted.double()
         squares = self._squares(residuals, eps)
         self.errors[:, at] = squares.sum(dim=(2, 3, 4)).T.cpu()
-        added, given = (
-            torch.tensor(column, device=squares.device) for column in zip(*self.passes.contrasts, strict=True)
-        )
+        added, given = self._contrasted(squares.device)
         apart = (residuals[:, :, added] - residuals[:, :, given]).square().mean(dim=1)
         self.differences[:, at] = apart.sum(dim=(2, 3, 4)).T.cpu()
         if self.passes.maps:
@@ -137,6 +153,10 @@ class _Gathered:
             weights = self.weights[at].to(squares.device)
             pixels = torch.stack([over, apart.sum(dim=2)])
             self.maps += torch.einsum("k,mkchw->mchw", weights / 2, pixels).cpu()
+
+    def _contrasted(self, device: torch.device | str) -> Int[Tensor, "2 c"]:
+        pairs = torch.tensor(self.passes.contrasts, dtype=torch.long, device=device)
+        return pairs.reshape(-1, 2).T
 
     def _squares(
         self, residuals: Float[Tensor, "k 2 p c h w"], eps: Float[Tensor, "k c h w"]
@@ -150,7 +170,7 @@ class _Gathered:
         return even.square() + odd.square() * factor[:, None, None, None, None]
 
     def replicate(self) -> Replicate:
-        added, given = (torch.tensor(column) for column in zip(*self.passes.contrasts, strict=True))
+        added, given = self._contrasted("cpu")
         over = self.errors[given] - self.errors[added]
         return Replicate(
             standard=over @ self.weights / 2,
@@ -158,6 +178,7 @@ class _Gathered:
             errors=self.errors,
             differences=self.differences,
             levels=torch.from_numpy(self.nodes.levels),
+            weights=self.weights,
             standard_maps=self.maps[0],
             orthogonal_maps=self.maps[1],
         )

@@ -50,8 +50,10 @@ class Rule:
     With cell widths `w_l` and masses `m_l` that add up to 1, stratum k of K draws the level at
     `(k + u) / K` of the cumulated mass and weighs it `w_l / (K m_l)`. One uniform number u serves all strata
     (systematic sampling): the rule is unbiased as with a number for each, and neighbouring strata, whose
-    integrands are alike, keep their distance. On a Gaussian of 4,096 coordinates its error is a ninth of
-    that of independent strata at 16 nodes, and a fifteenth at 8.
+    integrands are alike, keep their distance. On a Gaussian of 4,096 coordinates the choice of levels alone
+    errs by 0.28 % of the orthogonal information at 16 nodes and 0.48 % at 8, with a number for each stratum
+    by 3.5 % and 9.6 %. Mirrored numbers (u, 1 - u) in pairs of replicates gain nothing on that (0.20 % a
+    pair, as any two offsets have), and replicates would no longer be independent.
 
     Attributes:
         widths: Width of each level's cell.

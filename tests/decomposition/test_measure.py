@@ -165,11 +165,26 @@ def test_a_plan_out_of_range_is_refused(wrong):
         Plan(**wrong)
 
 
-def test_one_replicate_cannot_tell_when_it_is_enough():
-    with pytest.raises(RequestError, match="One replicate"):
-        Plan(replicates=1, enough=Enough(half_width=1.0))
+def test_a_stopping_rule_without_meaning_is_refused():
     with pytest.raises(RequestError, match="above 0"):
         Enough()
+    with pytest.raises(RequestError, match="2 replicates"):
+        Enough(half_width=1.0, most_replicates=1)
+    with pytest.raises(RequestError, match="to look at"):
+        Enough(half_width=1.0, kinds=())
+
+
+@pytest.mark.parametrize(
+    ("plan", "looks"),
+    [
+        (Plan(replicates=3), [3]),
+        (Plan(replicates=3, enough=Enough(relative=0.1, most_replicates=5)), [5]),
+        (Plan(replicates=3, enough=Enough(relative=0.1, most_replicates=20)), [8, 12, 18, 20]),
+        (Plan(replicates=30, enough=Enough(relative=0.1, most_replicates=20)), [30]),
+    ],
+)
+def test_it_is_asked_late_and_seldom_whether_it_is_enough(plan, looks):
+    assert list(plan.looks()) == looks
 
 
 def test_what_lies_outside_the_trained_levels_is_told(spectrum, far_corners):
