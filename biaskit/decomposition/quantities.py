@@ -53,7 +53,7 @@ class Design:
     prompts: tuple[str, ...]
     contrasts: Mapping[Question, Contrast]
 
-    def of(self, values: Float[ndarray, "n c *_"], question: Question) -> Float[ndarray, "n *_"]:
+    def of(self, values: Float[ndarray, "n c ..."], question: Question) -> Float[ndarray, "n ..."]:
         """Return a question's column of what was measured: MI, or CMI where something is given.
 
         Args:
@@ -72,7 +72,7 @@ class Design:
 
     def informations(
         self,
-        values: Float[ndarray, "n c *_"],
+        values: Float[ndarray, "n c ..."],
         pair: Words,
         given: str = "",
         surprisals: tuple[float, float] = (0.0, 0.0),
@@ -89,8 +89,12 @@ class Design:
             RequestError: The design does not ask for the pair.
         """
         one, other = pair
-        parts = (self.of(values, Question(said, given)) for said in ((one,), (other,), (one, other)))
-        return Informations(*parts, surprisals=surprisals)
+        return Informations(
+            first=self.of(values, Question((one,), given)),
+            second=self.of(values, Question((other,), given)),
+            both=self.of(values, Question((one, other), given)),
+            surprisals=surprisals,
+        )
 
 
 def pair_design(words: Sequence[str]) -> Design:
@@ -149,7 +153,7 @@ def conditional(found: Informations) -> tuple[Float[ndarray, ...], Float[ndarray
 def without(prompt: str, words: Iterable[str]) -> str:
     """Return a prompt without some of its words or phrases, at all their places, in single spaces.
 
-    Words are found whole and whatever their case; a blank that is left before a comma or a full stop goes too.
+    Words are found whole, in any case; a blank that is left before a comma or a full stop goes too.
 
     Raises:
         RequestError: A word does not stand in the prompt.

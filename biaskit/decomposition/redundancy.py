@@ -29,13 +29,14 @@ class Informations:
         first: i(x; y1).
         second: i(x; y2).
         both: i(x; y1, y2).
-        surprisals: -log of the prior probability of each word; only `finn-lizier` reads them.
+        surprisals: -log of the prior probability of each word, one number or one an entry; only `finn-lizier`
+            reads them.
     """
 
     first: Float[ndarray, ...]
     second: Float[ndarray, ...]
     both: Float[ndarray, ...]
-    surprisals: tuple[float, float] = (0.0, 0.0)
+    surprisals: tuple[float | ndarray, float | ndarray] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,7 +118,7 @@ def _mmi(found: Informations) -> ndarray:
 def _finn_lizier(found: Informations) -> ndarray:
     one, other = found.surprisals
     left = np.minimum(one - found.first, other - found.second)
-    return np.asarray(min(one, other) - left)
+    return np.asarray(np.minimum(one, other) - left)
 
 
 _FUNCTIONALS: dict[str, Callable[[Informations], ndarray]] = {

@@ -143,3 +143,36 @@ def test_priors_that_matter_are_not_called_dominant():
 def test_a_functional_that_does_not_exist_is_named():
     with pytest.raises(UnknownNameError, match="finn-lizier"):
         decompose(Informations(*np.zeros((3, 1))), "finn_lizier")
+
+
+DISCRETE = ("redundant", "synergy", "and", "reduced or", "sum", "rdn xor", "boom", "pnt. unq.", "unique 1")
+
+
+@pytest.mark.parametrize("name", DISCRETE)
+@pytest.mark.filterwarnings("ignore")
+def test_finn_and_lizier_agree_with_dit_on_its_gates(name):
+    """dit 2.3 computes I_plus-minus on discrete gates; every outcome is one entry with its own priors."""
+    pid = pytest.importorskip("dit.pid")
+    gates = pytest.importorskip("dit.pid.distributions")
+    gate = gates.bivariates[name]
+    rows = [(tuple(outcome), float(chance)) for outcome, chance in zip(gate.outcomes, gate.pmf, strict=True)]
+    chances = np.array([chance for _, chance in rows])
+
+    def surprisal(*places):
+        def total(outcome):
+            return sum(p for other, p in rows if all(other[i] == outcome[i] for i in places))
+
+        return np.array([-math.log2(total(outcome)) for outcome, _ in rows])
+
+    one, other, both = (
+        surprisal(*places) + surprisal(2) - surprisal(*places, 2) for places in ((0,), (1,), (0, 1))
+    )
+    atoms = decompose(Informations(one, other, both, (surprisal(0), surprisal(1))), "finn-lizier")
+    found = pid.PID_PM(gate)
+    for key, part in {
+        ((0,), (1,)): atoms.redundancy,
+        ((0,),): atoms.first,
+        ((1,),): atoms.second,
+        ((0, 1),): atoms.synergy,
+    }.items():
+        assert chances @ part == pytest.approx(found.get_pi(key), abs=1e-9)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from diffusers import DDPMScheduler
 from scipy.integrate import quad
 
 from biaskit import testing
-from biaskit.errors import UnknownNameError
+from biaskit.errors import RequestError, UnknownNameError
 from biaskit.organisms.oracles import (
+    CorrelatedGaussians,
     Gaussians,
     Mixture,
     OracleDenoiser,
@@ -24,6 +26,7 @@ from biaskit.organisms.oracles import (
     gaussian_standard,
     gaussian_tails,
     linear_gaussian_pair,
+    schedule_log_snrs,
     stable_diffusion_log_snrs,
 )
 
@@ -185,3 +188,141 @@ def test_the_oracles_are_public_and_say_which_conditions_they_have():
         denoiser.encode_prompts(["thrid"])
     gaussian = testing.Gaussians(("",), float64([0.0]), float64([1.0]))
     assert isinstance(gaussian, Gaussians)
+
+
+TRAINED = (-5.364, 7.069)
+
+
+@pytest.mark.parametrize("added", [ADDED, (-0.4, 1.3), (0.5, 1.3 + 1e-10), (0.1, 4.0)])
+def test_closed_forms_between_ends_are_the_integrals(added):
+    """Also where both variances are alike, or almost."""
+
+    def inside(integrand):
+        return quad(lambda alpha: float(integrand(alpha)), *TRAINED, epsabs=1e-12, limit=400)[0] / 2
+
+    def error(alpha, condition):
+        return gaussian_group_loss(alpha, condition, (X, 0.0))
+
+    orthogonal = inside(lambda alpha: gaussian_integrand(alpha, X, GIVEN, added))
+    assert gaussian_orthogonal(X, GIVEN, added, TRAINED) == pytest.approx(orthogonal, abs=1e-9)
+    standard = inside(lambda alpha: error(alpha, GIVEN) - error(alpha, added))
+    assert gaussian_standard(X, GIVEN, added, TRAINED) == pytest.approx(standard, abs=1e-9)
+
+
+def test_the_closed_form_on_the_trained_range_has_the_published_value():
+    ends = stable_diffusion_log_snrs()[[0, -1]].tolist()
+    assert gaussian_orthogonal(X, GIVEN, ADDED, (ends[0], ends[1])) == pytest.approx(1.091296, abs=5e-7)
+
+
+def test_a_group_is_denoised_as_badly_as_said():
+    """Against a simulation of the channel; and with the group that the model learnt, at best."""
+    rng, model, data, alpha = np.random.default_rng(0), (0.2, 0.7), (-0.5, 1.6), 0.3
+    x, eps = data[0] + np.sqrt(data[1]) * rng.normal(size=400_000), rng.normal(size=400_000)
+    signal = 1 / (1 + np.exp(-alpha))
+    noisy = np.sqrt(signal) * x + np.sqrt(1 - signal) * eps
+    shrunk = np.sqrt(1 - signal) * (noisy - np.sqrt(signal) * model[0]) / (signal * model[1] + 1 - signal)
+    exact = gaussian_group_loss(alpha, model, data)
+    assert exact == pytest.approx(np.square(eps - shrunk).mean(), rel=0.01)
+    own = gaussian_group_loss(alpha, model, model)
+    assert own == pytest.approx(1 / (1 + np.exp(-alpha - np.log(model[1]))), abs=1e-12)
+    assert own < exact
+
+
+def test_schedules_are_those_of_diffusers():
+    stable = DDPMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
+    for scheduler, own in ((stable, stable_diffusion_log_snrs()), (DDPMScheduler(), ddpm_log_snrs())):
+        assert torch.allclose(schedule_log_snrs(scheduler.alphas_cumprod), own, atol=1e-3)
+
+
+def labelled(weights):
+    """Two binary words; the component of (first, second) is number 2 first + second."""
+    return Mixture(
+        {"": range(4), "first": (0, 1), "both": (1,)}, float64(*weights), FOUR.means, FOUR.variances
+    )
+
+
+def orthogonal_of(mixture, x, added, given):
+    """i^o of one-dimensional points by quadrature over noise and log-SNR."""
+    places, weights = map(torch.from_numpy, np.polynomial.hermite_e.hermegauss(100))
+    weights, step = weights / weights.sum(), 44 / 699
+    grid = torch.linspace(-22, 22, 700, dtype=torch.float64)
+    alphas = grid.repeat_interleave(len(places))
+    found = []
+    for each in x.tolist():
+        noisy = alphas.sigmoid().sqrt() * each + (-alphas).sigmoid().sqrt() * places.repeat(len(grid))
+        eps = [
+            mixture.noise(noisy[:, None], alphas, torch.full((len(alphas),), mixture.names.index(name)))
+            for name in (added, given)
+        ]
+        squares = (eps[0] - eps[1]).square()[:, 0].reshape(len(grid), -1) @ weights
+        found.append(float(squares.sum()) * step / 2)
+    return np.array(found)
+
+
+def test_squared_differences_break_the_chain_at_a_point():
+    mixture, x = labelled((0.3, 0.2, 0.15, 0.35)), float64(0.3)
+    steps = orthogonal_of(mixture, x, "first", "") + orthogonal_of(mixture, x, "both", "first")
+    assert steps == pytest.approx(2.3416, abs=5e-5)
+    assert orthogonal_of(mixture, x, "both", "") == pytest.approx(1.6933, abs=5e-5)
+
+
+def test_squared_differences_keep_the_chain_on_average():
+    """The published averages are simulations; those of log-ratios are known to every digit."""
+    mixture = labelled((0.3, 0.2, 0.15, 0.35))
+    mean, spread = mixture.means[1, 0], mixture.variances[1, 0].sqrt()
+    places, weights = map(torch.from_numpy, np.polynomial.hermite_e.hermegauss(24))
+    x, weights = mean + spread * places, (weights / weights.sum()).numpy()
+    whole = weights @ orthogonal_of(mixture, x, "both", "")
+    divergence = weights @ mixture.standard(x[:, None], "both", "").numpy()
+    assert whole == pytest.approx(divergence, abs=1e-3)
+
+
+def test_what_a_subset_says_is_bounded_by_its_share():
+    """Sixteen corners far apart in 1,024 dimensions: a quarter of them says log 4 and no more."""
+    rng = torch.Generator().manual_seed(0)
+    means = torch.randn(16, 1024, generator=rng, dtype=torch.float64)
+    sixteen = Mixture(
+        {"": range(16), "a quarter": range(4)},
+        torch.full((16,), 1 / 16, dtype=torch.float64),
+        0.4 * means,
+        torch.full((16, 1024), 0.05, dtype=torch.float64),
+    )
+    points = sixteen.means[:4] + 0.05**0.5 * torch.randn(4, 1024, generator=rng, dtype=torch.float64)
+    assert sixteen.standard(points, "a quarter", "").numpy() == pytest.approx(np.log(4), abs=1e-9)
+
+
+def test_correlated_gaussians_are_those_of_the_pixels_formula():
+    """Averaged over the noise by antithetic pairs along the axes: the answer is quadratic in eps."""
+    rng = np.random.default_rng(3)
+    roots, alpha = rng.normal(size=(2, 4, 4)), -0.7
+    covariances = np.stack([root @ root.T + np.eye(4) for root in roots])
+    means, x = rng.normal(size=(2, 4)), rng.normal(size=4)
+    oracle = CorrelatedGaussians.of(("", "said"), torch.from_numpy(means), torch.from_numpy(covariances))
+    axes = np.sqrt(4) * np.concatenate([np.eye(4), -np.eye(4)])
+    signal = 1 / (1 + np.exp(-alpha))
+    noisy = torch.from_numpy(np.sqrt(signal) * x + np.sqrt(1 - signal) * axes)
+    alphas = torch.full((8,), alpha, dtype=torch.float64)
+    none, said = (oracle.noise(noisy, alphas, torch.full((8,), which)).numpy() for which in (0, 1))
+    exact = gaussian_pixels(alpha, x, (means[0], covariances[0]), (means[1], covariances[1]))
+    assert ((none - said) ** 2).mean(axis=0) == pytest.approx(exact, abs=1e-12)
+    with pytest.raises(RequestError, match="eigenvalue"):
+        CorrelatedGaussians.of(("",), torch.zeros(1, 2), -torch.eye(2)[None])
+
+
+def test_pixels_that_a_condition_does_not_touch_are_exactly_unchanged():
+    means = torch.zeros(2, 9, dtype=torch.float64)
+    means[1, 4] = 1.0
+    oracle = Gaussians(("", "said"), means, torch.full((2, 9), 0.6, dtype=torch.float64))
+    noisy = torch.randn(1, 9, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    none, said = (oracle.noise(noisy, float64(0.5), torch.tensor([which])) for which in (0, 1))
+    assert ((none - said)[0] != 0).nonzero().flatten().tolist() == [4]
+
+
+def test_a_network_takes_what_diffusers_gives():
+    network = OracleNetwork(FOUR, "epsilon", stable_diffusion_log_snrs())
+    noisy = torch.ones(2, 1, 1, 1)
+    unconditional = network(noisy, 10, return_dict=False, added_cond_kwargs=None)[0]
+    assert torch.equal(unconditional, network(noisy, torch.tensor(10), network.encode(["", ""])).sample)
+    assert unconditional.dtype == torch.float32
+    with pytest.raises(RequestError, match="log-SNR"):
+        OracleNetwork(FOUR, "v_prediction")

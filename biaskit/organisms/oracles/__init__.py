@@ -17,11 +17,17 @@ from biaskit.organisms.oracles.closed_forms import (
     gaussian_tails,
     linear_gaussian_pair,
 )
-from biaskit.organisms.oracles.distributions import Gaussians, Mixture
-from biaskit.organisms.oracles.levels import ddpm_log_snrs, flow_log_snrs, stable_diffusion_log_snrs
+from biaskit.organisms.oracles.distributions import CorrelatedGaussians, Gaussians, Mixture
+from biaskit.organisms.oracles.levels import (
+    ddpm_log_snrs,
+    flow_log_snrs,
+    schedule_log_snrs,
+    stable_diffusion_log_snrs,
+)
 from biaskit.organisms.oracles.networks import OracleDenoiser, OracleNetwork, Prediction
 
 __all__ = [
+    "CorrelatedGaussians",
     "Gaussians",
     "Mixture",
     "OracleDenoiser",
@@ -38,5 +44,6 @@ __all__ = [
     "gaussian_standard",
     "gaussian_tails",
     "linear_gaussian_pair",
+    "schedule_log_snrs",
     "stable_diffusion_log_snrs",
 ]

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 from numpy.polynomial.hermite_e import hermegauss
+from scipy.special import expit
+
+Ends: TypeAlias = tuple[float, float]
+EVERYWHERE: Ends = (-math.inf, math.inf)
 
 _NODES = 200
+_SMALL = 1e-8
 
 
 def gaussian_log_density(x: Float[ndarray, ...], mean: Float[ndarray, ...], variance: ndarray) -> ndarray:
@@ -17,32 +23,41 @@ def gaussian_log_density(x: Float[ndarray, ...], mean: Float[ndarray, ...], vari
     return np.asarray(-0.5 * (np.log(2 * math.pi * variance) + (x - mean) ** 2 / variance))
 
 
-def gaussian_standard(x: ndarray, given: tuple[ndarray, ndarray], added: tuple[ndarray, ndarray]) -> ndarray:
+def gaussian_standard(
+    x: ndarray, given: tuple[ndarray, ndarray], added: tuple[ndarray, ndarray], ends: Ends = EVERYWHERE
+) -> ndarray:
     """Return i^s of each coordinate, `1/2 [ln(l0/l1) + a^2/l0 - b^2/l1]`, a = x - mean0, b = x - mean1.
+
+    Between ends, half the difference at them of `ln(A0/A1) + (sm/A0) (1 - a^2/l0) - (sm/A1) (1 - b^2/l1)`,
+    A = sp l + sm: the integral of the difference of two pointwise errors.
 
     Args:
         x: The point.
         given: Mean and variance without the added condition.
         added: Mean and variance with it.
+        ends: Lowest and highest log-SNR that is integrated over.
     """
-    return np.asarray(gaussian_log_density(x, *added) - gaussian_log_density(x, *given))
+    inside = _errors_to(ends[1], x, given, added) - _errors_to(ends[0], x, given, added)
+    return np.asarray(0.5 * inside)
 
 
 def gaussian_orthogonal(
-    x: ndarray, given: tuple[ndarray, ndarray], added: tuple[ndarray, ndarray]
+    x: ndarray, given: tuple[ndarray, ndarray], added: tuple[ndarray, ndarray], ends: Ends = EVERYWHERE
 ) -> ndarray:
-    """Return i^o of each coordinate over all log-SNRs.
+    """Return i^o of each coordinate.
 
-    `1/2 [a^2/l0 + b^2/l1 - 2 a b L + (l0 + l1) L - 2]` with `L = ln(l0/l1) / (l0 - l1)`, 1/l where both are
-    l.
+    Over all log-SNRs, `1/2 [a^2/l0 + b^2/l1 - 2 a b L + (l0 + l1) L - 2]` with `L = ln(l0/l1) / (l0 - l1)`,
+    1/l where both are l. Between ends, half the difference at them of
+    `K (l0 + l1 - 2ab) + (sm/A0) (1 - a^2/l0) + (sm/A1) (1 - b^2/l1)`, with `K = ln(A0/A1) / (l0 - l1)`.
+
+    Args:
+        x: The point.
+        given: Mean and variance without the added condition.
+        added: Mean and variance with it.
+        ends: Lowest and highest log-SNR that is integrated over.
     """
-    (mean0, l0), (mean1, l1) = given, added
-    away0, away1 = x - mean0, x - mean1
-    apart = l0 - l1
-    equal = np.abs(apart) < 1e-9 * (l0 + l1)
-    slope = np.where(equal, 2 / (l0 + l1), np.log(l0 / l1) / np.where(equal, 1.0, apart))
-    squares = away0**2 / l0 + away1**2 / l1 - 2 * away0 * away1 * slope
-    return np.asarray(0.5 * (squares + (l0 + l1) * slope - 2))
+    inside = _differences_to(ends[1], x, given, added) - _differences_to(ends[0], x, given, added)
+    return np.asarray(0.5 * inside)
 
 
 def gaussian_integrand(
@@ -95,7 +110,8 @@ def gaussian_group_loss(
     """Return the denoising error of a model of N(mu0, l0) on a group's data N(mg, lg), each coordinate.
 
     `(sp l0 / A)^2 + sm sp ((mg - mu0)^2 + lg) / A^2`, A = sp l0 + sm; integrated over log-SNR and halved, two
-    groups' losses differ by their cross-entropies.
+    groups' losses differ by their cross-entropies. A group of variance 0 is a single image, and the value its
+    pointwise error E_eps ||eps - e(z)||^2.
     """
     signal, noise = _channel(alpha)
     spread = signal * model[1] + noise
@@ -133,6 +149,33 @@ def linear_gaussian_pair(
     return first, second, 0.5 * math.log(variance / noise**2)
 
 
-def _channel(alpha: ndarray) -> tuple[ndarray, ndarray]:
-    signal = 1 / (1 + np.exp(-np.asarray(alpha, dtype=float)))
-    return signal, 1 - signal
+def _errors_to(
+    alpha: float, x: ndarray, given: tuple[ndarray, ndarray], added: tuple[ndarray, ndarray]
+) -> ndarray:
+    """Primitive of the difference of the two errors."""
+    signal, noise = _channel(alpha)
+    (mean0, l0), (mean1, l1) = given, added
+    spread0, spread1 = signal * l0 + noise, signal * l1 + noise
+    rest0 = noise / spread0 * (1 - (x - mean0) ** 2 / l0)
+    rest1 = noise / spread1 * (1 - (x - mean1) ** 2 / l1)
+    return np.asarray(np.log(spread0 / spread1) + rest0 - rest1)
+
+
+def _differences_to(
+    alpha: float, x: ndarray, given: tuple[ndarray, ndarray], added: tuple[ndarray, ndarray]
+) -> ndarray:
+    """Primitive of the squared difference of the two predictions."""
+    signal, noise = _channel(alpha)
+    (mean0, l0), (mean1, l1) = given, added
+    away0, away1, apart = x - mean0, x - mean1, np.asarray(l0 - l1, dtype=float)
+    spread0, spread1 = signal * l0 + noise, signal * l1 + noise
+    ratio = signal * apart / spread1
+    small = np.abs(ratio) < _SMALL
+    slope = np.where(small, signal / spread1 * (1 - ratio / 2), np.log1p(ratio) / np.where(small, 1.0, apart))
+    rest = noise / spread0 * (1 - away0**2 / l0) + noise / spread1 * (1 - away1**2 / l1)
+    return np.asarray(slope * (l0 + l1 - 2 * away0 * away1) + rest)
+
+
+def _channel(alpha: float | ndarray) -> tuple[ndarray, ndarray]:
+    """Shares of signal and noise, sigmoid(alpha) and sigmoid(-alpha), each to full precision."""
+    return np.asarray(expit(alpha)), np.asarray(expit(-np.asarray(alpha, dtype=float)))

@@ -11,9 +11,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from biaskit.decomposition.denoiser import Conditioning
-from biaskit.errors import UnknownNameError
+from biaskit.errors import RequestError, UnknownNameError
 from biaskit.organisms.oracles.distributions import Distribution
-from biaskit.organisms.oracles.levels import STEPS
+from biaskit.organisms.oracles.levels import STEPS, flow_log_snrs
 
 Prediction: TypeAlias = Literal["epsilon", "v_prediction", "sample", "flow"]
 
@@ -53,10 +53,9 @@ class OracleDenoiser:
         self, noisy: Float[Tensor, "n c h w"], levels: Int[Tensor, " n"], conditioning: Conditioning
     ) -> Float[Tensor, "n c h w"]:
         """Return E[eps | z], rounded to `dtype`."""
-        found = self.distribution.noise(
-            noisy.flatten(1).double(), self.log_snrs[levels], conditioning.tensors["which"]
-        )
-        return found.reshape(noisy.shape).to(self.dtype).float()
+        flat, alphas = noisy.flatten(1).cpu().double(), self.log_snrs[levels.cpu()]
+        found = self.distribution.noise(flat, alphas, conditioning.tensors["which"].cpu())
+        return found.reshape(noisy.shape).to(self.dtype).float().to(noisy.device)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +75,15 @@ class OracleNetwork(nn.Module):
     `network(sample, timestep, encoder_hidden_states).sample` is the best epsilon, v = sqrt(sp) eps -
     sqrt(sm) x, x0 (`sample`) or flow (eps - x, for z = (1 - s) x + s eps at timestep 1000 s)
     prediction. Text is coded by the number of a condition: `encoder_hidden_states` holds it in its
-    first place.
+    first place; without it the first condition holds.
 
     Args:
         distribution: What is denoised.
         prediction: What is predicted.
         log_snrs: Log-SNR of each timestep, ascending as in `Denoiser`; flow models need none.
+
+    Raises:
+        RequestError: A network that is no flow model is given no log-SNRs.
     """
 
     def __init__(
@@ -91,7 +93,13 @@ class OracleNetwork(nn.Module):
         log_snrs: Float[Tensor, " levels"] | None = None,
     ) -> None:
         super().__init__()
-        self.distribution, self.prediction, self.log_snrs = distribution, prediction, log_snrs
+        if log_snrs is None and prediction != "flow":
+            raise RequestError(
+                f"A network that predicts {prediction} needs the log-SNR of each timestep.",
+                fix="Give log_snrs, such as stable_diffusion_log_snrs().",
+            )
+        self.distribution, self.prediction = distribution, prediction
+        self._alphas = flow_log_snrs() if log_snrs is None else log_snrs.double()
 
     def encode(self, names: Sequence[str]) -> Float[Tensor, "n 1 1"]:
         """Return conditions by name in the form of `encoder_hidden_states`."""
@@ -102,23 +110,23 @@ class OracleNetwork(nn.Module):
         self,
         sample: Float[Tensor, "n c h w"],
         timestep: Tensor | float,
-        encoder_hidden_states: Float[Tensor, "n t d"],
+        encoder_hidden_states: Float[Tensor, "n t d"] | None = None,
         return_dict: bool = True,  # noqa: FBT001, FBT002  the signature of diffusers
         **further: object,
     ) -> Output | tuple[Tensor]:
         """Predict for each row at its timestep (0 is the cleanest); what else diffusers passes is ignored."""
         del further
-        which = encoder_hidden_states[:, 0, 0].long()
-        times = torch.as_tensor(timestep, dtype=torch.float64).expand(len(sample))
-        flat = sample.flatten(1).double()
+        flat = sample.flatten(1).cpu().double()
+        which = torch.zeros(len(flat), dtype=torch.long)
+        if encoder_hidden_states is not None:
+            which = encoder_hidden_states[:, 0, 0].long().cpu()
+        times = torch.as_tensor(timestep, dtype=torch.float64).cpu().expand(len(flat))
         found = self._flow(flat, times, which) if self.prediction == "flow" else self._vp(flat, times, which)
-        shaped = found.reshape(sample.shape).to(sample.dtype)
+        shaped = found.reshape(sample.shape).to(sample)
         return Output(shaped) if return_dict else (shaped,)
 
     def _vp(self, flat: Tensor, times: Tensor, which: Tensor) -> Tensor:
-        if self.log_snrs is None:
-            raise ValueError(f"a network that predicts {self.prediction} needs log-SNRs")
-        alphas = self.log_snrs[STEPS - 1 - times.long()]
+        alphas = self._alphas[len(self._alphas) - 1 - times.long()]
         signal, noise = alphas.sigmoid().sqrt()[:, None], (-alphas).sigmoid().sqrt()[:, None]
         eps = self.distribution.noise(flat, alphas, which)
         x0 = (flat - noise * eps) / signal
