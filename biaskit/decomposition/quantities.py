@@ -150,10 +150,10 @@ def conditional(found: Informations) -> tuple[Float[ndarray, ...], Float[ndarray
     return found.both - found.second, found.both - found.first
 
 
-def without(prompt: str, words: Iterable[str]) -> str:
-    """Return a prompt without some of its words or phrases, at all their places, in single spaces.
+def without(prompt: str, words: Iterable[str], instead: str = "") -> str:
+    """Return a prompt without some of its words or phrases, or with another in their place, in single spaces.
 
-    Words are found whole, in any case; a blank that is left before a comma or a full stop goes too.
+    Words are found whole, in any case, at all their places; a blank that is left before a comma or a full stop goes too.
 
     Raises:
         RequestError: A word does not stand in the prompt.
@@ -161,7 +161,7 @@ def without(prompt: str, words: Iterable[str]) -> str:
     left = prompt
     for word in words:
         spelt = r"\s+".join(map(re.escape, word.split()))
-        left, found = re.subn(rf"(?<!\w){spelt}(?!\w)", "", left, flags=re.IGNORECASE)
+        left, found = re.subn(rf"(?<!\w){spelt}(?!\w)", lambda _: instead, left, flags=re.IGNORECASE)
         if not spelt or not found:
             raise RequestError(
                 f"'{word}' does not stand in '{prompt}'.", fix="Name words as the prompt has them."

@@ -102,6 +102,10 @@ def test_what_is_left_reads_well(prompt, words, left):
     assert without(prompt, words) == left
 
 
+def test_another_word_is_put_as_it_stands():
+    assert without("a cow and a cow", ("cow",), instead=r"\1 dog") == r"a \1 dog and a \1 dog"
+
+
 @pytest.mark.parametrize("word", ["dog", "co", "", " "])
 def test_a_word_that_is_not_there_is_told(word):
     with pytest.raises(RequestError, match="does not stand in"):
