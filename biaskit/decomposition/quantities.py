@@ -153,7 +153,8 @@ def conditional(found: Informations) -> tuple[Float[ndarray, ...], Float[ndarray
 def without(prompt: str, words: Iterable[str], instead: str = "") -> str:
     """Return a prompt without some of its words or phrases, or with another in their place, in single spaces.
 
-    Words are found whole, in any case, at all their places; a blank that is left before a comma or a full stop goes too.
+    Words are found whole, in any case, at all their places; a blank that is left before a comma or a full
+    stop goes too.
 
     Raises:
         RequestError: A word does not stand in the prompt.
