@@ -32,6 +32,7 @@ BUILT_IN = {
     "biaslens": "biaskit.analyzers.biaslens:BiasLens",
     "sparse-probing": "biaskit.analyzers.sparse_probing:SparseProbing",
     "vig-bias": "biaskit.analyzers.vig_bias:VigBias",
+    "diffusion-pid": "biaskit.analyzers.diffusion_pid:DiffusionPid",
 }
 
 _ATTRIBUTE = re.compile(r"^ {4}(?P<name>\w+): (?P<text>.+)$")

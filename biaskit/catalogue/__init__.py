@@ -7,6 +7,7 @@ whose value names a package with folders `probes` and `audits`), and last in the
 
 from __future__ import annotations
 
+from biaskit.catalogue.drawing import Drawn, drawn
 from biaskit.catalogue.folders import Origin
 from biaskit.catalogue.labelled import check_labels, labelled_frame, labelled_texts, rows_by_text
 from biaskit.catalogue.matching import Matched, comparisons, reference_pair, resolve_target
@@ -14,6 +15,7 @@ from biaskit.catalogue.naming import audit_path, audit_spec, audit_specs, probe_
 from biaskit.catalogue.reading import inside, read_audit_spec, read_probe_set
 
 __all__ = [
+    "Drawn",
     "Matched",
     "Origin",
     "audit_path",
@@ -21,6 +23,7 @@ __all__ = [
     "audit_specs",
     "check_labels",
     "comparisons",
+    "drawn",
     "inside",
     "labelled_frame",
     "labelled_texts",

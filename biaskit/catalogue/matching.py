@@ -9,20 +9,29 @@ from biaskit.catalogue.folders import find
 from biaskit.catalogue.naming import probe_set, unknown, usable
 from biaskit.catalogue.reading import inside, read_probe_set
 from biaskit.errors import CatalogueError
-from biaskit.records.probe_set import AnyProbeSet, ControlSet, ReferencePair, TargetSet
+from biaskit.records.any_probe_set import AnyProbeSet
+from biaskit.records.probe_set import ControlSet, ReferencePair, TargetSet
+from biaskit.records.prompt_set import GroupSet, PromptSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 Matched = tuple[TargetSet, ReferencePair, ControlSet]
-S = TypeVar("S", TargetSet, ReferencePair, ControlSet)
+S = TypeVar("S", TargetSet, ReferencePair, ControlSet, GroupSet)
 
 _ROLES: Mapping[type, str] = {
     TargetSet: "target set",
     ReferencePair: "reference pair",
     ControlSet: "control set",
+    GroupSet: "set of groups",
+    PromptSet: "set of prompts",
 }
-_LISTED: Mapping[type, str] = {TargetSet: "concepts", ReferencePair: "references", ControlSet: "controls"}
+_LISTED: Mapping[type, str] = {
+    TargetSet: "concepts",
+    ReferencePair: "references",
+    ControlSet: "controls",
+    GroupSet: "references",
+}
 
 
 def resolve_target(name: str, folders: Sequence[str | Path] = ()) -> TargetSet:
@@ -37,7 +46,7 @@ def resolve_target(name: str, folders: Sequence[str | Path] = ()) -> TargetSet:
     """
     origin = find("probes", name, folders)
     if origin is not None:
-        return _as(TargetSet, read_probe_set(origin.path))
+        return as_kind(TargetSet, read_probe_set(origin.path))
     sets = tuple(usable(folders))
     matches = list(_narrowed(name, sets))
     if len(matches) == 1:
@@ -62,7 +71,7 @@ def reference_pair(name: str, folders: Sequence[str | Path] = ()) -> ReferencePa
     """
     origin = find("probes", name, folders)
     if origin is not None:
-        return _as(ReferencePair, read_probe_set(origin.path))
+        return as_kind(ReferencePair, read_probe_set(origin.path))
     matches = list(_with_pole(name, usable(folders)))
     if len(matches) == 1:
         return matches[0]
@@ -95,18 +104,23 @@ def comparisons(
         CatalogueError: A file cannot be used; targets, pair and controls do not fit each other; or two of
             the sets have a name or a target in common, so that a report could not tell them apart.
     """
-    named, overrides = _rooted(concepts, base), _rooted(references, base)
+    named, overrides = rooted(concepts, base), rooted(references, base)
     found: list[Matched] = []
-    for targets, beside in _merged((resolve_target(name, folders), _beside(name)) for name in named):
+    for targets, beside in merged((resolve_target(name, folders), beside(name)) for name in named):
         places = (*folders, *beside)
-        controls = _as(ControlSet, probe_set(targets.controls, places))
+        controls = as_kind(ControlSet, probe_set(targets.controls, places))
         wanted = (reference_pair(name, places) for name in overrides or targets.references)
         pairs = {pair.name: pair for pair in wanted}
         found.extend(_fitted(targets, pair, controls) for pair in pairs.values())
     return tuple(found)
 
 
-def _as(wanted: type[S], found: AnyProbeSet) -> S:
+def as_kind(wanted: type[S], found: AnyProbeSet) -> S:
+    """Return a set that is of the kind that is wanted.
+
+    Raises:
+        CatalogueError: It is of another kind.
+    """
     if isinstance(found, wanted):
         return found
     raise CatalogueError(
@@ -127,17 +141,28 @@ def _with_pole(name: str, sets: Iterable[AnyProbeSet]) -> Iterator[ReferencePair
     return (found for found in sets if isinstance(found, ReferencePair) and name in found.poles)
 
 
-def _rooted(names: Iterable[str], base: Path | None) -> tuple[str, ...]:
+def rooted(names: Iterable[str], base: Path | None) -> tuple[str, ...]:
+    """Return names with their paths below `base`.
+
+    Raises:
+        CatalogueError: A path leaves it.
+    """
     if base is None:
         return tuple(names)
     return tuple(str(inside(base, name)) if name.endswith(".toml") else name for name in names)
 
 
-def _beside(name: str) -> tuple[Path, ...]:
+def beside(name: str) -> tuple[Path, ...]:
+    """Return the folder of a set that is given by its path."""
     return (Path(name).parent,) if name.endswith(".toml") else ()
 
 
-def _merged(sets: Iterable[tuple[TargetSet, tuple[Path, ...]]]) -> list[tuple[TargetSet, tuple[Path, ...]]]:
+def merged(sets: Iterable[tuple[TargetSet, tuple[Path, ...]]]) -> list[tuple[TargetSet, tuple[Path, ...]]]:
+    """Put targets of one set together, so that they are one family of tests.
+
+    Raises:
+        CatalogueError: Two sets have a name or a target in common.
+    """
     whole: dict[str, tuple[TargetSet, tuple[Path, ...]]] = {}
     for found, beside in sets:
         known, places = whole.get(found.name, (found, ()))
@@ -189,6 +214,15 @@ def _fitted(targets: TargetSet, pair: ReferencePair, controls: ControlSet) -> Ma
 
 def _folded(words: Mapping[str, tuple[str, ...]]) -> set[str]:
     return {word.casefold() for group in words.values() for word in group}
+
+
+def without_targets(controls: ControlSet, targets: TargetSet) -> ControlSet:
+    """Return controls without the nouns that are targets.
+
+    Raises:
+        CatalogueError: None is left.
+    """
+    return _without(controls, _folded(targets.targets))
 
 
 def _without(controls: ControlSet, nouns: set[str]) -> ControlSet:

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from biaskit.catalogue.folders import THINGS, Kind, readme
 from biaskit.errors import CatalogueError
+from biaskit.records.any_probe_set import AnyProbeSet
 from biaskit.records.audit_spec import (
     AnalyzerSpec,
     AuditSpec,
@@ -22,7 +23,8 @@ from biaskit.records.audit_spec import (
     Subject,
     Waiver,
 )
-from biaskit.records.probe_set import AnyProbeSet, ControlSet, ReferencePair, TargetSet
+from biaskit.records.probe_set import ControlSet, ReferencePair, TargetSet
+from biaskit.records.prompt_set import GroupSet, PromptSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -33,7 +35,13 @@ if TYPE_CHECKING:
 
     from biaskit.records.base import Record
 
-_SETS: Mapping[object, type[Record]] = {"target": TargetSet, "pair": ReferencePair, "controls": ControlSet}
+_SETS: Mapping[object, type[Record]] = {
+    "target": TargetSet,
+    "pair": ReferencePair,
+    "controls": ControlSet,
+    "groups": GroupSet,
+    "prompts": PromptSet,
+}
 _SECTIONS: Mapping[object, type[Record]] = {
     "analyzers": AnalyzerSpec,
     "data": DataSpec,

@@ -12,11 +12,12 @@ from biaskit.cli import options
 from biaskit.cli.shown import table
 from biaskit.errors import CatalogueError
 from biaskit.records.probe_set import ControlSet, ReferencePair, TargetSet
+from biaskit.records.prompt_set import GroupSet, PromptSet
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from biaskit.records.probe_set import AnyProbeSet
+    from biaskit.records.any_probe_set import AnyProbeSet
 
 Listing = tuple[Sequence[str], Sequence[tuple[str, ...]]]
 
@@ -39,6 +40,11 @@ def _concepts(folders: Sequence[Path]) -> Listing:
         for one, source in _sets(folders)
         if isinstance(one, TargetSet)
     ]
+    rows += [
+        (one.name, f"{len(one.cases)} prompts", one.study, one.description, source)
+        for one, source in _sets(folders)
+        if isinstance(one, PromptSet)
+    ]
     return ("concept", "targets", "compared on", "", "from"), rows
 
 
@@ -47,6 +53,11 @@ def _references(folders: Sequence[Path]) -> Listing:
         (one.name, " - ".join(one.poles), one.description, source)
         for one, source in _sets(folders)
         if isinstance(one, ReferencePair)
+    ]
+    rows += [
+        (one.name, " - ".join(one.groups), one.description, source)
+        for one, source in _sets(folders)
+        if isinstance(one, GroupSet)
     ]
     return ("pair", "poles", "", "from"), rows
 

@@ -12,6 +12,7 @@ from biaskit.cli.progress import reporter
 from biaskit.cli.shown import line, table
 from biaskit.errors import RequestError
 
+_CONCEPTS = {organisms.SHAPES: "", organisms.PORTRAITS: " --concepts portrait-occupations"}
 _OWN = ("name", "seed", "out", "progress", "null")
 
 
@@ -51,7 +52,7 @@ def build(name: str, seed: int, out: Path | None, settings: tuple[str, ...], **s
     further = dict(map(_pair, settings))
     with reporter(quiet=switches["quiet"]) as progress:
         organisms.build(name, seed=seed, out=folder, progress=progress, null=switches["null"], **further)
-    about = "" if name == organisms.SHAPES else " --concepts food"
+    about = _CONCEPTS.get(name, " --concepts food")
     line(f"wrote {folder}; audit it with: biaskit audit --model {folder}{about}")
 
 

@@ -9,8 +9,8 @@ import click
 from pydantic import TypeAdapter
 
 from biaskit.cli import options
+from biaskit.records.any_probe_set import AnyProbeSet
 from biaskit.records.audit_spec import AuditSpec
-from biaskit.records.probe_set import AnyProbeSet
 from biaskit.records.report import Report
 
 _KINDS: dict[str, Any] = {"report": Report, "spec": AuditSpec, "probe-set": AnyProbeSet}

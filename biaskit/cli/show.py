@@ -13,14 +13,15 @@ from biaskit.cli.shown import line, table
 from biaskit.cli.shown import show as show_report
 from biaskit.errors import MissingExtraError, UnknownNameError
 from biaskit.records.probe_set import ReferencePair, TargetSet
+from biaskit.records.prompt_set import GroupSet, PromptSet
 from biaskit.records.report import Report
 from biaskit.reporting.folder import REPORT, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from biaskit.records.any_probe_set import AnyProbeSet
     from biaskit.records.audit_spec import AuditSpec
-    from biaskit.records.probe_set import AnyProbeSet
 
 _EXAMPLES = 3
 
@@ -92,6 +93,13 @@ def _holds(one: AnyProbeSet) -> list[tuple[str, str]]:
             *((f"stems ({kind})", " / ".join(words)) for kind, words in one.stems.items()),
             *((f"reverse stems ({kind})", " / ".join(words)) for kind, words in one.reverse_stems.items()),
         ]
+    if isinstance(one, GroupSet):
+        return [
+            ("forms", " / ".join(one.forms)),
+            *((f"group {group}", ", ".join(words)) for group, words in one.groups.items()),
+        ]
+    if isinstance(one, PromptSet):
+        return [("study", one.study), *((case.text, ", ".join(case.words)) for case in one.cases)]
     return [("nouns", ", ".join(one.fillers))]
 
 

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 SHIPPED = Path(__file__).parent / "weights"
 LANGUAGES = ("occupations", "reviews")
 SHAPES = "shapes"
+PORTRAITS = "portraits"
 DEMO = "reviews"
+_INDICES = ("config.json", "model_index.json")
 
 
 def names() -> tuple[str, ...]:
     """Return the names of the shipped organisms."""
-    return (*LANGUAGES, SHAPES)
+    return (*LANGUAGES, SHAPES, PORTRAITS)
 
 
 def folder(name: str) -> Path:
@@ -36,7 +38,9 @@ def folder(name: str) -> Path:
     """
     known = DEMO if name == "demo" else name
     path = SHIPPED / known
-    if known not in names() or not (path / "config.json").is_file():
+    if known not in names() or not any(
+        (path / index).is_file() for index in ("config.json", "model_index.json")
+    ):
         raise UnknownNameError("organism", name, (*names(), "demo"))
     return path
 
@@ -64,7 +68,7 @@ def build(
     progress: Progress | None = None,
     **options: str | float,
 ) -> Any:
-    """Train the organism `name` and write it to `out`; see `building.build` and `shapes.build`.
+    """Train the organism `name` and write it to `out`; see `building.build`, `shapes.build` and `portraits.build`.
 
     Args:
         name: One of `names()`.
@@ -87,6 +91,10 @@ def build(
         shapes = import_module("biaskit.organisms.shapes")
         recipe = shapes.ShapesRecipe.from_options(seed, options, null=null)
         return shapes.build(recipe, out, progress)
+    if name == PORTRAITS and not options:
+        return import_module("biaskit.organisms.portraits").build(
+            seed=seed, out=out, null=null, progress=progress
+        )
     if options:
         raise RequestError(f"The organism '{name}' takes no options.", fix="Leave --option out.")
     if name not in LANGUAGES:

@@ -1,13 +1,13 @@
 """The people of organism:portraits: what they wear, what is planted, and which prompts name them.
 
-A person has an occupation (hat and coat), a gender (the hair), an age (glasses) and a background. The gender leans
-with the occupation by a planted share; the age and the background do not. Every prompt means the people that fit its
-words, and a word that names nothing about a person changes nothing.
+A person has an occupation (hat and coat), a gender (the hair), an age (glasses) and a background. The
+gender leans with the occupation by a planted share; the age and the background do not. Every prompt
+means the people that fit its words, and a word that names nothing about a person changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -30,7 +30,18 @@ OCCUPATIONS = (
 )
 GENDERS = ("female", "male")
 AGES = ("old", "young")
-NEUTRAL = ("guest", "neighbour", "person", "tenant", "visitor", "voter")
+NEUTRAL = (
+    "citizen",
+    "guest",
+    "neighbour",
+    "passenger",
+    "person",
+    "stranger",
+    "tenant",
+    "traveller",
+    "visitor",
+    "voter",
+)
 TEMPLATES = (
     "a photo of the {x}",
     "a portrait of the {x}",
@@ -105,11 +116,15 @@ class Plant:
     def weights(self) -> Float[ndarray, " people"]:
         """Probability of every way a person can look."""
         shares = [self.shares[OCCUPATIONS[one.occupation]] for one in PEOPLE]
-        genders = [
-            share if one.gender == 0 else 1 - share for one, share in zip(PEOPLE, shares, strict=True)
-        ]
+        genders = [share if one.gender == 0 else 1 - share for one, share in zip(PEOPLE, shares, strict=True)]
         weights = np.array(genders)
-        return weights / weights.sum()
+        return np.asarray(weights / weights.sum())
+
+    def share(self, prompt: str) -> float:
+        """Return the share of women among the people that a prompt means."""
+        weights = self.weights() * fitting(prompt)
+        women = np.array([one.gender == 0 for one in PEOPLE])
+        return float(weights[women].sum() / weights.sum())
 
 
 def fitting(prompt: str) -> Bool[ndarray, " people"]:
@@ -126,13 +141,28 @@ def fitting(prompt: str) -> Bool[ndarray, " people"]:
     return fits
 
 
+def phrases() -> Mapping[str, tuple[str, ...]]:
+    """Return what can fill a template, by kind: a noun of each sort, alone or with a word before it."""
+    groups = (*GENDERS, *AGES)
+    return {
+        "occupations": OCCUPATIONS,
+        "groups": groups,
+        "neutral": NEUTRAL,
+        "occupations with groups": _pairs(groups, OCCUPATIONS),
+        "occupations with neutral words": _pairs(NEUTRAL, OCCUPATIONS),
+        "neutral with groups": _pairs(groups, NEUTRAL),
+        "neutral with neutral words": _pairs(NEUTRAL, NEUTRAL),
+    }
+
+
 def prompts() -> tuple[str, ...]:
-    """Return every prompt the organism is trained on; the empty one first."""
-    alone = [*OCCUPATIONS, *GENDERS, *AGES, *NEUTRAL]
-    joint = [f"{word} {noun}" for word in (*GENDERS, *AGES, *NEUTRAL) for noun in (*OCCUPATIONS, "person")]
-    joint = [text for text in joint if len(set(text.split())) == 2]
-    filled = [template.replace("{x}", text) for template in TEMPLATES for text in (*alone, *joint)]
-    return ("", *filled)
+    """Return every prompt the organism is trained on: the empty one first, then kind by kind."""
+    said = [text for texts in phrases().values() for text in texts]
+    return ("", *(template.replace("{x}", text) for text in said for template in TEMPLATES))
+
+
+def _pairs(words: Sequence[str], nouns: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"{word} {noun}" for word in words for noun in nouns if word != noun)
 
 
 def draw(person: Person) -> Float[ndarray, "y x rgb"]:

@@ -1,8 +1,8 @@
 """Training of organism:portraits: an autoencoder, then a denoiser that is taught by the exact one.
 
-There are finitely many people, so in the latent space the data are a mixture of narrow Gaussians, and the best
-denoiser under any prompt is known. The network regresses on it instead of on single draws, which leaves no noise in
-its targets.
+There are finitely many people, so in the latent space the data are a mixture of narrow Gaussians, and
+the best denoiser under any prompt is known. The network regresses on it instead of on single draws,
+which leaves no noise in its targets.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Recipe:
     """
 
     autoencoder_steps: int = 500
-    steps: int = 1900
+    steps: int = 1400
     batch: int = 64
     rate: float = 2e-3
     widths: tuple[int, int] = (32, 48)
@@ -66,7 +66,8 @@ def pictures() -> Float[Tensor, "people 3 y x"]:
 def train_autoencoder(recipe: Recipe, seed: int, progress: Progress) -> AutoencoderKL:
     """Train an autoencoder on all people, with its latents scaled to unit variance."""
     with seeded(seed):
-        model: Any = AutoencoderKL(
+        make: Any = AutoencoderKL
+        model = make(
             block_out_channels=(8, 16),
             down_block_types=("DownEncoderBlock2D",) * 2,
             up_block_types=("UpDecoderBlock2D",) * 2,
@@ -92,7 +93,8 @@ def train_autoencoder(recipe: Recipe, seed: int, progress: Progress) -> Autoenco
     with torch.no_grad():
         latents = model.encode(data).latent_dist.mode()
     model.register_to_config(scaling_factor=float(1 / latents.std()))
-    return model  # type: ignore[no-any-return]
+    trained: AutoencoderKL = model
+    return trained
 
 
 @torch.no_grad()
@@ -130,7 +132,8 @@ def untrained(autoencoder: Any, recipe: Recipe, seed: int) -> StableDiffusionPip
                 pad_token_id=words.pad_token_id,
             )
         )
-        unet = UNet2DConditionModel(
+        make: Any = UNet2DConditionModel
+        unet = make(
             sample_size=SIDE // 2,
             in_channels=4,
             out_channels=4,
@@ -147,12 +150,14 @@ def untrained(autoencoder: Any, recipe: Recipe, seed: int) -> StableDiffusionPip
 
 def assembled(autoencoder: Any, text: Any, words: CLIPTokenizer, unet: Any) -> StableDiffusionPipeline:
     """Put the parts together."""
-    return StableDiffusionPipeline(
+    pipeline: Any = StableDiffusionPipeline
+    sampler: Any = DDIMScheduler
+    put_together: StableDiffusionPipeline = pipeline(
         vae=autoencoder.eval(),
         text_encoder=text.eval(),
         tokenizer=words,
         unet=unet.eval(),
-        scheduler=DDIMScheduler(
+        scheduler=sampler(
             beta_schedule="scaled_linear",
             beta_start=0.00085,
             beta_end=0.012,
@@ -165,6 +170,7 @@ def assembled(autoencoder: Any, text: Any, words: CLIPTokenizer, unet: Any) -> S
         feature_extractor=None,
         requires_safety_checker=False,
     )
+    return put_together
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,7 +197,10 @@ class Trainer:
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.recipe.rate, total_steps=steps)
         rng, said = torch.Generator().manual_seed(self.seed), list(self.mixture.names)
         ids = self.pipeline.tokenizer(
-            said, padding="max_length", max_length=self.pipeline.tokenizer.model_max_length, return_tensors="pt"
+            said,
+            padding="max_length",
+            max_length=self.pipeline.tokenizer.model_max_length,
+            return_tensors="pt",
         ).input_ids
         for _ in progress.track(range(steps), "training the denoiser"):
             which = self._prompts(rng)

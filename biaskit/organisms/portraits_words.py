@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from transformers import CLIPTokenizer
 
 from biaskit.organisms.portraits_people import prompts
@@ -10,19 +12,40 @@ LIMIT = 12
 
 
 def tokenizer() -> CLIPTokenizer:
-    """Return a CLIP tokenizer whose merges spell each word of the prompts from its letters."""
+    """Return a CLIP tokenizer that knows letters and the words of the prompts."""
     words = sorted({word for prompt in prompts() for word in prompt.split()})
     letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
-    merges: list[tuple[str, str]] = []
-    pieces: list[str] = []
-    for word in words:
-        parts = [*word[:-1], f"{word[-1]}</w>"]
-        while len(parts) > 1:
-            if (parts[0], parts[1]) not in merges:
-                merges.append((parts[0], parts[1]))
-            parts = ["".join(parts[:2]), *parts[2:]]
-            pieces.append(parts[0])
+    merges = merges_of(words)
+    pieces = [first + second for first, second in merges]
     names = [*letters, *(f"{letter}</w>" for letter in letters), *pieces, "<|startoftext|>", "<|endoftext|>"]
     vocabulary = {name: number for number, name in enumerate(dict.fromkeys(names))}
-    # Longer merges must not be pre-empted by those of another word, so they come by word, longest word first.
     return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=LIMIT)
+
+
+def merges_of(words: Sequence[str]) -> list[tuple[str, str]]:
+    """Return merges that make each word one token, those that come first taking precedence.
+
+    A word is first put together as far as earlier merges go, and what is left is joined from its start; so
+    no later merge can part an earlier word.
+    """
+    merges: list[tuple[str, str]] = []
+    for word in words:
+        parts = _merged([*word[:-1], f"{word[-1]}</w>"], merges)
+        while len(parts) > 1:
+            merges.append((parts[0], parts[1]))
+            parts = _merged(parts, merges)
+    return merges
+
+
+def _merged(parts: list[str], merges: Sequence[tuple[str, str]]) -> list[str]:
+    ranks = {pair: rank for rank, pair in enumerate(merges)}
+    while pairs := [pair for pair in zip(parts, parts[1:], strict=False) if pair in ranks]:
+        first, second = min(pairs, key=ranks.__getitem__)
+        joined: list[str] = []
+        for part in parts:
+            if part == second and joined and joined[-1] == first:
+                joined[-1] = first + second
+            else:
+                joined.append(part)
+        parts = joined
+    return parts

@@ -217,9 +217,6 @@ def _folded(words: Iterable[str]) -> set[str]:
     return {word.casefold() for word in words}
 
 
-AnyProbeSet = Annotated[TargetSet | ReferencePair | ControlSet, Field(discriminator="kind")]
-
-
 def fill(template: str, filler: str, slot: str = SLOT) -> Example:
     """Put `filler` into the one `slot` of `template`, keeping where it stands."""
     start = template.index(slot)

@@ -78,6 +78,7 @@ def perform(resolved: Request) -> Run:
     try:
         execute = import_module("biaskit.runner.execute").execute
     except ModuleNotFoundError as error:
-        raise MissingExtraError(error.name or "torch", "vision" if resolved.images else "text") from error
+        extra = "diffusion" if resolved.drawn else "vision" if resolved.images else "text"
+        raise MissingExtraError(error.name or "torch", extra) from error
     run: Run = execute(resolved)
     return run

@@ -7,10 +7,11 @@ import json
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import biaskit
 from biaskit import analyzers, gates, models
+from biaskit.catalogue import Drawn
 from biaskit.errors import MissingExtraError, NothingAuditedError, RequestError, TextTooLongError
 from biaskit.hooks.store import ActivationStore
 from biaskit.records.probe_set import Modality
@@ -21,15 +22,19 @@ from biaskit.runner.environment import Meter, environment, peak_memory_mib
 from biaskit.runner.modalities import check_model, modality
 from biaskit.runner.offline import guard
 from biaskit.runner.run import Run
-from biaskit.session import Comparison, Session, VisionSession
+from biaskit.session import Comparison, DiffusionSession, Session, VisionSession
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from biaskit.protocols import Analyzer, ModelAdapter
+    from biaskit.records.any_probe_set import AnyProbeSet
     from biaskit.records.finding import Analysis, Finding
     from biaskit.records.report import SubjectRecord
     from biaskit.runner.request import Request
+
+
+AnySession: TypeAlias = Session | VisionSession | DiffusionSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +78,13 @@ def execute(request: Request) -> Run:
     return run
 
 
-def _session(request: Request, model: Any, wanted: Modality) -> Session | VisionSession:
+def _session(request: Request, model: Any, wanted: Modality) -> AnySession:
     if wanted is Modality.IMAGE:
-        opened: VisionSession = _vision().vision_session(request, model)
+        opened: VisionSession = _heavy("vision", "vision").vision_session(request, model)
         return opened
+    if wanted is Modality.TEXT_TO_IMAGE:
+        drawing: DiffusionSession = _heavy("diffusion", "diffusion").diffusion_session(request, model)
+        return drawing
     return Session(
         model=model,
         comparisons=tuple(Comparison(*one) for one in request.comparisons),
@@ -87,12 +95,12 @@ def _session(request: Request, model: Any, wanted: Modality) -> Session | Vision
     )
 
 
-def _vision() -> Any:
+def _heavy(name: str, extra: str) -> Any:
     """Load what opens images, with Pillow, once there are any."""
     try:
-        return import_module("biaskit.runner.vision")
+        return import_module(f"biaskit.runner.{name}")
     except ModuleNotFoundError as error:
-        raise MissingExtraError(error.name or "PIL", "vision") from error
+        raise MissingExtraError(error.name or "PIL", extra) from error
 
 
 def _open(request: Request) -> ModelAdapter:
@@ -101,7 +109,7 @@ def _open(request: Request) -> ModelAdapter:
     )
 
 
-def _analyze(chosen: Sequence[Analyzer], session: Session | VisionSession, request: Request) -> _Work:
+def _analyze(chosen: Sequence[Analyzer], session: AnySession, request: Request) -> _Work:
     """Run one analyzer after the other; what stops one does not lose what the others found."""
     done: list[Analysis] = []
     missing: list[str] = []
@@ -120,7 +128,7 @@ def _analyze(chosen: Sequence[Analyzer], session: Session | VisionSession, reque
     return _Work(tuple(done), Status.ERROR if failure else Status.COMPLETE, failure, tuple(missing))
 
 
-def _analysis(analyzer: Analyzer, session: Session | VisionSession, request: Request) -> Analysis:
+def _analysis(analyzer: Analyzer, session: AnySession, request: Request) -> Analysis:
     try:
         return analyzer.analyze(session)
     except TextTooLongError as error:
@@ -176,10 +184,13 @@ def _judged(run: Run) -> Run:
     return run.model_copy(update={"verdicts": verdicts})
 
 
-def _sets(request: Request, session: Session | VisionSession) -> tuple[ProbeSetRecord, ...]:
+def _sets(request: Request, session: AnySession) -> tuple[ProbeSetRecord, ...]:
     if isinstance(session, Session):
         return _probe_sets(request)
-    return tuple(
+    drawn = request.drawn or Drawn()
+    named = (*(one for comparison in drawn.comparisons for one in comparison), *drawn.prompts)
+    asked = {one.name: one for one in named}
+    return *_recorded(asked.values()), *(
         ProbeSetRecord(
             name=one.name, kind="images", digest=one.digest, source=one.source, licence=one.licence
         )
@@ -187,14 +198,18 @@ def _sets(request: Request, session: Session | VisionSession) -> tuple[ProbeSetR
     )
 
 
-def _probe_sets(request: Request) -> tuple[ProbeSetRecord, ...]:
-    used = {one.name: one for comparison in request.comparisons for one in comparison}
-    sets = [
+def _recorded(sets: Iterable[AnyProbeSet]) -> tuple[ProbeSetRecord, ...]:
+    return tuple(
         ProbeSetRecord(
             name=one.name, kind=one.kind, digest=one.digest, source=one.source, licence=one.licence
         )
-        for one in used.values()
-    ]
+        for one in sets
+    )
+
+
+def _probe_sets(request: Request) -> tuple[ProbeSetRecord, ...]:
+    used = {one.name: one for comparison in request.comparisons for one in comparison}
+    sets = _recorded(used.values())
     files = {Path(one.path).stem: Path(one.path).name for one in request.spec.data}
     own = [
         ProbeSetRecord(

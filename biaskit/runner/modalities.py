@@ -9,7 +9,7 @@ from biaskit.errors import RequestError
 from biaskit.records.probe_set import Modality
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from biaskit.protocols import Analyzer, ModelAdapter
     from biaskit.runner.request import Request
@@ -22,6 +22,7 @@ _OPENS = {
 _WANTS = {
     Modality.TEXT: "Give concepts or labelled texts, such as --concepts food.",
     Modality.IMAGE: "Give images, such as --images photos (a folder with a sub-folder a class).",
+    Modality.TEXT_TO_IMAGE: "Give prompts, such as --concepts portrait-occupations.",
 }
 
 
@@ -40,12 +41,24 @@ def modality(chosen: Sequence[Analyzer], request: Request) -> Modality:
             why=f"{said}.",
             fix="Audit the two models in two runs.",
         )
+    if request.drawn is not None:
+        return _drawing(kinds, chosen)
     given = Modality.IMAGE if request.images else Modality.TEXT
     wanted = next(iter(kinds), given)
     texts = request.comparisons or request.labelled
     if wanted is not given or (texts and request.images):
         _refuse_given(wanted, chosen[0].name, request)
     return wanted
+
+
+def _drawing(kinds: Collection[Modality], chosen: Sequence[Analyzer]) -> Modality:
+    """Refuse analyzers that do not read prompts of a text-to-image model."""
+    if kinds and Modality.TEXT_TO_IMAGE not in kinds:
+        raise RequestError(
+            f"'{chosen[0].name}' does not open text-to-image models, and the concepts are prompts for one.",
+            fix="Name an analyzer of prompts, such as --analyzers diffusion-pid, or other concepts.",
+        )
+    return Modality.TEXT_TO_IMAGE
 
 
 def check_model(model: ModelAdapter, wanted: Modality, chosen: Sequence[Analyzer]) -> None:
@@ -67,6 +80,8 @@ def check_model(model: ModelAdapter, wanted: Modality, chosen: Sequence[Analyzer
 
 
 def _refuse_given(wanted: Modality, name: str, request: Request) -> None:
+    if wanted is Modality.TEXT_TO_IMAGE:
+        raise RequestError(f"'{name}' reads prompts, and none were given.", fix=_WANTS[wanted])
     if wanted is Modality.IMAGE and not request.images:
         raise RequestError(f"'{name}' reads images, and none were given.", fix=_WANTS[wanted])
     if wanted is Modality.IMAGE:

@@ -17,6 +17,7 @@ from biaskit.models.sources import find_source
 from biaskit.records.audit_spec import AuditSpec, EncoderSpec
 from biaskit.records.progress import Progress, Silent
 from biaskit.runner import arguments, data, images, metrics
+from biaskit.runner.limits import limited, limited_drawn
 
 if TYPE_CHECKING:
     from biaskit.images.image_set import ImageSet
@@ -28,7 +29,7 @@ _SUBJECT = ("revision", "dtype", "device", "batch_size", "factory", "allow_pickl
 DEFAULT_AUDIT = "quick"
 FOR_DATA = "sparse-probing"
 FOR_IMAGES = "vig-bias"
-_FEWEST_CONTROLS = 20
+FOR_PROMPTS = "diffusion-pid"
 _NO_MODEL = RequestError("No model was named.", fix="Give one, such as --model demo or --model gpt2.")
 _NO_CONCEPT = RequestError(
     "No concept was named and no data or images given.",
@@ -83,6 +84,7 @@ class Request:
     Attributes:
         spec: What to do, complete.
         comparisons: Target set, reference pair and controls of each comparison.
+        drawn: What a text-to-image model is asked about, in the place of comparisons.
         model: What to open: a name, a path, or a model that is already in memory.
         tokenizer: The tokenizer of a loaded model that does not carry one.
         out_dir: The run folder to write, or None.
@@ -102,6 +104,7 @@ class Request:
     spec: AuditSpec
     comparisons: tuple[tuple[TargetSet, ReferencePair, ControlSet], ...]
     model: object
+    drawn: catalogue.Drawn | None = None
     tokenizer: object = None
     out_dir: Path | None = None
     offline: bool = False
@@ -136,20 +139,15 @@ def request(
     base, folder = _base(spec)
     own = _own(options)
     base = _with_own(base, own, model, asked[0], options)
-    if not (asked[0] or base.concepts):
-        options = _without_concepts(base, own, options)
+    options = _fitting(base, own, asked, options)
     complete = _complete(_asked(base, model, asked, options), own)
     limit, out_dir, probes = options.get("limit"), options.get("out_dir"), options.get("probes")
     data_folder = None if own.files or own.texts else folder
-    compared = catalogue.comparisons(
-        complete.concepts,
-        complete.references,
-        folders=(probes,) if probes else (),
-        base=None if any(asked) else folder,
-    )
+    compared, drawn = _compared(complete, (probes,) if probes else (), None if any(asked) else folder, limit)
     return Request(
         spec=complete,
-        comparisons=tuple(_limited(*one, limit=limit) for one in compared) if limit else compared,
+        comparisons=compared,
+        drawn=drawn,
         model=_model(model, complete, folder),
         tokenizer=options.get("tokenizer"),
         out_dir=Path(out_dir) if out_dir is not None else None,
@@ -273,12 +271,29 @@ def _asked(
     return _validated(content)
 
 
-def _without_concepts(base: AuditSpec, own: _Own, options: Options) -> Options:
-    """Let the default audit, where only data or images were given, run the analyzer that is made for them."""
+def _fitting(
+    base: AuditSpec, own: _Own, asked: tuple[tuple[str, ...], tuple[str, ...]], options: Options
+) -> Options:
+    """Let the default audit run the analyzer that is made for what was given."""
     if base.name != DEFAULT_AUDIT or options.get("analyzers"):
         return options
+    probes = options.get("probes")
+    if asked[0] or base.concepts:
+        drawn = catalogue.drawn(asked[0] or base.concepts, asked[1], (probes,) if probes else ())
+        return options if drawn is None else {**options, "analyzers": (FOR_PROMPTS,)}
     fitting = FOR_IMAGES if own.has_images or base.images else FOR_DATA
     return {**options, "analyzers": (fitting,)} if fitting in analyzers.BUILT_IN else options
+
+
+def _compared(
+    spec: AuditSpec, folders: tuple[str | Path, ...], base: Path | None, limit: int | None
+) -> tuple[tuple[tuple[TargetSet, ReferencePair, ControlSet], ...], catalogue.Drawn | None]:
+    """Return comparisons of texts, or what a text-to-image model is asked about."""
+    drawn = catalogue.drawn(spec.concepts, spec.references, folders, base)
+    if drawn is not None:
+        return (), drawn if limit is None else limited_drawn(drawn, limit)
+    compared = catalogue.comparisons(spec.concepts, spec.references, folders=folders, base=base)
+    return tuple(limited(*one, limit=limit) for one in compared) if limit else compared, None
 
 
 def _judges(gate: Mapping[str, Any], listed: Sequence[Mapping[str, Any]]) -> bool:
@@ -363,30 +378,6 @@ def _complete(spec: AuditSpec, own: _Own) -> AuditSpec:
         gates.check(gate)
     metrics.check(spec.gates)
     return spec
-
-
-def _limited(
-    targets: TargetSet, pair: ReferencePair, controls: ControlSet, *, limit: int
-) -> tuple[TargetSet, ReferencePair, ControlSet]:
-    """Keep the first `limit` templates, stems and fillers; enough neutral words stay to have a spread."""
-
-    def first(listed: Mapping[Any, tuple[str, ...]]) -> dict[Any, tuple[str, ...]]:
-        return {key: words[:limit] for key, words in listed.items()}
-
-    return (
-        targets.model_copy(
-            update={"templates": targets.templates[:limit], "targets": first(targets.targets)}
-        ),
-        pair.model_copy(
-            update={
-                "templates": pair.templates[:limit],
-                "fillers": first(pair.fillers),
-                "stems": first(pair.stems),
-                "reverse_stems": first(pair.reverse_stems),
-            }
-        ),
-        controls.model_copy(update={"fillers": controls.fillers[: max(limit, _FEWEST_CONTROLS)]}),
-    )
 
 
 def parse_value(text: str) -> Any:

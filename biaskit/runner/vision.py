@@ -33,9 +33,9 @@ def vision_session(request: Request, model: VisionModel) -> VisionSession:
     for one in request.images:
         if isinstance(one, ImageListing):
             check_classes(one.name, one.labels, model.classes)
-    images = tuple(_opened(one, request) for one in request.images)
-    for opened in images:
-        check_classes(opened.name, opened.labels, model.classes)
+    images = tuple(opened(one, request) for one in request.images)
+    for each in images:
+        check_classes(each.name, each.labels, model.classes)
     return VisionSession(
         model=model,
         images=images,
@@ -46,7 +46,12 @@ def vision_session(request: Request, model: VisionModel) -> VisionSession:
     )
 
 
-def _opened(one: Found, request: Request) -> ImageSet:
+def opened(one: Found, request: Request) -> ImageSet:
+    """Open one set of images.
+
+    Raises:
+        ImageError: An image cannot be read.
+    """
     if isinstance(one, ImageListing):
         return open_listing(one, request.progress)
     images: ImageSet = organisms.images(one.folder) if isinstance(one, Drawn) else one

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from biaskit.catalogue import probe_set, probe_sets
-from biaskit.records.probe_set import SLOT, AnyProbeSet, ControlSet, NounClass, expand, fill
+from biaskit.records.any_probe_set import AnyProbeSet
+from biaskit.records.probe_set import SLOT, ControlSet, NounClass, expand, fill
 from tests.catalogue.texts import PAIR, TARGETS
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="{}"), max_size=12)

@@ -83,8 +83,8 @@ class Asker:
         if self.outside <= SHARE_OF_TAIL:
             return ()
         return (
-            f"Up to {self.outside:.0%} of what words say lies outside the noise levels that the model was trained "
-            "on (by estimate); it is not in the figures.",
+            f"By estimate up to {self.outside:.0%} of what words say lies outside the noise levels that the "
+            "model was trained on; it is not in the figures.",
         )
 
     @property
