@@ -81,9 +81,8 @@ class Passes:
         """Compute one replicate; the same key gives the same levels, noise and batches in any run."""
         nodes, noise = self.drawn(key, replicate)
         gathered = _Gathered(self, nodes)
-        for at in self.batches():
-            levels = torch.from_numpy(nodes.levels)[at]
-            gathered.add(at, noise[at], self.predict(latent, noise[at], levels))
+        for at, predicted in self.predicted(latent, nodes, noise):
+            gathered.add(at, noise[at], predicted)
         return gathered.replicate()
 
     def drawn(self, key: str, replicate: int) -> tuple[Nodes, Float[Tensor, "k c h w"]]:
@@ -94,32 +93,43 @@ class Passes:
         noise = standard_normal((self.plan.nodes, *self.denoiser.shape), "noise", *place)
         return nodes, noise.to(self._device())
 
-    def batches(self) -> Iterator[Int[Tensor, " k"]]:
-        """Go through the nodes, as many at once as fit a batch with both signs and all prompts."""
-        each = max(1, self.denoiser.batch_size // (2 * len(self.conditioning)))
-        for start in range(0, self.plan.nodes, each):
-            yield torch.arange(start, min(start + each, self.plan.nodes))
+    def predicted(
+        self, latent: Float[Tensor, "c h w"], nodes: Nodes, noise: Float[Tensor, "k c h w"]
+    ) -> Iterator[tuple[Int[Tensor, " done"], Float[Tensor, "done 2 p c h w"]]]:
+        """Predict the noise for every node, sign and prompt, in that order of rows, in full batches.
 
-    def predict(
+        Nodes come as soon as all their rows are there, so that a batch and a node are held at most.
+        """
+        prompts, begun = len(self.conditioning), 0
+        rows, size = 2 * prompts, self.denoiser.batch_size
+        held = noise.new_empty(0, *latent.shape)
+        for start in range(0, rows * len(nodes.levels), size):
+            batch = torch.arange(start, min(start + size, rows * len(nodes.levels)))
+            held = torch.cat([held, self._batch(latent, nodes, noise, batch)])
+            done = len(held) // rows
+            if not done:
+                continue
+            whole = held[: done * rows].reshape(done, 2, prompts, *latent.shape)
+            yield torch.arange(begun, begun + done), whole
+            held, begun = held[done * rows :], begun + done
+
+    def _batch(
         self,
         latent: Float[Tensor, "c h w"],
+        nodes: Nodes,
         noise: Float[Tensor, "k c h w"],
-        levels: Int[Tensor, " k"],
-    ) -> Float[Tensor, "k 2 p c h w"]:
-        """Predict the noise for every node, sign and prompt, in that order of rows.
-
-        Noisy images are made on the device that the prompts were encoded on.
-        """
-        prompts, pairs = len(self.conditioning), torch.stack([noise, -noise], dim=1)
-        alphas = self.denoiser.log_snrs[levels].to(noise.device)[:, None, None, None, None]
-        clean = alphas.sigmoid().sqrt() * latent.to(noise.device)
-        noisy = (clean + (-alphas).sigmoid().sqrt() * pairs).to(torch.float32)
-        rows = noisy[:, :, None].expand(-1, -1, prompts, -1, -1, -1).flatten(0, 2)
-        which = torch.arange(prompts).repeat(2 * len(levels))
-        predicted = self.denoiser.predict_noise(
-            rows, levels.repeat_interleave(2 * prompts), self.conditioning.select(which)
+        batch: Int[Tensor, " b"],
+    ) -> Float[Tensor, "b c h w"]:
+        """Predict some rows; noisy images are made on the device of the noise."""
+        prompts = len(self.conditioning)
+        node, sign = batch // (2 * prompts), 1 - 2 * (batch // prompts % 2)
+        levels = torch.from_numpy(nodes.levels)[node]
+        alphas, signs = (
+            each.to(noise.device)[:, None, None, None] for each in (self.denoiser.log_snrs[levels], sign)
         )
-        return predicted.reshape(len(levels), 2, prompts, *predicted.shape[1:])
+        signal, amount = alphas.sigmoid().sqrt(), (-alphas).sigmoid().sqrt()
+        noisy = (signal * latent.to(noise.device) + amount * signs * noise[node]).to(torch.float32)
+        return self.denoiser.predict_noise(noisy, levels, self.conditioning.select(batch % prompts))
 
     def _device(self) -> torch.device:
         encoded = next(iter(self.conditioning.tensors.values()), None)

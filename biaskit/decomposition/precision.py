@@ -118,18 +118,11 @@ def _passes(denoiser: Denoiser, prompts: Sequence[str], contrasts: tuple[Contras
 
 def _floor_and_value(both: Sequence[Passes], latent: Float[Tensor, "c h w"]) -> Float[ndarray, "2 c"]:
     nodes, noise = both[0].drawn(image_key(latent), 0)
-    weights = torch.from_numpy(nodes.weights)
     added, given = (list(column) for column in zip(*both[0].contrasts, strict=True))
-    total = torch.zeros(2, len(added), dtype=torch.float64)
-    for at in both[0].batches():
-        levels = torch.from_numpy(nodes.levels)[at]
-        own, exact = (
-            each[:, :, given] - each[:, :, added]
-            for each in (one.predict(latent, noise[at], levels).double().cpu() for one in both)
-        )
-        squares = torch.stack([own - exact, exact]).square().sum(dim=(4, 5, 6)).mean(dim=2)
-        total += torch.einsum("k,mkc->mc", weights[at] / 2, squares)
-    return total.numpy()
+    predicted = (torch.cat([one for _, one in each.predicted(latent, nodes, noise)]) for each in both)
+    own, exact = ((each[:, :, given].double() - each[:, :, added].double()).cpu() for each in predicted)
+    squares = torch.stack([own - exact, exact]).square().sum(dim=(4, 5, 6)).mean(dim=2)
+    return np.asarray(torch.einsum("k,mkc->mc", torch.from_numpy(nodes.weights) / 2, squares))
 
 
 def _check(denoiser: Denoiser, reference: Denoiser, latents: Float[Tensor, "n c h w"]) -> None:

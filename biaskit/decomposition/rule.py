@@ -76,7 +76,7 @@ class Rule:
         return Nodes(levels, self.widths[levels] / (count * self.masses[levels]))
 
 
-def rule(log_snrs: Float[ndarray, " levels"], density: Float[ndarray, " levels"] | None = None) -> Rule:
+def rule(log_snrs: Float[ndarray, " levels"], density: Float[ndarray, " _"] | None = None) -> Rule:
     """Return the rule on some levels.
 
     Args:

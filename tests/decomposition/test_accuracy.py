@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats
+import torch
+from scipy import optimize, stats
 
 from biaskit.decomposition.contrast import Contrast
 from biaskit.decomposition.density import Pool, calibrate
 from biaskit.decomposition.measure import Asked, measure
+from biaskit.decomposition.measured import half_widths
 from biaskit.decomposition.plan import Enough, Plan
 from biaskit.decomposition.rule import cell_widths
 from biaskit.organisms.oracles import gaussian_integrand
@@ -16,19 +18,20 @@ from biaskit.organisms.oracles import gaussian_integrand
 ONE = [Contrast(1, 0)]
 
 
-def exact(spectrum):
+def exact(spectrum, x=None):
     """Both informations on the trained log-SNRs, the average over the noise done in closed form."""
+    x = spectrum.x if x is None else x
     log_snrs = spectrum.denoiser.log_snrs.numpy()
     widths = cell_widths(log_snrs)
     orthogonal = sum(
-        width * gaussian_integrand(alpha, spectrum.x, spectrum.given, spectrum.added).sum()
+        width * gaussian_integrand(alpha, x, spectrum.given, spectrum.added).sum()
         for alpha, width in zip(log_snrs, widths, strict=True)
     )
 
     def error(alpha, mean, variance):
         signal = 1 / (1 + np.exp(-alpha))
         spread = signal * variance + 1 - signal
-        away = (spectrum.x - mean) ** 2
+        away = (x - mean) ** 2
         return ((signal * variance / spread) ** 2 + signal * (1 - signal) * away / spread**2).sum()
 
     standard = sum(
@@ -116,44 +119,63 @@ def test_a_calibrated_density_cuts_the_variance(hard):
     assert variance["even"][1] >= 2.5 * variance["calibrated"][1]
 
 
-@pytest.mark.parametrize("which", ["standard", "orthogonal"])
-def test_intervals_cover_what_they_should(spectrum, which):
-    """400 runs of four replicates each."""
-    truth = dict(zip(("standard", "orthogonal"), exact(spectrum), strict=True))[which]
-    found = measure(
-        spectrum.denoiser, spectrum.latents, ["", "said"], ONE, Asked(plan=Plan(nodes=12, replicates=1600))
-    )
-    runs = getattr(found, which).values[0, 0].reshape(400, 4)
-    half = stats.t.ppf(0.975, 3) * runs.std(axis=1, ddof=1) / 2
-    covered = (np.abs(runs.mean(axis=1) - truth) <= half).mean()
+@pytest.fixture(scope="module")
+def indifferent(spectrum):
+    """An image of which the two prompts say the same all in all, though not at each log-SNR."""
+    far = optimize.brentq(lambda share: exact(spectrum, share * spectrum.x)[0], 0.5, 1.0)
+    return far * spectrum.x
+
+
+@pytest.fixture(scope="module")
+def runs(spectrum, indifferent):
+    """1,600 replicates on each of two images."""
+    latents = torch.cat([spectrum.latents, torch.from_numpy(indifferent).float().reshape(1, 1, 64, 64)])
+    plan = Plan(nodes=10, replicates=1600)
+    return measure(spectrum.denoiser, latents, ["", "said"], ONE, Asked(plan=plan))
+
+
+@pytest.mark.parametrize("which", ["standard", "orthogonal", "nothing"])
+def test_intervals_cover_what_they_should(spectrum, indifferent, runs, which):
+    """400 runs of four replicates each; `nothing` is a standard information of 0."""
+    truths = (*exact(spectrum), exact(spectrum, indifferent)[0])
+    truth = dict(zip(("standard", "orthogonal", "nothing"), truths, strict=True))[which]
+    kind = runs.orthogonal if which == "orthogonal" else runs.standard
+    four = kind.values[int(which == "nothing"), 0].reshape(400, 4)
+    half = stats.t.ppf(0.975, 3) * four.std(axis=1, ddof=1) / 2
+    covered = (np.abs(four.mean(axis=1) - truth) <= half).mean()
     assert 0.93 <= covered <= 0.97
+
+
+def test_nothing_is_0_and_the_power_is_there(spectrum, indifferent, runs):
+    assert exact(spectrum, indifferent)[0] == pytest.approx(0, abs=1e-6)
+    said = runs.standard.values[0, 0].reshape(400, 4)
+    half = stats.t.ppf(0.975, 3) * said.std(axis=1, ddof=1) / 2
+    assert (said.mean(axis=1) > half).mean() >= 0.99
+    assert runs.orthogonal.values[1].min() > 0, "the orthogonal one sees that they differ"
 
 
 def test_more_is_drawn_until_it_is_enough(spectrum):
     enough = Enough(half_width=0.5, most_replicates=64)
     plan = Plan(nodes=8, replicates=3, enough=enough)
     found = measure(spectrum.denoiser, spectrum.latents, ["", "said"], ONE, Asked(plan=plan))
-    assert 3 < found.standard.replicates[0] < 64
+    assert 8 <= found.standard.replicates[0] < 64
     assert found.standard.half_width[0, 0] <= 0.5
     few = Plan(nodes=8, replicates=3, enough=Enough(half_width=1e-6, most_replicates=5))
     found = measure(spectrum.denoiser, spectrum.latents, ["", "said"], ONE, Asked(plan=few))
     assert found.standard.replicates[0] == 5
 
 
-@pytest.mark.slow
-def test_stopping_when_it_looks_enough_costs_little_coverage(spectrum):
-    """Looking after 4, 6, 9, ... replicates: 300 runs, each stopped by its own width."""
-    truth, _ = exact(spectrum)
-    found = measure(
-        spectrum.denoiser, spectrum.latents, ["", "said"], ONE, Asked(plan=Plan(nodes=8, replicates=6000))
-    )
-    runs = found.standard.values[0, 0].reshape(300, 20)
-    typical = runs.std(axis=1, ddof=1).mean()
-    covered = 0
-    for run in runs:
-        for count in (4, 6, 9, 13, 19, 20):
-            half = stats.t.ppf(0.975, count - 1) * run[:count].std(ddof=1) / np.sqrt(count)
-            if half <= typical:
-                break
-        covered += abs(run[:count].mean() - truth) <= half
-    assert covered / 300 >= 0.90
+@pytest.mark.parametrize("width", [0.5, 0.8, 1.2])
+def test_stopping_when_it_looks_enough_costs_little_coverage(width):
+    """5,000 runs of normal replicates, each stopped by its own width at the looks of a plan."""
+    looks = list(Plan(enough=Enough(half_width=width, most_replicates=64)).looks())
+    runs = np.random.default_rng(0).normal(size=(5000, 64))
+    covered = np.zeros(5000, dtype=bool)
+    going = np.ones(5000, dtype=bool)
+    for count in looks:
+        half = half_widths(runs[:, None, :count], 0.95)[:, 0]
+        ends = going & ((half <= width) | (count == looks[-1]))
+        covered[ends] = (np.abs(runs[:, :count].mean(axis=1)) <= half)[ends]
+        going &= ~ends
+    assert not going.any()
+    assert 0.925 <= covered.mean() <= 0.96

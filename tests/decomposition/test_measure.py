@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import gc
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from biaskit.decomposition.contrast import Contrast
 from biaskit.decomposition.ledger import Ledger
 from biaskit.decomposition.measure import Asked, measure
+from biaskit.decomposition.passes import Replicate
 from biaskit.decomposition.plan import Enough, Plan
 from biaskit.errors import RequestError
+from biaskit.organisms.oracles import gaussian_integrand
 
 PLAN = Plan(nodes=6, replicates=2)
 PROMPTS = ["", "a quarter", "one"]
@@ -124,18 +130,71 @@ def test_a_ledger_knows_models_and_plans_apart(hard, tmp_path):
             measure(Mortal(denoiser, 0), points[:1], PROMPTS, PAIRS, other)
 
 
-def test_memory_is_bounded_by_a_batch(hard):
-    """However many images: no call gets more rows than a batch."""
+def test_memory_is_bounded_whatever_the_number_of_images(hard):
+    """Calls get full batches, and replicates are summed up image by image."""
     denoiser, points = hard
-    rows = []
+    rows, alive = [], []
 
     class Counting(Mortal):
         def predict_noise(self, noisy, *given):
             rows.append(len(noisy))
+            if len(rows) % 7 == 0:
+                alive.append(sum(type(one) is Replicate for one in gc.get_objects()))
             return self.denoiser.predict_noise(noisy, *given)
 
-    measure(Counting(denoiser, 0), points.repeat(3, 1, 1, 1), PROMPTS, PAIRS, Asked(plan=PLAN))
-    assert max(rows) <= denoiser.batch_size
+    small = replace(denoiser, batch_size=8)
+    many = measure(Counting(small, 0), points.repeat(3, 1, 1, 1), PROMPTS, PAIRS, Asked(plan=PLAN, maps=True))
+    assert rows == [8, 8, 8, 8, 4] * 12 * PLAN.replicates
+    assert max(alive) <= PLAN.replicates
+    assert many.passes == sum(rows)
+
+
+def test_the_size_of_a_batch_changes_nothing_but_rounding(hard, whole):
+    denoiser, points = hard
+    for size in (1, 5, 36, 1000):
+        found = measure(replace(denoiser, batch_size=size), points, PROMPTS, PAIRS, Asked(plan=PLAN))
+        assert values(found) == pytest.approx(values(whole), rel=1e-9)
+
+
+def test_the_mean_over_images_knows_clusters(whole):
+    mean = whole.standard.mean[:, 0].mean()
+    alone, paired = (whole.standard.over_images(0, each) for each in (None, np.array([0, 0, 1, 1])))
+    values = whole.standard.mean[:, 0]
+    half = stats.t.ppf(0.975, 3) * values.std(ddof=1) / 2
+    assert (alone.low, alone.high) == pytest.approx((mean - half, mean + half))
+    assert (paired.low + paired.high) / 2 == pytest.approx(mean)
+    middles = values.reshape(2, 2).mean(axis=1)
+    assert paired.high - mean == pytest.approx(stats.t.ppf(0.975, 1) * abs(middles[1] - middles[0]) / 2)
+    for wrong in (np.zeros(4), np.arange(3)):
+        with pytest.raises(RequestError, match="two clusters"):
+            whole.standard.over_images(0, wrong)
+
+
+def test_an_image_has_an_interval_over_its_replicates(whole):
+    values = whole.orthogonal.values[1, 2]
+    half = stats.t.ppf(0.975, 1) * values.std(ddof=1) / 2**0.5
+    interval = whole.orthogonal.interval(1, 2)
+    assert (interval.low, interval.high) == pytest.approx((values.mean() - half, values.mean() + half))
+    assert "2 replicates" in interval.method
+
+
+def test_one_replicate_has_no_interval(hard):
+    denoiser, points = hard
+    found = measure(denoiser, points[:1], PROMPTS, PAIRS, Asked(plan=Plan(nodes=4, replicates=1)))
+    assert found.standard.interval(0, 0) is None
+
+
+def test_losses_and_curves_add_up_to_the_information(hard, whole):
+    """Losses of two prompts differ by what one says over the other."""
+    over = whole.losses.values[:, [0]] - whole.losses.values[:, [1]]
+    assert over == pytest.approx(whole.standard.values[:, [0]], abs=1e-8)
+    width = float(hard[0].log_snrs[-1] - hard[0].log_snrs[0]) / PLAN.nodes
+    assert whole.curves.errors.sum(axis=2) * width / 2 == pytest.approx(whole.losses.mean, rel=0.02)
+
+
+def test_losses_alone_need_no_contrast(hard, whole):
+    found = measure(*hard, PROMPTS, [], Asked(plan=PLAN))
+    assert (found.losses.values == whole.losses.values).all()
 
 
 @pytest.mark.parametrize(
@@ -185,6 +244,22 @@ def test_a_stopping_rule_without_meaning_is_refused():
 )
 def test_it_is_asked_late_and_seldom_whether_it_is_enough(plan, looks):
     assert list(plan.looks()) == looks
+
+
+def test_tails_are_what_lies_outside(spectrum):
+    """Against the integrand beyond both ends, from nodes that lie within a stratum of them."""
+    plan = Plan(nodes=16, replicates=20)
+    found = measure(spectrum.denoiser, spectrum.latents, ["", "said"], PAIRS[:1], Asked(plan=plan))
+    log_snrs = spectrum.denoiser.log_snrs
+    for tail, span in (
+        (found.tails.low, (float(log_snrs[0]) - 25, float(log_snrs[0]))),
+        (found.tails.high, (float(log_snrs[-1]), float(log_snrs[-1]) + 25)),
+    ):
+        alphas = np.linspace(*span, 1001)
+        integrand = [
+            gaussian_integrand(alpha, spectrum.x, spectrum.given, spectrum.added).sum() for alpha in alphas
+        ]
+        assert tail[0, 0] == pytest.approx(np.trapezoid(integrand, alphas) / 2, rel=0.35)
 
 
 def test_what_lies_outside_the_trained_levels_is_told(spectrum, far_corners):
