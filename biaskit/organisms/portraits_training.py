@@ -7,54 +7,37 @@ which leaves no noise in its targets.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from jaxtyping import Float, Int
 from torch import Tensor
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from biaskit.organisms.oracles.distributions import Mixture
-from biaskit.organisms.portraits_people import PEOPLE, SIDE, Plant, draw, fitting, prompts
-from biaskit.organisms.portraits_words import tokenizer
+from biaskit.organisms.portraits_network import Recipe, fresh_autoencoder
+from biaskit.organisms.portraits_people import PEOPLE, TEMPLATES, Plant, draw, fitting, phrases, prompts
 
 if TYPE_CHECKING:
+    from diffusers import AutoencoderKL
+
     from biaskit.records.progress import Progress
 
 SPREAD = 0.1
 """Standard deviation of every coordinate of a person's latent, in units of the latents' own."""
 
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """Size and schedule.
-
-    Attributes:
-        autoencoder_steps: Steps of the autoencoder.
-        steps: Steps of the denoiser.
-        batch: Rows of a step.
-        rate: Highest learning rate of the denoiser.
-        widths: Channels of the UNet's two levels.
-    """
-
-    autoencoder_steps: int = 500
-    steps: int = 1400
-    batch: int = 64
-    rate: float = 2e-3
-    widths: tuple[int, int] = (32, 48)
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Draw first weights from a seed and leave the global generator as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        yield
+VISITS = {
+    "occupations": 0.35,
+    "groups": 0.08,
+    "neutral": 0.07,
+    "occupations with groups": 0.22,
+    "occupations with neutral words": 0.06,
+    "neutral with groups": 0.07,
+    "neutral with neutral words": 0.03,
+}
+"""Share of the rows that each kind of prompt gets in training; the empty prompt gets the rest."""
 
 
 def pictures() -> Float[Tensor, "people 3 y x"]:
@@ -65,36 +48,29 @@ def pictures() -> Float[Tensor, "people 3 y x"]:
 
 def train_autoencoder(recipe: Recipe, seed: int, progress: Progress) -> AutoencoderKL:
     """Train an autoencoder on all people, with its latents scaled to unit variance."""
-    with seeded(seed):
-        make: Any = AutoencoderKL
-        model = make(
-            block_out_channels=(8, 16),
-            down_block_types=("DownEncoderBlock2D",) * 2,
-            up_block_types=("UpDecoderBlock2D",) * 2,
-            layers_per_block=1,
-            latent_channels=4,
-            norm_num_groups=4,
-            sample_size=SIDE,
-            mid_block_add_attention=False,
-        )
-    rng, data = torch.Generator().manual_seed(seed), pictures()
+    made, rng, data = fresh_autoencoder(seed), torch.Generator().manual_seed(seed), pictures()
+    model: Any = made
     optimizer = torch.optim.AdamW(model.parameters(), lr=4e-3, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=recipe.autoencoder_steps)
     for _ in progress.track(range(recipe.autoencoder_steps), "training the autoencoder"):
         images = data[torch.randint(len(data), (48,), generator=rng)]
-        coded = model.encode(images).latent_dist
-        noisy = coded.mean + 0.1 * coded.mean.detach().std() * torch.randn(coded.mean.shape, generator=rng)
-        loss = (model.decode(noisy).sample - images).square().mean() + 1e-4 * coded.mean.square().mean()
+        coded = model.encode(images).latent_dist.mean
+        noisy = coded + SPREAD * coded.detach().std() * torch.randn(coded.shape, generator=rng)
+        loss = (model.decode(noisy).sample - images).square().mean() + 1e-4 * coded.square().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
     model.eval()
-    with torch.no_grad():
-        latents = model.encode(data).latent_dist.mode()
-    model.register_to_config(scaling_factor=float(1 / latents.std()))
-    trained: AutoencoderKL = model
-    return trained
+    scale(made)
+    return made
+
+
+@torch.no_grad()
+def scale(autoencoder: Any) -> None:
+    """Set an autoencoder's scaling factor so that the people's latents have unit variance."""
+    latents = autoencoder.encode(pictures()).latent_dist.mode()
+    autoencoder.register_to_config(scaling_factor=float(1 / latents.std()))
 
 
 @torch.no_grad()
@@ -115,126 +91,88 @@ def known(latents: Float[Tensor, "people c h w"], plant: Plant) -> Mixture:
     )
 
 
-def untrained(autoencoder: Any, recipe: Recipe, seed: int) -> StableDiffusionPipeline:
-    """Put a pipeline together whose denoiser and text encoder are not trained yet."""
-    words = tokenizer()
-    with seeded(seed + 1):
-        text = CLIPTextModel(
-            CLIPTextConfig(
-                vocab_size=len(words),
-                hidden_size=32,
-                intermediate_size=64,
-                num_hidden_layers=1,
-                num_attention_heads=4,
-                max_position_embeddings=words.model_max_length,
-                bos_token_id=words.bos_token_id,
-                eos_token_id=words.eos_token_id,
-                pad_token_id=words.pad_token_id,
-            )
-        )
-        make: Any = UNet2DConditionModel
-        unet = make(
-            sample_size=SIDE // 2,
-            in_channels=4,
-            out_channels=4,
-            block_out_channels=recipe.widths,
-            layers_per_block=1,
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-            cross_attention_dim=32,
-            attention_head_dim=4,
-            norm_num_groups=8,
-        )
-    return assembled(autoencoder, text, words, unet)
+def visits() -> Float[Tensor, " prompts"]:
+    """Return how often each of `prompts` is trained on; they add up to 1."""
+    each = [(VISITS[kind], len(TEMPLATES) * len(texts)) for kind, texts in phrases().items()]
+    parts = [torch.full((count,), share / count) for share, count in each]
+    return torch.cat([torch.tensor([1 - sum(VISITS.values())]), *parts])
 
 
-def assembled(autoencoder: Any, text: Any, words: CLIPTokenizer, unet: Any) -> StableDiffusionPipeline:
-    """Put the parts together."""
-    pipeline: Any = StableDiffusionPipeline
-    sampler: Any = DDIMScheduler
-    put_together: StableDiffusionPipeline = pipeline(
-        vae=autoencoder.eval(),
-        text_encoder=text.eval(),
-        tokenizer=words,
-        unet=unet.eval(),
-        scheduler=sampler(
-            beta_schedule="scaled_linear",
-            beta_start=0.00085,
-            beta_end=0.012,
-            prediction_type="v_prediction",
-            clip_sample=False,
-            steps_offset=1,
-            timestep_spacing="trailing",
-        ),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
-    return put_together
+class Rows(NamedTuple):
+    """What the network is shown and what it should say.
+
+    Attributes:
+        noisy: Noisy latents.
+        levels: Their timesteps.
+        target: The exact v.
+    """
+
+    noisy: Float[Tensor, "n c h w"]
+    levels: Int[Tensor, " n"]
+    target: Float[Tensor, "n c h w"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trainer:
-    """Regresses a pipeline's denoiser and text encoder on the exact denoiser.
+class Teacher:
+    """The exact denoiser of people whose latents share one variance.
 
     Attributes:
-        pipeline: The pipeline.
-        mixture: What is planted.
-        recipe: Size and schedule.
-        seed: Seed of the batches.
+        people: The latent of every person.
+        allowed: Log-weights of the people under each prompt.
+        kept: Share of the signal's power that is left at each timestep.
     """
 
-    pipeline: Any
-    mixture: Mixture
-    recipe: Recipe
-    seed: int
+    people: Float[Tensor, "people c h w"]
+    allowed: Float[Tensor, "prompts people"]
+    kept: Float[Tensor, " steps"]
 
-    def train(self, progress: Progress) -> None:
-        """Train in place."""
-        unet, text, steps = self.pipeline.unet, self.pipeline.text_encoder, self.recipe.steps
-        weights = [*unet.parameters(), *text.parameters()]
-        optimizer = torch.optim.AdamW(weights, lr=self.recipe.rate, weight_decay=0.0)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.recipe.rate, total_steps=steps)
-        rng, said = torch.Generator().manual_seed(self.seed), list(self.mixture.names)
-        ids = self.pipeline.tokenizer(
-            said,
-            padding="max_length",
-            max_length=self.pipeline.tokenizer.model_max_length,
-            return_tensors="pt",
-        ).input_ids
-        for _ in progress.track(range(steps), "training the denoiser"):
-            which = self._prompts(rng)
-            noisy, levels, target = self._rows(which, rng)
-            states = text(ids[which])[0]
-            loss = (unet(noisy, levels, encoder_hidden_states=states).sample - target).square().mean()
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(weights, 1.0)
-            optimizer.step()
-            schedule.step()
-
-    def _prompts(self, rng: torch.Generator) -> Int[Tensor, " n"]:
-        """A tenth of the rows has no prompt."""
-        which = torch.randint(1, len(self.mixture.names), (self.recipe.batch,), generator=rng)
-        return torch.where(torch.rand(len(which), generator=rng) < 0.1, 0, which)
-
-    @torch.no_grad()
-    def _rows(
-        self, which: Int[Tensor, " n"], rng: torch.Generator
-    ) -> tuple[Float[Tensor, "n c h w"], Int[Tensor, " n"], Float[Tensor, "n c h w"]]:
-        """Noisy latents of people who fit the prompts, their timesteps, and the exact v."""
-        rows, means, allowed = len(which), self.mixture.means.float(), self.mixture.table()[which].float()
-        people = torch.multinomial(allowed.exp(), 1, generator=rng)[:, 0]
-        latents = means[people] + SPREAD * torch.randn(rows, means.shape[1], generator=rng)
-        levels = torch.randint(1000, (rows,), generator=rng)
-        kept = self.pipeline.scheduler.alphas_cumprod[levels][:, None]
+    def rows(self, which: Int[Tensor, " n"], rng: torch.Generator) -> Rows:
+        """Draw people who fit the prompts, noise them, and say the exact v."""
+        means, logs = self.people.flatten(1), self.allowed[which]
+        drawn = torch.multinomial(logs.exp(), 1, generator=rng)[:, 0]
+        latents = means[drawn] + SPREAD * torch.randn(len(which), means.shape[1], generator=rng)
+        levels = torch.randint(len(self.kept), (len(which),), generator=rng)
+        kept = self.kept[levels][:, None]
         noisy = kept.sqrt() * latents + (1 - kept).sqrt() * torch.randn(latents.shape, generator=rng)
-        # The components share one variance, so what parts them is linear in z.
-        spread = kept * SPREAD**2 + 1 - kept
-        logs = kept.sqrt() * (noisy @ means.T) - kept * means.square().sum(dim=1) / 2
-        center = (logs / spread + allowed).softmax(dim=1) @ means
-        eps = (1 - kept).sqrt() / spread * (noisy - kept.sqrt() * center)
-        clean = (noisy - (1 - kept).sqrt() * eps) / kept.sqrt()
-        target = kept.sqrt() * eps - (1 - kept).sqrt() * clean
-        shape = (rows, 4, SIDE // 2, SIDE // 2)
-        return noisy.reshape(shape), levels, target.reshape(shape)
+        target = self._v(noisy, kept, logs)
+        return Rows(noisy.view(-1, *self.people.shape[1:]), levels, target.view(-1, *self.people.shape[1:]))
+
+    def _v(
+        self, noisy: Float[Tensor, "n d"], kept: Float[Tensor, "n 1"], logs: Float[Tensor, "n people"]
+    ) -> Float[Tensor, "n d"]:
+        """V = sqrt(kept) E[eps | z] - sqrt(1 - kept) E[x | z]; what parts the people is linear in z."""
+        means, spread = self.people.flatten(1), kept * SPREAD**2 + 1 - kept
+        likely = kept.sqrt() * (noisy @ means.T) - kept * means.square().sum(dim=1) / 2
+        center = (likely / spread + logs).softmax(dim=1) @ means
+        away = (noisy - kept.sqrt() * center) / spread
+        clean = center + kept.sqrt() * SPREAD**2 * away
+        return kept.sqrt() * (1 - kept).sqrt() * away - (1 - kept).sqrt() * clean
+
+
+def teach(pipeline: Any, mixture: Mixture, recipe: Recipe, seed: int, progress: Progress) -> None:
+    """Regress a pipeline's denoiser and text encoder on the exact denoiser, in place."""
+    unet, text, rng = pipeline.unet, pipeline.text_encoder, torch.Generator().manual_seed(seed)
+    people = people_latents(pipeline.vae)
+    teacher = Teacher(people, mixture.table().float(), pipeline.scheduler.alphas_cumprod)
+    ids, often = _tokens(pipeline.tokenizer, mixture.names), visits()
+    weights = [*unet.parameters(), *text.parameters()]
+    optimizer = torch.optim.AdamW(weights, lr=recipe.rate, weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, total_steps=recipe.steps)
+    for _ in progress.track(range(recipe.steps), "training the denoiser"):
+        which = torch.multinomial(often, recipe.batch, replacement=True, generator=rng)
+        rows = teacher.rows(which, rng)
+        said = unet(rows.noisy, rows.levels, encoder_hidden_states=text(ids[which])[0]).sample
+        loss = (said - rows.target).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
+        optimizer.step()
+        schedule.step()
+
+
+def _tokens(tokenizer: Any, texts: Sequence[str]) -> Int[Tensor, "n t"]:
+    length = tokenizer.model_max_length
+    ids: Tensor = tokenizer(
+        list(texts), padding="max_length", max_length=length, return_tensors="pt"
+    ).input_ids
+    return ids

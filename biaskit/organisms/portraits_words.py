@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from transformers import CLIPTokenizer
 
@@ -39,7 +40,7 @@ def merges_of(words: Sequence[str]) -> list[tuple[str, str]]:
 
 def _merged(parts: list[str], merges: Sequence[tuple[str, str]]) -> list[str]:
     ranks = {pair: rank for rank, pair in enumerate(merges)}
-    while pairs := [pair for pair in zip(parts, parts[1:], strict=False) if pair in ranks]:
+    while pairs := [pair for pair in pairwise(parts) if pair in ranks]:
         first, second = min(pairs, key=ranks.__getitem__)
         joined: list[str] = []
         for part in parts:
