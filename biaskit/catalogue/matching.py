@@ -106,8 +106,8 @@ def comparisons(
     """
     named, overrides = rooted(concepts, base), rooted(references, base)
     found: list[Matched] = []
-    for targets, beside in merged((resolve_target(name, folders), beside(name)) for name in named):
-        places = (*folders, *beside)
+    for targets, own in merged((resolve_target(name, folders), beside(name)) for name in named):
+        places = (*folders, *own)
         controls = as_kind(ControlSet, probe_set(targets.controls, places))
         wanted = (reference_pair(name, places) for name in overrides or targets.references)
         pairs = {pair.name: pair for pair in wanted}

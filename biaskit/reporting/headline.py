@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from biaskit.records.finding import Direction
 from biaskit.records.report import Outcome, Status
 from biaskit.reporting import view, words
+from biaskit.reporting.diffusion_words import DIFFUSION
 from biaskit.reporting.standing import Standing, standing
 
 if TYPE_CHECKING:
@@ -139,9 +140,15 @@ def _seen(report: Report) -> str:
     if all(stands is Standing.SLIGHT for _, stands in found):
         said = "No association to speak of"
     else:
-        of, null = ("scores", "neutral words") if panels else ("numbers", "chance")
+        against = "chance" if _of_prompts(report) else "neutral words"
+        of, null = ("scores", against) if panels else ("numbers", "chance")
         said = f"{seen} of {len(found)} {of} {'differs' if seen == 1 else 'differ'} from {null}"
     return f"{said}; no gate was declared, nothing was judged"
+
+
+def _of_prompts(report: Report) -> bool:
+    """Whether scores are of a text-to-image model, which are not compared with neutral words."""
+    return all(one.metric.startswith(DIFFUSION) for one in report.findings())
 
 
 def _first_sentence(report: Report) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from biaskit.records.estimate import NO_RANKING, Unit
 from biaskit.records.report import Outcome, Status
+from biaskit.reporting.diffusion_words import DIFFUSION, DIFFUSION_GLOSSARY, DIFFUSION_METRICS
 from biaskit.reporting.vision_words import VISION, VISION_GLOSSARY, VISION_METRICS
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ METRIC_WORDS = {
     "sparse_probing.bag_of_words": "control: the words alone, without the model",
     "sparse_probing.length": "control: the text's length alone",
     **VISION_METRICS,
+    **DIFFUSION_METRICS,
 }
 
 GLOSSARY = (
@@ -258,11 +260,11 @@ def metric(name: str) -> str:
 def glossary(report: Report) -> tuple[tuple[str, str], ...]:
     """Return the words to explain: those of probing, of images and of comparisons, as far as they occur."""
     metrics = [finding.metric for finding in report.findings()]
-    own = ((_PROBING, PROBING_GLOSSARY), (VISION, VISION_GLOSSARY))
+    own = ((_PROBING, PROBING_GLOSSARY), (VISION, VISION_GLOSSARY), (DIFFUSION, DIFFUSION_GLOSSARY))
     given = [
         entry for start, entries in own if any(one.startswith(start) for one in metrics) for entry in entries
     ]
-    others = not metrics or not all(one.startswith((_PROBING, VISION)) for one in metrics)
+    others = not metrics or not all(one.startswith((_PROBING, VISION, DIFFUSION)) for one in metrics)
     known = (entry for entry in GLOSSARY if others or entry[0] in _SHARED)
     return tuple({word: (word, meaning) for word, meaning in (*known, *given)}.values())
 
