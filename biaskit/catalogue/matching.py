@@ -10,7 +10,7 @@ from biaskit.catalogue.naming import probe_set, unknown, usable
 from biaskit.catalogue.reading import inside, read_probe_set
 from biaskit.errors import CatalogueError
 from biaskit.records.any_probe_set import AnyProbeSet
-from biaskit.records.probe_set import ControlSet, ReferencePair, TargetSet
+from biaskit.records.probe_set import ControlSet, Modality, ReferencePair, TargetSet
 from biaskit.records.prompt_set import GroupSet, PromptSet
 
 if TYPE_CHECKING:
@@ -133,7 +133,9 @@ def _narrowed(name: str, sets: Iterable[AnyProbeSet]) -> Iterator[TargetSet]:
     for found in sets:
         if isinstance(found, TargetSet):
             target = name.removeprefix(f"{found.name}/")
-            if target in found.targets:
+            # A bare name means sentences: targets of prompts are named with their set.
+            named = target != name or found.modality is not Modality.TEXT_TO_IMAGE
+            if named and target in found.targets:
                 yield found.model_copy(update={"targets": {target: found.targets[target]}})
 
 
@@ -164,12 +166,12 @@ def merged(sets: Iterable[tuple[TargetSet, tuple[Path, ...]]]) -> list[tuple[Tar
         CatalogueError: Two sets have a name or a target in common.
     """
     whole: dict[str, tuple[TargetSet, tuple[Path, ...]]] = {}
-    for found, beside in sets:
+    for found, own in sets:
         known, places = whole.get(found.name, (found, ()))
         if _frame(known) != _frame(found):
             raise _ambiguous(f"Two different sets are named '{found.name}'.")
         union = known.model_copy(update={"targets": {**known.targets, **found.targets}})
-        whole[found.name] = union, places + beside
+        whole[found.name] = union, places + own
     seen: set[str] = set()
     for found, _ in whole.values():
         for target in found.targets:

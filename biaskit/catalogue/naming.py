@@ -9,7 +9,6 @@ from biaskit.catalogue.reading import read_audit_spec, read_probe_set
 from biaskit.errors import CatalogueError, UnknownNameError
 from biaskit.records.any_probe_set import AnyProbeSet
 from biaskit.records.probe_set import ReferencePair, TargetSet
-from biaskit.records.prompt_set import GroupSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -99,7 +98,5 @@ def _inner(sets: Iterable[AnyProbeSet], *, full: bool) -> Iterator[str]:
     for found in sets:
         if isinstance(found, ReferencePair):
             yield from found.poles
-        elif isinstance(found, GroupSet):
-            yield from found.groups
         elif isinstance(found, TargetSet):
             yield from (f"{found.name}/{target}" if full else target for target in found.targets)

@@ -16,14 +16,13 @@ import torch
 from jaxtyping import Float
 from numpy import ndarray
 from scipy import stats
+from torch import Tensor
 
 from biaskit.decomposition.measure import Asked, measure
 from biaskit.errors import RequestError, UnknownNameError
 from biaskit.records.estimate import Interval
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from biaskit.decomposition.denoiser import Denoiser
 
 

@@ -23,12 +23,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from biaskit.decomposition.noise import generator, standard_normal
+from biaskit.decomposition.rule import Nodes
 
 if TYPE_CHECKING:
     from biaskit.decomposition.contrast import Contrast
     from biaskit.decomposition.denoiser import Conditioning, Denoiser
     from biaskit.decomposition.plan import Plan
-    from biaskit.decomposition.rule import Nodes, Rule
+    from biaskit.decomposition.rule import Rule
 
 
 @dataclass(frozen=True, slots=True, eq=False)

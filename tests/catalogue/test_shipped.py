@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from biaskit.catalogue import audit_spec, audit_specs, comparisons, probe_set, probe_sets
-from biaskit.records.probe_set import ControlSet, NounClass, ReferencePair, TargetSet, expand
+from biaskit.catalogue import audit_spec, audit_specs, comparisons, drawn, probe_set, probe_sets
+from biaskit.records.probe_set import ControlSet, Modality, NounClass, ReferencePair, TargetSet, expand
 
 ROOT = Path(__file__).parents[2]
-SETS = {name: probe_set(name) for name in probe_sets()}
+EVERY = {name: probe_set(name) for name in probe_sets()}
+SETS = {name: found for name, found in EVERY.items() if found.modality is Modality.TEXT}
+DRAWN = {name: found for name, found in EVERY.items() if found.modality is Modality.TEXT_TO_IMAGE}
 TARGETS = [found for found in SETS.values() if isinstance(found, TargetSet)]
 PAIRS = [found for found in SETS.values() if isinstance(found, ReferencePair)]
 CONTROLS = [found for found in SETS.values() if isinstance(found, ControlSet)]
@@ -60,7 +62,29 @@ def test_all_that_is_promised_is_there():
     }
 
 
-@by_name(SETS.values())
+def test_prompts_for_images_are_there_and_fit_each_other():
+    assert set(DRAWN) == {
+        *("drawn-occupations", "gender-words", "ethnicity-words"),
+        *("portrait-occupations", "portrait-gender", "portrait-age", "portrait-neutral"),
+        *("homonyms", "synonyms", "co-hyponyms", "prompt-interventions"),
+    }
+    for name in ("portrait-occupations", "drawn-occupations"):
+        ((targets, groups, controls),) = drawn([name], ["gender-words"]).comparisons
+        assert (targets.name, groups.name) == (name, "gender-words")
+        assert not {noun for nouns in targets.targets.values() for noun in nouns} & set(controls.fillers)
+    assert drawn(["homonyms", "prompt-interventions"]).prompts == (
+        DRAWN["homonyms"],
+        DRAWN["prompt-interventions"],
+    )
+
+
+@by_name([found for found in DRAWN.values() if isinstance(found, TargetSet)])
+def test_eight_templates_let_a_null_over_templates_reach_its_level(found):
+    """With T templates the smallest p of exchanged groups is 2 / 2^T."""
+    assert len(found.templates) >= 8
+
+
+@by_name(EVERY.values())
 def test_source_and_licence(found):
     assert found.licence == "CC0-1.0"
     assert "Written for biaskit" in found.source or "WinoBias" in found.source
