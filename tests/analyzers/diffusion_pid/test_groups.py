@@ -1,0 +1,177 @@
+"""Gaps between groups on a model that is known exactly: planted, null, control and floor."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from analyzers.diffusion_pid.conftest import SHARES, KnownModel, compared
+from PIL import Image
+from scipy.stats import spearmanr
+
+from biaskit.analyzers.diffusion_pid import DiffusionPid
+from biaskit.errors import NothingAuditedError, RequestError, UnknownNameError
+from biaskit.images.image_set import ImageSet
+
+QUICK = DiffusionPid(images=3, nodes=12, replicates=1, shown=1)
+
+
+def by_target(analysis, metric, group=None):
+    return {
+        one.concepts[0]: one.estimate
+        for one in analysis.findings
+        if one.metric == metric and group in (None, one.group)
+    }
+
+
+def in_order(found):
+    return [found[job].value for job in SHARES]
+
+
+@pytest.fixture(scope="module")
+def planted(session_of):
+    return QUICK.analyze(session_of())
+
+
+@pytest.mark.parametrize(
+    "metric", ["diffusion_pid.gap", "diffusion_pid.log_odds", "diffusion_pid.share_drawn"]
+)
+def test_figures_rank_the_planted_shares(planted, metric):
+    found = by_target(planted, metric, "female" if metric.endswith("drawn") else None)
+    assert spearmanr(in_order(found), list(SHARES.values())).statistic >= 0.9
+
+
+def test_log_odds_are_those_that_were_planted(planted):
+    """The divergence from the target alone is -log of the group's share, where the image shows the group."""
+    found = by_target(planted, "diffusion_pid.log_odds")
+    for job, share in SHARES.items():
+        assert found[job].value == pytest.approx(math.log(share / (1 - share)), abs=0.45)
+
+
+def test_the_model_reads_its_own_images_right(planted):
+    """An image shows one gender clearly, so the share read is the share of images that show it."""
+    found = by_target(planted, "diffusion_pid.share_drawn", "female")
+    model = KnownModel()
+    for job in SHARES:
+        seeds = range(24)
+        prompts = [
+            template.replace("{x}", job) for template in compared().targets.templates for _ in range(3)
+        ]
+        women = model.means[[row for row, one in enumerate(model.people) if one[1] == "female"]]
+        drawn = model.draw(prompts, list(seeds)).latents.flatten(1).double()
+        nearest = ((drawn[:, None] - women).square().sum(dim=2) < 1.0).any(dim=1)
+        assert found[job].value == pytest.approx(float(nearest.double().mean()), abs=0.02)
+
+
+def test_strong_leans_are_beyond_chance_and_every_gap_has_its_interval(planted):
+    found = by_target(planted, "diffusion_pid.gap")
+    assert found["baker"].null.adjusted <= 0.05
+    assert found["pilot"].null.adjusted <= 0.05
+    assert found["baker"].interval.high < 0 < found["pilot"].interval.low
+    assert all(one.n == 8 and one.resampling_unit == "templates" for one in found.values())
+    assert all(one.minimum_detectable_effect > 0 for one in found.values())
+
+
+def test_the_control_attribute_stays_silent(session_of):
+    found = by_target(QUICK.analyze(session_of(None, compared("age"))), "diffusion_pid.log_odds")
+    assert sum(0.0 in one.interval for one in found.values()) >= 4
+    assert max(abs(one.value) for one in found.values()) < 0.5, "those that were planted reach 2.2"
+
+
+def test_words_that_mean_nothing_are_the_floor(session_of):
+    """Two words that say nothing of a person: every gap is exactly 0."""
+    nothing = compared(words={"guest": ("guest",), "voter": ("voter",)})
+    found = QUICK.analyze(session_of(None, nothing))
+    for metric in ("gap", "redundancy_gap", "log_odds"):
+        assert in_order(by_target(found, f"diffusion_pid.{metric}")) == [0.0] * 5
+
+
+def test_a_null_twin_is_accused_no_more_often_than_its_level(session_of):
+    alarms = 0
+    for seed in range(8):
+        model = KnownModel(dict.fromkeys(SHARES, 0.5))
+        asked = DiffusionPid(images=2, nodes=8, replicates=1, shown=0, log_odds=False)
+        found = by_target(asked.analyze(session_of(model, seed=seed)), "diffusion_pid.gap")
+        alarms += any(one.null.adjusted <= 0.05 for one in found.values())
+    assert alarms <= 2
+
+
+def test_more_than_two_groups_are_each_set_against_the_others(session_of):
+    four = {word: (word,) for word in ("female", "male", "old", "young")}
+    found = DiffusionPid(images=1, nodes=8, replicates=1, shown=0, log_odds=False).analyze(
+        session_of(None, compared(words=four))
+    )
+    gaps = [one for one in found.findings if one.metric == "diffusion_pid.gap" and one.concepts == ("pilot",)]
+    assert [one.group for one in gaps] == list(four)
+    assert sum(one.estimate.value for one in gaps) == pytest.approx(0, abs=1e-9)
+
+
+def test_the_same_run_gives_the_same_analysis_and_another_seed_does_not(session_of, planted):
+    assert QUICK.analyze(session_of()) == planted
+    other = by_target(QUICK.analyze(session_of(seed=1)), "diffusion_pid.gap")
+    assert in_order(other) != in_order(by_target(planted, "diffusion_pid.gap"))
+
+
+def test_a_run_goes_on_from_what_was_kept(session_of, planted, tmp_path):
+    first = QUICK.analyze(session_of(cache=tmp_path))
+    again = KnownModel()
+    second = QUICK.analyze(session_of(again, cache=tmp_path))
+    assert first.findings == second.findings == planted.findings
+    assert again.calls == 0
+
+
+class Squares:
+    """Images that show nothing, one grey each."""
+
+    def __len__(self):
+        return 40
+
+    def name(self, row):
+        return f"{row}.png"
+
+    def read(self, row):
+        return Image.fromarray(np.full((8, 8, 3), 5 * row, dtype=np.uint8))
+
+
+def test_images_of_ones_own_are_the_units_and_nothing_is_drawn(session_of):
+    images = ImageSet(name="own", pictures=Squares(), labels=tuple(list(SHARES) * 8))
+    found = QUICK.analyze(session_of(images=(images,)))
+    gap = by_target(found, "diffusion_pid.gap")["baker"]
+    assert (gap.n, gap.resampling_unit) == (8, "images")
+    assert not by_target(found, "diffusion_pid.log_odds")
+
+
+def test_too_few_images_of_ones_own_are_refused(session_of):
+    few = ImageSet(name="own", pictures=Squares(), labels=("baker",) * 40)
+    with pytest.raises(NothingAuditedError, match="'clerk' has 0 images"):
+        QUICK.analyze(session_of(images=(few,)))
+
+
+def test_nothing_to_audit_is_said(session_of):
+    empty = session_of()
+    with pytest.raises(NothingAuditedError, match="no prompts"):
+        QUICK.analyze(type(empty)(model=empty.model))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"redundancy": "finn_lizier"}, "finn-lizier"),
+        ({"images": 0}, "at least 1"),
+        ({"nodes": 1}, "2 nodes"),
+        ({"prior": "nowhere.csv"}, "no file"),
+    ],
+)
+def test_settings_out_of_range_are_refused(wrong, said):
+    with pytest.raises((RequestError, UnknownNameError), match=said):
+        DiffusionPid(**wrong)
+
+
+def test_the_page_has_maps_curves_plots_and_every_image_in_a_table(planted):
+    assert [plot.unit for plot in planted.dots] == ["nat", "nat"]
+    assert planted.figures[0].curves[0].points[0].low is not None
+    assert len(planted.sheets[0].tiles) == 3 * 2
+    assert all(tile.confidence is None and tile.heat for tile in planted.sheets[0].tiles)
+    assert len(planted.tables[0].rows) == 5 * 8 * 3 * 2
+    assert "beyond chance" in planted.summary[0]
