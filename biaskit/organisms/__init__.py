@@ -38,9 +38,7 @@ def folder(name: str) -> Path:
     """
     known = DEMO if name == "demo" else name
     path = SHIPPED / known
-    if known not in names() or not any(
-        (path / index).is_file() for index in ("config.json", "model_index.json")
-    ):
+    if known not in names() or not any((path / index).is_file() for index in _INDICES):
         raise UnknownNameError("organism", name, (*names(), "demo"))
     return path
 
@@ -68,7 +66,9 @@ def build(
     progress: Progress | None = None,
     **options: str | float,
 ) -> Any:
-    """Train the organism `name` and write it to `out`; see `building.build`, `shapes.build` and `portraits.build`.
+    """Train the organism `name` and write it to `out`.
+
+    See `building.build` (language), `shapes.build` (images) and `portraits.build` (text to image).
 
     Args:
         name: One of `names()`.
