@@ -31,7 +31,7 @@ class Recipe:
     """
 
     autoencoder_steps: int = 350
-    steps: int = 1500
+    steps: int = 1800
     batch: int = 64
     rate: float = 2e-3
     widths: tuple[int, int] = (32, 40)
