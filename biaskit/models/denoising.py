@@ -65,9 +65,8 @@ class DenoisingAdapter:
         self._channel = channel_of(parts.pipeline.scheduler)
         self._vae = getattr(parts.pipeline, "vae", None)
         self._points = find_sites(self._family.network)
-        for module in (self._family.network, self._vae, getattr(parts.pipeline, "text_encoder", None)):
-            if module is not None:
-                module.eval()
+        for module in _modules(parts.pipeline).values():
+            module.eval()
 
     @property
     def module(self) -> nn.Module:

@@ -35,6 +35,8 @@ def open_folder(source: Source, folder: Path, subject: Subject) -> DenoisingAdap
     dtype = torch.float32 if settings.dtype == "auto" else getattr(torch, settings.dtype)
     left_out = ("safety_checker", "feature_extractor")
     further: dict[str, Any] = {name: None for name in left_out if name in index}
+    # A text encoder that was left out, such as Stable Diffusion 3's T5, stands there as nothing.
+    further |= {name: None for name, kind in index.items() if kind == [None, None]}
     if "requires_safety_checker" in index:
         further["requires_safety_checker"] = False
     with explained(source.name), quiet(), _hushed():

@@ -47,7 +47,7 @@ def of_folder(folder: Path) -> str:
 def of_pipeline(folder: Path) -> str:
     """Digest a folder of diffusers, component by component: SHA-256 in hex."""
     parts = [f"{part.name}:{of_folder(part)}" for part in sorted(folder.iterdir()) if part.is_dir()]
-    files = sorted(folder.glob("*/scheduler_config.json"))
+    files = [*sorted(folder.glob("model_index.json")), *sorted(folder.glob("*/scheduler_config.json"))]
     return of_texts([*parts, *(path.read_text(encoding="utf-8") for path in files)])
 
 

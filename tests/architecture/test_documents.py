@@ -15,6 +15,7 @@ DOCUMENTS = (
     "docs/glossary.md",
     "docs/index.md",
     "docs/vision.md",
+    "docs/diffusion.md",
 )
 
 

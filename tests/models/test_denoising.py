@@ -255,6 +255,16 @@ def test_a_folder_opens_as_the_pipeline_that_was_saved(folder, sd):
     assert model.folder == folder
 
 
+def test_a_folder_without_one_of_its_text_encoders_opens(tmp_path):
+    """As Stable Diffusion 3 is often kept without its T5."""
+    pipeline = tiny.stable_diffusion_3()
+    pipeline.save_pretrained(tmp_path / "sd3")
+    model = models.load(str(tmp_path / "sd3"), subject=Subject(model="x", batch_size=4))
+    wanted = models.load(pipeline, subject=Subject(model="x", batch_size=4))
+    prompts = ["", "the nurse"]
+    assert (predicted(model, prompts) == predicted(wanted, prompts)).all()
+
+
 def test_a_fingerprint_tells_models_apart(folder, sd):
     assert sd.subject.fingerprint != models.load(tiny.stable_diffusion("v_prediction")).subject.fingerprint
 

@@ -84,9 +84,8 @@ def _each(found: Sequence[Grouped], groups: Sequence[str]) -> Iterator[tuple[Gro
 def _tests(grouped: Grouped, rng: np.random.Generator) -> tuple[Null | None, ...]:
     by_unit = grouped.by_unit
     if len(by_unit) < 2:
-        return (None,) * by_unit.shape[1]
-    found: tuple[Null | None, ...] = exchanged(by_unit, rng)
-    return found
+        return (None,) * int(by_unit.shape[1])
+    return exchanged(by_unit, rng)
 
 
 def _finding(
