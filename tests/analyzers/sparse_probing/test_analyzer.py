@@ -14,8 +14,6 @@ from biaskit.records.labelled_texts import LabelledTexts
 from biaskit.reporting.words import METRIC_WORDS
 from biaskit.session import Comparison, Session
 
-pytestmark = pytest.mark.xdist_group("probing-small")  # one process, so that what is shared is made once
-
 SMALL = {
     "probes": ("logistic", "mean-difference"),
     "ks": (1, 4, 16),

@@ -8,7 +8,7 @@ from biaskit.records.labelled_texts import LabelledTexts
 from biaskit.records.probe_set import TARGET_SLOT, NounClass, fill
 from tests.analyzers.sparse_probing.conftest import session_of
 
-pytestmark = pytest.mark.xdist_group("probing-planted")  # one process, so that what is shared is made once
+pytestmark = pytest.mark.slow
 
 LEAST_DOSE = 1.0
 LEAN = {"probes": ("logistic",), "regimes": (), "ks": (1, 16), "repeats": 1}

@@ -12,8 +12,6 @@ from biaskit.images.image_set import Part
 from biaskit.images.selecting import select
 from biaskit.reporting.words import METRIC_WORDS
 
-pytestmark = pytest.mark.xdist_group("vision-small")  # one process, so that what is shared is made once
-
 QUICK = VigBias(
     method="grad-cam",
     site="conv_out.0",
