@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from biaskit.catalogue.folders import find
 from biaskit.catalogue.matching import as_kind, beside, merged, resolve_target, rooted, without_targets
-from biaskit.catalogue.naming import probe_set
+from biaskit.catalogue.naming import probe_set, unknown
 from biaskit.catalogue.reading import read_probe_set
 from biaskit.errors import CatalogueError, RequestError
 from biaskit.records.probe_set import ControlSet, Modality, TargetSet
 from biaskit.records.prompt_set import GroupSet, PromptSet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 Grouped = tuple[TargetSet, GroupSet, ControlSet]
@@ -83,12 +83,40 @@ def _resolved(name: str, folders: Sequence[str | Path]) -> TargetSet | PromptSet
 
 def _grouped(targets: TargetSet, over: Sequence[str], places: Sequence[str | Path]) -> list[Grouped]:
     controls = as_kind(ControlSet, probe_set(targets.controls, places))
-    found = [as_kind(GroupSet, probe_set(name, places)) for name in over or targets.references]
+    if controls.noun_class != targets.noun_class:
+        raise CatalogueError(
+            f"The targets '{targets.name}' name {targets.noun_class}s, their controls '{controls.name}' name "
+            f"{controls.noun_class}s.",
+            fix="Give the targets controls of their own class of nouns.",
+        )
+    found = [_groups(name, places) for name in dict.fromkeys(over or targets.references)]
     for groups in found:
-        if groups.noun_class != targets.noun_class:
-            raise CatalogueError(
-                f"The groups '{groups.name}' stand beside {groups.noun_class}s, and '{targets.name}' names "
-                f"{targets.noun_class}s.",
-                fix="Give the targets groups of their own class of nouns.",
-            )
+        _check_beside(groups, targets)
     return [(targets, groups, without_targets(controls, targets)) for groups in found]
+
+
+def _groups(name: str, places: Sequence[str | Path]) -> GroupSet:
+    origin = find("probes", name, places)
+    if origin is None:
+        raise unknown("set of groups", name, places)
+    return as_kind(GroupSet, read_probe_set(origin.path))
+
+
+def _check_beside(groups: GroupSet, targets: TargetSet) -> None:
+    """Refuse groups whose words cannot join the targets' in a prompt."""
+    if groups.noun_class != targets.noun_class:
+        raise CatalogueError(
+            f"The groups '{groups.name}' stand beside {groups.noun_class}s, and '{targets.name}' names "
+            f"{targets.noun_class}s.",
+            fix="Give the targets groups of their own class of nouns.",
+        )
+    shared = _words(targets.targets) & _words(groups.groups)
+    if shared:
+        raise CatalogueError(
+            f"The word '{min(shared)}' is a target in '{targets.name}' and names a group in '{groups.name}'.",
+            fix="Take it out of one of the two.",
+        )
+
+
+def _words(listed: Mapping[str, Iterable[str]]) -> set[str]:
+    return {word.casefold() for words in listed.values() for word in words}

@@ -8,7 +8,8 @@ from biaskit.catalogue.folders import Origin, find, listing
 from biaskit.catalogue.reading import read_audit_spec, read_probe_set
 from biaskit.errors import CatalogueError, UnknownNameError
 from biaskit.records.any_probe_set import AnyProbeSet
-from biaskit.records.probe_set import ReferencePair, TargetSet
+from biaskit.records.probe_set import Modality, ReferencePair, TargetSet
+from biaskit.records.prompt_set import GroupSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from biaskit.records.audit_spec import AuditSpec
 
-_LISTED = {"reference pair": "references", "control set": "controls"}
+_LISTED = {"reference pair": "references", "set of groups": "references", "control set": "controls"}
 
 
 def probe_sets(folders: Sequence[str | Path] = ()) -> dict[str, Origin]:
@@ -87,8 +88,17 @@ def usable(folders: Sequence[str | Path]) -> Iterator[AnyProbeSet]:
 
 
 def unknown(kind: str, name: str, folders: Sequence[str | Path]) -> UnknownNameError:
-    """Return the error for a name that nothing has, with near names over sets, targets and poles."""
-    known = {*probe_sets(folders), *_inner(usable(folders), full="/" in name)}
+    """Return the error for a name that nothing has, with near names over sets, targets and poles.
+
+    Where only one kind of model can be meant, the near names are those of sets for it.
+    """
+    if kind == "set of groups":
+        known = {one.name for one in usable(folders) if isinstance(one, GroupSet)}
+    elif kind == "reference pair":
+        texts = [one for one in usable(folders) if one.modality is not Modality.TEXT_TO_IMAGE]
+        known = {*(one.name for one in texts), *_inner(texts, full="/" in name)}
+    else:
+        known = {*probe_sets(folders), *_inner(usable(folders), full="/" in name)}
     listed = _LISTED.get(kind, "concepts")
     fix = f"See `biaskit list {listed}`, or give the path of a .toml file."
     return UnknownNameError(kind, name, known, fix=fix)

@@ -24,7 +24,7 @@ from biaskit.records.audit_spec import (
     Waiver,
 )
 from biaskit.records.probe_set import ControlSet, ReferencePair, TargetSet
-from biaskit.records.prompt_set import GroupSet, PromptSet
+from biaskit.records.prompt_set import GroupSet, PromptCase, PromptSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -171,6 +171,7 @@ def _line(key: str, text: str) -> int:
 def _fields(kind: Kind, loc: Sequence[int | str]) -> tuple[str, ...]:
     if kind == "probes":
         model: type[Record] = _SETS.get(loc[0], TargetSet) if loc else TargetSet
+        model = PromptCase if tuple(loc[:2]) == ("prompts", "cases") and len(loc) > 2 else model
     else:
         model = _SECTIONS.get(loc[0], AuditSpec) if len(loc) > 1 else AuditSpec
     return tuple(model.model_fields)

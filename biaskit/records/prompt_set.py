@@ -8,9 +8,10 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from biaskit.records.base import Record
-from biaskit.records.probe_set import TARGET_SLOT, NounClass, ProbeSet, Slug, Text, Words
+from biaskit.records.probe_set import TARGET_SLOT, Modality, NounClass, ProbeSet, Slug, Text, Words
 
 GROUP_SLOT = "{group}"
+_OF_TWO_WORDS = ("homonyms", "synonyms", "co-hyponyms")
 
 
 def _form(text: str) -> str:
@@ -23,12 +24,24 @@ class GroupSet(ProbeSet):
     """Groups of people, and how a group's word joins a target's in a prompt."""
 
     kind: Literal["groups"]
+    modality: Literal[Modality.TEXT_TO_IMAGE] = Modality.TEXT_TO_IMAGE
+    """The only kind of model it can be shown to."""
     noun_class: NounClass
     """Which targets' nouns the groups' words can stand beside."""
     groups: dict[Slug, Words] = Field(min_length=2)
     """Each group and the words that name it; the first group counts as positive where two are compared."""
     forms: Annotated[tuple[Annotated[Text, AfterValidator(_form)], ...], Field(min_length=1)]
     """How the two words stand together, such as `{group} {target}`; what a template's slot is filled with."""
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        seen: dict[str, str] = {}
+        for group, words in self.groups.items():
+            for word in words:
+                if other := seen.get(word.casefold()):
+                    raise ValueError(f"the word '{word}' names both '{other}' and '{group}'")
+                seen[word.casefold()] = group
+        return self
 
     def joined(self, word: str, noun: str, form: str) -> str:
         """Return a group's word and a target's noun in one of `forms`."""
@@ -40,7 +53,7 @@ class PromptCase(Record):
 
     text: Text
     """The prompt."""
-    words: Annotated[tuple[Text, ...], Field(min_length=1)]
+    words: Words
     """Words or phrases of the prompt, each found in it as whole words."""
     pairs: tuple[tuple[Text, Text], ...] = ()
     """Pairs of `words` that are taken apart into what they share and what each adds; empty: every pair."""
@@ -57,6 +70,9 @@ class PromptCase(Record):
         for word in (*(one for pair in self.pairs for one in pair), *self.replacements):
             if word not in self.words:
                 raise ValueError(f"'{word}' is none of the words {', '.join(self.words)}")
+        for first, second in self.pairs:
+            if first == second:
+                raise ValueError(f"a pair holds the word '{first}' twice")
         return self
 
 
@@ -64,7 +80,19 @@ class PromptSet(ProbeSet):
     """Prompts that are taken apart word by word."""
 
     kind: Literal["prompts"]
+    modality: Literal[Modality.TEXT_TO_IMAGE] = Modality.TEXT_TO_IMAGE
+    """The only kind of model it can be shown to."""
     study: Literal["homonyms", "synonyms", "co-hyponyms", "interventions", "words"]
     """What is looked for: what two words say only together, what both say, or what dropping one changes."""
     cases: Annotated[tuple[PromptCase, ...], Field(min_length=1)]
     """The prompts."""
+
+    @model_validator(mode="after")
+    def _can_be_studied(self) -> Self:
+        texts = [case.text.casefold() for case in self.cases]
+        for case in self.cases:
+            if texts.count(case.text.casefold()) > 1:
+                raise ValueError(f"the prompt '{case.text}' stands here twice")
+            if self.study in _OF_TWO_WORDS and len(case.words) < 2:
+                raise ValueError(f"{self.study} are pairs of words; '{case.text}' has one word")
+        return self
