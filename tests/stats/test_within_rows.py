@@ -15,7 +15,7 @@ def test_an_advantage_is_over_the_mean_of_the_others():
 
 def test_two_groups_are_the_flip_of_signs():
     rng = np.random.default_rng(0)
-    values = rng.normal(size=(8, 2)) + [0.6, 0.0]
+    values = rng.normal(size=(8, 2)) + np.array([0.6, 0.0])
     flipped = sign_flip(values[:, 0] - values[:, 1], np.arange(8), rng)
     assert [null.p for null in exchanged(values, rng)] == pytest.approx([flipped.p] * 2)
 
@@ -35,12 +35,12 @@ def test_the_null_is_rejected_at_its_level(groups):
 
 def test_a_group_that_differs_is_found():
     rng = np.random.default_rng(5)
-    found = [exchanged(rng.normal(size=(8, 4)) + [1.5, 0, 0, 0], rng) for _ in range(50)]
+    found = [exchanged(rng.normal(size=(8, 4)) + np.array([1.5, 0, 0, 0]), rng) for _ in range(50)]
     assert np.mean([nulls[0].p <= 0.05 for nulls in found]) > 0.8
     assert np.mean([nulls[1].p <= 0.05 for nulls in found]) < 0.5
 
 
 @pytest.mark.parametrize("shape", [(0, 2), (3, 1)])
 def test_too_little_is_refused(shape):
-    with pytest.raises(ValueError, match="no unit|one group"):
+    with pytest.raises(ValueError, match=r"no unit|one group"):
         exchanged(np.zeros(shape), np.random.default_rng(0))
