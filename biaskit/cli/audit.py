@@ -28,7 +28,11 @@ REPORT = "report.json"
 @options.option(
     "--concepts", multiple=True, help="What to audit: food, or occupations/nurse; commas or repeated."
 )
-@options.option("--references", multiple=True, help="Reference pairs; by default those the concepts name.")
+@options.option(
+    "--references",
+    multiple=True,
+    help="Reference pairs, or groups for images; by default those the concepts name.",
+)
 @options.option("--data", multiple=True, help="A CSV file of labelled texts of your own; repeatable.")
 @click.option("--text-column", help="Column of the texts in --data.  [default: text]")
 @click.option("--label-column", help="Column of the labels in --data or --images.  [default: label]")
@@ -76,7 +80,7 @@ REPORT = "report.json"
 @options.option(
     "--limit",
     type=click.IntRange(min=2),
-    help="Use at most N templates, fillers, rows or images; nothing is decided.",
+    help="Use at most N templates, fillers, prompts, rows or images; nothing is decided.",
 )
 @options.fail_on
 @click.option("-q", "--quiet", is_flag=True, help="Only the last line.")

@@ -31,7 +31,7 @@ _EXAMPLES = 3
 @options.probes
 @options.debug
 def show(name: str, probes: Path | None) -> None:
-    """Show a concept, a pair, controls, an audit, an analyzer, an organism, or a run folder."""
+    """Show a concept, a pair, groups, controls, an audit, an analyzer, an organism, or a run folder."""
     folders = (probes,) if probes else ()
     if (Path(name) / REPORT).is_file():
         show_report(read(Path(name), Report), Path(name))
@@ -41,6 +41,9 @@ def show(name: str, probes: Path | None) -> None:
         _organism(name.removeprefix("organism:"))
     elif name in catalogue.audit_specs():
         _audit(catalogue.audit_spec(name))
+        if name in catalogue.probe_sets(folders):
+            line("")
+            _probe_set(catalogue.probe_set(name, folders))
     else:
         _probe_set(_found(name, folders))
 

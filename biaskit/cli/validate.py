@@ -17,6 +17,8 @@ from biaskit.runner import images, metrics
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from biaskit.records.audit_spec import AuditSpec
+
 
 @click.command()
 @click.argument("names", nargs=-1, required=True, metavar="PATH...")
@@ -41,13 +43,11 @@ def _files(name: str, folders: tuple[Path, ...]) -> Iterator[Path]:
         yield from sorted(path.rglob("*.toml"))
     elif name.endswith(".toml") or path.is_file():
         yield path
-    elif name in catalogue.audit_specs():
-        yield catalogue.audit_path(name)
     else:
-        known = catalogue.probe_sets(folders)
-        if name not in known:
+        known, audits = catalogue.probe_sets(folders), catalogue.audit_specs()
+        if name not in known and name not in audits:
             catalogue.probe_set(name, folders)  # says which names are near
-        yield known[name].path
+        yield from (listed[name].path for listed in (audits, known) if name in listed)
 
 
 def _valid(path: Path, folders: tuple[Path, ...]) -> bool:
@@ -79,9 +79,17 @@ def _audit(path: Path, folders: tuple[Path, ...]) -> str:
     for gate in spec.gates:
         gates.check(gate)
     metrics.check(spec.gates)
-    compared = catalogue.comparisons(spec.concepts, spec.references, folders=folders, base=path.parent)
     held = [catalogue.labelled_texts(one, path.parent) for one in spec.data]
     data = (f"data {one.name}" for one in held)
     pictures = (f"images {one.name}" for one in images.find(spec.images, (), path.parent, None))
-    parts = (f"{len(compared)} comparisons", *data, *pictures, f"{len(spec.gates)} gates")
+    parts = (_compared(spec, path, folders), *data, *pictures, f"{len(spec.gates)} gates")
     return f"audit {spec.name}, {', '.join(parts)}, sha256 {spec.digest[:12]}"
+
+
+def _compared(spec: AuditSpec, path: Path, folders: tuple[Path, ...]) -> str:
+    drawn = catalogue.drawn(spec.concepts, spec.references, folders, path.parent)
+    if drawn is None:
+        compared = catalogue.comparisons(spec.concepts, spec.references, folders=folders, base=path.parent)
+        return f"{len(compared)} comparisons"
+    prompts = sum(len(one.cases) for one in drawn.prompts)
+    return f"{len(drawn.comparisons)} comparisons over groups, {prompts} prompts"

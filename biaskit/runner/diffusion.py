@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from biaskit import catalogue
-from biaskit.errors import RequestError
+from biaskit.errors import RequestError, UnknownNameError
 from biaskit.protocols import DenoisingModel
 from biaskit.runner.vision import opened
 from biaskit.session import DiffusionSession, GroupComparison
 
 if TYPE_CHECKING:
+    from biaskit.images.image_set import ImageSet
     from biaskit.runner.request import Request
 
 REPLICATES = "replicates"
@@ -21,17 +22,29 @@ def diffusion_session(request: Request, model: Any) -> DiffusionSession:
 
     Raises:
         RequestError: The model draws no images from prompts.
+        UnknownNameError: Images were given, and none of them has a target as its label.
         ImageError: An image of the user's own cannot be read.
     """
     if not isinstance(model, DenoisingModel):
         raise RequestError(f"A {type(model).__name__} draws no images.", fix="Name a text-to-image model.")
     asked = request.drawn or catalogue.Drawn()
+    images = tuple(opened(one, request) for one in request.images)
+    _check_labels(asked, images)
     return DiffusionSession(
         model=model,
         comparisons=tuple(GroupComparison(*one) for one in asked.comparisons),
         prompts=asked.prompts,
-        images=tuple(opened(one, request) for one in request.images),
+        images=images,
         cache=request.cache / REPLICATES if request.cache is not None else None,
         seed=request.spec.seed,
         progress=request.progress,
     )
+
+
+def _check_labels(asked: catalogue.Drawn, images: tuple[ImageSet, ...]) -> None:
+    labels = {label for one in images for label in one.labels}
+    for targets, _, _ in asked.comparisons:
+        for target in targets.targets if images else ():
+            if target not in labels:
+                fix = "Name each target's sub-folder or label as the target, or audit fewer targets."
+                raise UnknownNameError("label of images", target, labels, fix=fix)

@@ -19,6 +19,7 @@ from biaskit.records.report import ProbeSetRecord, RunRecord, Status
 from biaskit.reporting import words
 from biaskit.runner import data, metrics
 from biaskit.runner.environment import Meter, environment, peak_memory_mib
+from biaskit.runner.limits import fewer_images
 from biaskit.runner.modalities import check_model, modality
 from biaskit.runner.offline import guard
 from biaskit.runner.run import Run
@@ -64,7 +65,8 @@ def execute(request: Request) -> Run:
     """
     meter = Meter()
     with guard(active=request.offline):
-        chosen = analyzers.build_all([(one.name, one.settings) for one in request.spec.analyzers])
+        built = analyzers.build_all([(one.name, one.settings) for one in request.spec.analyzers])
+        chosen = [fewer_images(one, request.limit) for one in built]
         metrics.check_declared(request.spec.gates, chosen)
         wanted = modality(chosen, request)
         model = _open(request)

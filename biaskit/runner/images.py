@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from biaskit.catalogue.reading import inside
 from biaskit.errors import CatalogueError, RequestError, UnknownNameError
 from biaskit.images.image_set import ImageSet
 from biaskit.records.audit_spec import EncoderSpec, ImageSpec
+from biaskit.runner.planted import ORGANISM, plant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 One: TypeAlias = "str | Path | ImageSpec | ImageSet"
 FEWEST_OF_A_LABEL = 20
-ORGANISM = "organism:"
 _COLUMNS = ("image_column", "part_column", "cluster_column", "caption_column")
 
 
@@ -147,11 +146,7 @@ def find(
 
 def _draws(folder: Path) -> bool:
     """Whether a folder is an organism's that can draw its images again."""
-    try:
-        plant = json.loads((folder / "plant.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(plant, dict) and {"plant", "subject"} <= plant.keys()
+    return {"plant", "subject"} <= plant(folder).keys()
 
 
 def _found(spec: ImageSpec, base: Path | None, limit: int | None) -> Found:

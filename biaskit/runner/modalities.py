@@ -42,7 +42,7 @@ def modality(chosen: Sequence[Analyzer], request: Request) -> Modality:
             fix="Audit the two models in two runs.",
         )
     if request.drawn is not None:
-        return _drawing(kinds, chosen)
+        return _drawing(kinds, chosen, request)
     given = Modality.IMAGE if request.images else Modality.TEXT
     wanted = next(iter(kinds), given)
     texts = request.comparisons or request.labelled
@@ -51,12 +51,17 @@ def modality(chosen: Sequence[Analyzer], request: Request) -> Modality:
     return wanted
 
 
-def _drawing(kinds: Collection[Modality], chosen: Sequence[Analyzer]) -> Modality:
-    """Refuse analyzers that do not read prompts of a text-to-image model."""
+def _drawing(kinds: Collection[Modality], chosen: Sequence[Analyzer], request: Request) -> Modality:
+    """Refuse analyzers that do not read prompts of a text-to-image model, and texts beside the prompts."""
     if kinds and Modality.TEXT_TO_IMAGE not in kinds:
         raise RequestError(
             f"'{chosen[0].name}' does not open text-to-image models, and the concepts are prompts for one.",
             fix="Name an analyzer of prompts, such as --analyzers diffusion-pid, or other concepts.",
+        )
+    if request.labelled:
+        raise RequestError(
+            "Prompts for a text-to-image model were given, and labelled texts too.",
+            fix="Leave the texts out, or audit a language model in a run of its own.",
         )
     return Modality.TEXT_TO_IMAGE
 

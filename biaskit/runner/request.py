@@ -16,7 +16,7 @@ from biaskit.models.encoders import find_encoder
 from biaskit.models.sources import find_source
 from biaskit.records.audit_spec import AuditSpec, EncoderSpec
 from biaskit.records.progress import Progress, Silent
-from biaskit.runner import arguments, data, images, metrics
+from biaskit.runner import arguments, data, images, metrics, planted
 from biaskit.runner.limits import limited, limited_drawn
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def request(
     base, folder = _base(spec)
     own = _own(options)
     base = _with_own(base, own, model, asked[0], options)
-    options = _fitting(base, own, asked, options)
+    options = _fitting(base, own, asked, options, folder)
     complete = _complete(_asked(base, model, asked, options), own)
     limit, out_dir, probes = options.get("limit"), options.get("out_dir"), options.get("probes")
     data_folder = None if own.files or own.texts else folder
@@ -194,15 +194,18 @@ def _own(options: Options) -> _Own:
 def _with_own(
     base: AuditSpec, own: _Own, model: object, concepts: Sequence[str], options: Options
 ) -> AuditSpec:
-    """Lay data, images and encoder of the call over the suite's; an organism brings its own images."""
+    """Lay what the call names over the suite; an organism brings images or concepts of its own."""
     changes: dict[str, Any] = {}
+    subject = base.subject.model if base.subject and model is None else ""
+    named = str(model) if isinstance(model, str | Path) else subject
     if own.files or own.texts:
         changes["data"] = own.files
     if own.has_images:
         changes["images"] = own.places
     elif not (base.images or concepts or base.concepts or base.data or changes):
-        named = model if isinstance(model, str) else base.subject.model if base.subject else ""
         changes["images"] = images.of_model(named)
+    if not (concepts or base.concepts or base.data or own.files or own.texts):
+        changes["concepts"] = planted.concepts(named)
     if (encoder := images.encoder(options)) is not None:
         changes["encoder"] = encoder
     return base.model_copy(update=changes)
@@ -272,15 +275,23 @@ def _asked(
 
 
 def _fitting(
-    base: AuditSpec, own: _Own, asked: tuple[tuple[str, ...], tuple[str, ...]], options: Options
+    base: AuditSpec,
+    own: _Own,
+    asked: tuple[tuple[str, ...], tuple[str, ...]],
+    options: Options,
+    folder: Path | None,
 ) -> Options:
-    """Let the default audit run the analyzer that is made for what was given."""
-    if base.name != DEFAULT_AUDIT or options.get("analyzers"):
+    """Let an audit that names no analyzer, and the default one, run what is made for what was given."""
+    is_default = base.name == DEFAULT_AUDIT
+    if options.get("analyzers") or (base.analyzers and not is_default):
         return options
-    probes = options.get("probes")
     if asked[0] or base.concepts:
-        drawn = catalogue.drawn(asked[0] or base.concepts, asked[1], (probes,) if probes else ())
+        probes, place = options.get("probes"), None if any(asked) else folder
+        names = asked[0] or base.concepts, asked[1] or base.references
+        drawn = catalogue.drawn(*names, (probes,) if probes else (), place)
         return options if drawn is None else {**options, "analyzers": (FOR_PROMPTS,)}
+    if not is_default:
+        return options
     fitting = FOR_IMAGES if own.has_images or base.images else FOR_DATA
     return {**options, "analyzers": (fitting,)} if fitting in analyzers.BUILT_IN else options
 
