@@ -15,9 +15,10 @@ from biaskit import analyzers
 from biaskit.cli import options
 from biaskit.cli.shown import line, table
 from biaskit.errors import BiaskitError
-from biaskit.runner.environment import environment, package_version
+from biaskit.runner.environment import environment, missing_packages, package_version
 
 _TIMEOUT_S = 120
+_EXTRAS = {"text": "language models", "vision": "image classifiers", "diffusion": "text-to-image models"}
 
 # Each runs in an interpreter of its own, so that a package broken at import cannot break the doctor.
 _DEVICES = """
@@ -39,6 +40,8 @@ def doctor() -> int:
     versions = {"biaskit": package_version("biaskit") or "not installed", **environment()}
     table(("package", "version"), list(versions.items()))
     line("")
+    table(("extra", "opens", "state"), [(name, opens, _extra(name)) for name, opens in _EXTRAS.items()])
+    line("")
     table(("device", ""), [(key, str(value)) for key, value in _devices().items()])
     line("")
     table(("place", ""), _places())
@@ -52,6 +55,11 @@ def doctor() -> int:
         line(f"! {found}", "bold red")
     line("" if trouble else "nothing broken was found", "green")
     return 1 if trouble else 0
+
+
+def _extra(name: str) -> str:
+    missing = missing_packages(name)
+    return f"not installed: {', '.join(missing)}; pip install 'biaskit[{name}]'" if missing else "ok"
 
 
 def _python(code: str) -> subprocess.CompletedProcess[str]:

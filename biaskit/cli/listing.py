@@ -59,7 +59,7 @@ def _references(folders: Sequence[Path]) -> Listing:
         for one, source in _sets(folders)
         if isinstance(one, GroupSet)
     ]
-    return ("pair", "poles", "", "from"), rows
+    return ("reference", "poles or groups", "", "from"), rows
 
 
 def _controls(folders: Sequence[Path]) -> Listing:

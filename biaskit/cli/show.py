@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
     from biaskit.records.any_probe_set import AnyProbeSet
     from biaskit.records.audit_spec import AuditSpec
+    from biaskit.records.prompt_set import PromptCase
 
 _EXAMPLES = 3
+_EXTRA_OF = {"vig-bias": "vision", "diffusion-pid": "diffusion"}
 
 
 @click.command()
@@ -98,12 +100,20 @@ def _holds(one: AnyProbeSet) -> list[tuple[str, str]]:
         ]
     if isinstance(one, GroupSet):
         return [
+            ("stand beside", f"{one.noun_class}s"),
             ("forms", " / ".join(one.forms)),
             *((f"group {group}", ", ".join(words)) for group, words in one.groups.items()),
         ]
     if isinstance(one, PromptSet):
-        return [("study", one.study), *((case.text, ", ".join(case.words)) for case in one.cases)]
+        return [("study", one.study), *((case.text, _asked(case)) for case in one.cases)]
     return [("nouns", ", ".join(one.fillers))]
+
+
+def _asked(case: PromptCase) -> str:
+    """Say which words, pairs and replacements of a prompt are asked about."""
+    pairs = ", ".join(f"{first} with {second}" for first, second in case.pairs)
+    instead = ", ".join(f"{new} for {word}" for word, new in case.replacements.items())
+    return "; ".join(part for part in (", ".join(case.words), pairs, instead, case.remark) if part)
 
 
 def _audit(spec: AuditSpec) -> None:
@@ -144,7 +154,7 @@ def _analyzer(name: str) -> None:
     try:
         kind: Any = analyzers.load(name)
     except ModuleNotFoundError as error:
-        raise MissingExtraError(str(error.name), "text") from error
+        raise MissingExtraError(str(error.name), _EXTRA_OF.get(name, "text")) from error
     line(f"{name}: {(kind.__doc__ or '').strip().splitlines()[0]}", "bold")
     _facts([("from", entry.provider), ("opens", str(kind.modality)), ("unit", str(kind.unit))])
     for one in analyzers.settings_of(kind):

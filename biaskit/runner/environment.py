@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import platform
+import re
 import sys
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 
 if sys.platform != "win32":
     import resource
@@ -17,6 +18,7 @@ PACKAGES = (
     "transformers",
     "transformer-lens",
     "sae-lens",
+    "diffusers",
     "tokenizers",
     "safetensors",
     "numpy",
@@ -42,6 +44,18 @@ def package_version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return ""
+
+
+def missing_packages(extra: str) -> tuple[str, ...]:
+    """Return the packages of one of biaskit's extras, such as `diffusion`, that are not installed."""
+    try:
+        needed = requires("biaskit") or []
+    except PackageNotFoundError:
+        return ()
+    marked = [line.split(";", 1) for line in needed if ";" in line]
+    mine = [name for name, mark in marked if re.search(rf"extra == ['\"]{re.escape(extra)}['\"]", mark)]
+    names = [re.split(r"[^\w.-]", name.strip(), maxsplit=1)[0] for name in mine]
+    return tuple(name for name in names if not package_version(name))
 
 
 @dataclass(frozen=True, slots=True)

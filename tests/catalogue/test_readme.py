@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from biaskit.catalogue import comparisons, probe_sets, read_audit_spec, read_probe_set
+from biaskit.catalogue import (
+    audit_spec,
+    comparisons,
+    drawn,
+    probe_sets,
+    read_audit_spec,
+    read_probe_set,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,12 +29,15 @@ def examples(folder):
 
 def test_probe_set_examples_fit_each_other(tmp_path):
     found = examples("probes")
-    assert set(found) == {"drinks", "warmth", "plain-things"}
+    assert set(found) == {"drinks", "warmth", "plain-things", "ages", "barnyard"}
     for name, text in found.items():
         (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
         assert read_probe_set(tmp_path / f"{name}.toml").name == name
     (compared,) = comparisons(["drinks"], ["warmth"], [tmp_path])
     assert set(compared[0].targets) == {"tea", "juice"}
+    asked = drawn(["barnyard", "drawn-occupations/nurse"], ["ages"], [tmp_path])
+    assert [groups.name for _, groups, _ in asked.comparisons] == ["ages"]
+    assert asked.prompts[0].cases[0].replacements == {"cow": "horse"}
 
 
 def test_audit_example_reads_and_its_concepts_exist(tmp_path):
@@ -39,6 +49,14 @@ def test_audit_example_reads_and_its_concepts_exist(tmp_path):
         "mental-illness",
         "winobias-occupations",
     }
+
+
+def test_the_page_names_every_audit_of_prompts_with_its_concepts():
+    page = (ROOT / "audits" / "README.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \|.*\| (.*) \|$", page, re.MULTILINE))
+    assert set(rows) == {"diffusion", "homonyms", "synonyms", "interventions"}
+    for name, concepts in rows.items():
+        assert all(f"`{concept}`" in concepts for concept in audit_spec(name).concepts)
 
 
 def test_the_page_names_every_shipped_set():
