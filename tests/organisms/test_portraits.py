@@ -89,5 +89,5 @@ def test_the_shipped_one_says_what_is_planted_and_is_small():
     plant = json.loads((folder / "plant.json").read_text())
     assert set(plant["planted"]) == set(OCCUPATIONS)
     assert plant["took"]["rank"] >= 0.9
-    assert plant["took"]["named"] >= 0.95
+    assert plant["took"]["named"] >= 0.9
     assert sum(path.stat().st_size for path in folder.rglob("*.safetensors")) <= 3_000_000
