@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from biaskit.decomposition.quantities import without
+
 if TYPE_CHECKING:
     from biaskit.records.prompt_set import PromptCase
-
-
-def without(prompt: str, words: Iterable[str], instead: str = "") -> str:
-    """Return a prompt without some of its words (all places), or with one word in their place."""
-    left = prompt
-    for word in words:
-        left = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", instead, left, flags=re.IGNORECASE)
-    return re.sub(r"\s+([,.;:!?])", r"\1", " ".join(left.split()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ import pytest
 from analyzers.diffusion_pid.conftest import KnownModel
 
 from biaskit.analyzers.diffusion_pid import DiffusionPid
-from biaskit.analyzers.diffusion_pid.taking_apart import intervened, left_out, pairs, without
+from biaskit.analyzers.diffusion_pid.taking_apart import intervened, left_out, pairs
+from biaskit.decomposition.quantities import without
 from biaskit.records.prompt_set import PromptCase, PromptSet
 from biaskit.session import DiffusionSession
 
