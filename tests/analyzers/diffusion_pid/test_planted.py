@@ -1,4 +1,4 @@
-"""organism:portraits: newly built ones are read as they were planted, their null twin is left alone."""
+"""organism:portraits: newly built ones are read as they were planted; in a null twin log-odds are small."""
 
 from __future__ import annotations
 
