@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import shape_checks
 from hypothesis import settings
 
 HOME = Path(tempfile.mkdtemp(prefix="biaskit-tests-"))
@@ -32,6 +33,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("biaskit", deadline=None, derandomize=True, max_examples=50, database=None)
 settings.load_profile("biaskit")
 
+shape_checks.install()
+
 
 def pytest_sessionfinish() -> None:
     """Leave nothing behind."""
@@ -41,6 +44,7 @@ def pytest_sessionfinish() -> None:
 @pytest.fixture(autouse=True)
 def _seeded():
     """Random weights in tests are the same in every run; the library itself never reads this state."""
+    shape_checks.begin()
     random.seed(0)
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed(0)

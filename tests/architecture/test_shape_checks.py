@@ -6,8 +6,10 @@ on anything, so every name beside a shape must be a real import.
 
 import ast
 import builtins
+from contextlib import suppress
 
 import pytest
+import shape_checks
 import torch
 from jaxtyping import TypeCheckError
 
@@ -82,3 +84,20 @@ def test_a_wrong_shape_is_refused():
         fit_mean_difference(right[0], torch.randn(4, 2))
     with pytest.raises(TypeCheckError):
         fit_mean_difference(right[0], torch.randn(4))
+
+
+def test_of_many_calls_the_first_and_some_later_ones_are_checked():
+    right, wrong = torch.randn(5, 3), torch.randn(4, 2)
+    for _ in range(shape_checks.ALWAYS):
+        fit_mean_difference(right, right + 1)
+    with pytest.raises((ValueError, RuntimeError)) as unchecked:
+        fit_mean_difference(right, wrong)
+    assert not isinstance(unchecked.value, TypeCheckError)
+    for _ in range(shape_checks.SELDOM - shape_checks.ALWAYS - 2):
+        with suppress(ValueError, RuntimeError):
+            fit_mean_difference(right, wrong)
+    with pytest.raises(TypeCheckError):
+        fit_mean_difference(right, wrong)
+    shape_checks.begin()
+    with pytest.raises(TypeCheckError):
+        fit_mean_difference(right, wrong)
