@@ -24,6 +24,7 @@ from biaskit.organisms.shapes_training import SubjectRecipe
 
 SEEDS = (0, 1, 2)
 NULL_TWINS = range(20, 40)
+PLANTED_TWINS = range(20, 28)
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +156,11 @@ def test_null_twins_have_no_slice_beyond_the_declared_rate():
 
 
 @pytest.mark.slow
-def test_the_same_audit_finds_the_planted_slice():
+def test_the_same_audit_finds_planted_slices():
+    """One small audit can miss its slice: of ten, DOMINO found eight and FACTS all. Half is asked for.
+
+    That is beyond what the null twins may reach.
+    """
+    found = [smallest_p(seed, rho=0.98) for seed in PLANTED_TWINS]
     for method in QUICK.slicers:
-        assert smallest_p(20, rho=0.98)[method] <= ALARM_LEVEL
+        assert sum(one[method] <= ALARM_LEVEL for one in found) >= len(found) / 2 > most_alarms(len(found))
