@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from biaskit.hooks.capture import capture
     from biaskit.hooks.edit import edit
     from biaskit.images.in_memory import image_set
-    from biaskit.models import load, load_encoder
+    from biaskit.models import load, load_classifier, load_encoder
     from biaskit.records.audit_spec import AuditSpec, Gate
     from biaskit.records.estimate import Estimate, Interval
     from biaskit.records.finding import Analysis, Finding
@@ -63,7 +63,7 @@ _HOMES = {
     "biaskit.hooks.capture": ("capture",),
     "biaskit.hooks.edit": ("edit",),
     "biaskit.images.in_memory": ("image_set",),
-    "biaskit.models": ("load", "load_encoder"),
+    "biaskit.models": ("load", "load_classifier", "load_encoder"),
     "biaskit.records.audit_spec": ("AuditSpec", "Gate"),
     "biaskit.records.estimate": ("Estimate", "Interval"),
     "biaskit.records.finding": ("Analysis", "Finding"),
@@ -110,6 +110,7 @@ __all__ = [
     "edit",
     "image_set",
     "load",
+    "load_classifier",
     "load_encoder",
 ]
 

@@ -237,6 +237,30 @@ class TextImageEncoder(Protocol):
 
 
 @runtime_checkable
+class AttributeClassifier(Protocol):
+    """Tells which class of one attribute an image shows."""
+
+    @property
+    def name(self) -> str:
+        """What was opened, for the report."""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over all that its answers depend on, in hex."""
+
+    @property
+    def attribute(self) -> str:
+        """The attribute, such as the name of a set of groups."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes, in the order of the columns."""
+
+    def probabilities(self, pixels: Float[Tensor, "n rgb y x"]) -> Float[Tensor, "n k"]:
+        """Return the probability of each class for pixels in [0, 1]; rows add up to 1, float32 on the CPU."""
+
+
+@runtime_checkable
 class Captioner(Protocol):
     """Says in one sentence what an image shows."""
 

@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 
     from biaskit.hooks.store import ActivationStore
     from biaskit.images.image_set import ImageSet
-    from biaskit.protocols import Captioner, DenoisingModel, LanguageModel, TextImageEncoder, VisionModel
+    from biaskit.protocols import (
+        AttributeClassifier,
+        Captioner,
+        DenoisingModel,
+        LanguageModel,
+        TextImageEncoder,
+        VisionModel,
+    )
     from biaskit.records.labelled_texts import LabelledTexts
     from biaskit.records.probe_set import ControlSet, ReferencePair, TargetSet
     from biaskit.records.prompt import Prompt
@@ -107,6 +114,10 @@ class DiffusionSession(_Seeded):
         comparisons: Targets and groups that are compared.
         prompts: Prompts whose words are taken apart.
         images: Images of the user's own, by label; empty where the model is to draw them.
+        classifiers: Who tells which group an image shows, one for each set of groups; its `attribute` is the
+            set's name.
+        captioner: Who describes images that carry no caption; None where nobody does.
+        encoder: Where images and texts are compared; None where none was named.
         cache: Folder in which finished parts are kept, so that a killed run goes on; None keeps nothing.
         seed: Seed from which every generator of the run is derived.
         progress: Who is told how far the work is.
@@ -116,6 +127,9 @@ class DiffusionSession(_Seeded):
     comparisons: tuple[GroupComparison, ...] = ()
     prompts: tuple[PromptSet, ...] = ()
     images: tuple[ImageSet, ...] = ()
+    classifiers: tuple[AttributeClassifier, ...] = ()
+    captioner: Captioner | None = None
+    encoder: TextImageEncoder | None = None
     cache: Path | None = None
     seed: int = 0
     progress: Progress = field(default_factory=Silent)

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
 from biaskit.errors import RequestError
+from biaskit.models.classifying import load_classifier as load_classifier
 from biaskit.models.encoders import load_encoder as load_encoder
 from biaskit.models.families import Family, family_of
 from biaskit.models.parts import broken_torchvision as broken_torchvision

@@ -43,6 +43,7 @@ PUBLIC = [
     "edit",
     "image_set",
     "load",
+    "load_classifier",
     "load_encoder",
 ]
 
