@@ -189,7 +189,8 @@ def _interval(value: float, sides: list[_Side], widening: float, grouping: str) 
     low, high = _ends(value, error, pairs)
     method = f"cluster-robust over {grouping}, logit scale, t({freedom:.3g})"
     method += ", widened for shared training rows" if widening > 1 else ""
-    return Interval(low=low, high=high, level=LEVEL, method=f"{method}, at least that of {pairs:.3g} pairs")
+    method += f", at least that of {pairs:.3g} pairs"
+    return Interval(low=low, high=high, level=LEVEL, method=method, degrees_of_freedom=freedom)
 
 
 def _ends(value: float, error: float, pairs: float) -> tuple[float, float]:

@@ -52,6 +52,7 @@ class Pointwise:
             high=value + half,
             level=self.level,
             method=f"t({count - 1}) over {count} replicates of the integration rule",
+            degrees_of_freedom=count - 1,
         )
 
     def over_images(self, contrast: int, clusters: Shaped[ndarray, " n"] | None = None) -> Interval:

@@ -238,7 +238,8 @@ def _influence(
 def _t_interval(value: float, error: float, freedom: int, grouping: str) -> Interval:
     half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * error
     method = f"cluster-robust over {grouping}, paired, t({freedom}), widened for shared training rows"
-    return Interval(low=max(value - half, -1.0), high=min(value + half, 1.0), level=LEVEL, method=method)
+    low, high = max(value - half, -1.0), min(value + half, 1.0)
+    return Interval(low=low, high=high, level=LEVEL, method=method, degrees_of_freedom=freedom)
 
 
 def _t_test(value: float, error: float, freedom: int, grouping: str) -> Null:

@@ -105,10 +105,25 @@ class EncoderSpec(Record):
     """Commit, tag or branch on the hub; None for the default branch."""
 
 
+class Statistics(Record):
+    """How the gates of a suite decide; docs/gates.md says what each choice means."""
+
+    level: float = Field(default=0.95, gt=0.5, lt=1)
+    """Confidence level at which an interval is held against a limit; one minus it is the error rate."""
+    interval: Literal["student", "normal"] = "student"
+    """How an interval is carried to another level: by Student's t or by the normal."""
+    multiplicity: Literal["holm", "none"] = "holm"
+    """Correction of failures for how many verdicts a family holds."""
+    family: Literal["file", "gate"] = "file"
+    """What is corrected together: all verdicts that count in the file, or those of each gate apart."""
+    power: float = Field(default=0.8, gt=0.5, lt=1)
+    """Probability with which a gate must see its `mde`."""
+
+
 class Gate(Record):
     """A limit on a metric and what each outcome means."""
 
-    id: str
+    id: str = Field(min_length=1)
     """Name of the gate, stable over runs."""
     metric: str
     """Metric it judges, such as `biaslens.score`."""
@@ -118,12 +133,20 @@ class Gate(Record):
     """Largest allowed absolute value (`toward_zero` metrics) or value, in the metric's unit."""
     at_least: float | None = None
     """Smallest allowed value, in the metric's unit."""
+    within: tuple[float, float] | None = None
+    """Smallest and largest allowed value, in the metric's unit; takes the place of the two others."""
+    against: Literal["baseline"] | None = None
+    """`baseline`: the limit is on how much worse than in an earlier run the number may be."""
     rule: Rule = Rule.NO_EVIDENCE_OF_VIOLATION
-    """What straddling the limit means by default."""
+    """What the gate must see: a violation to fail, or compliance to pass."""
+    mde: float | None = Field(default=None, gt=0)
+    """Effect that the gate promises to see, in the metric's unit; `plan` refuses a design that cannot."""
     on_undecided: Literal["pass", "warn", "fail"] | None = None
     """What an undecided verdict does to the run; None leaves it to the rule."""
     advisory: bool = False
     """Whether the verdict is shown without counting towards the exit code."""
+    severity: Literal["low", "medium", "high"] = "medium"
+    """How grave a failure is; shown, and without effect on the verdict."""
     rationale: str = ""
     """Why this limit."""
 
@@ -150,6 +173,8 @@ class AuditSpec(Record):
     """Name of the suite."""
     description: str = ""
     """What the suite is for, one sentence."""
+    profile: Literal["smoke", "standard", "full"] = "standard"
+    """How much is measured: `smoke` a few examples (the run is partial), `full` all that analyzers offer."""
     subject: Subject | None = None
     """The model; None in a suite that is meant for any model."""
     concepts: tuple[str, ...] = ()
@@ -164,6 +189,8 @@ class AuditSpec(Record):
     """The text-image encoder; None: the one that comes with the images, where there is one."""
     analyzers: tuple[AnalyzerSpec, ...] = ()
     """What is run."""
+    statistics: Statistics = Statistics()
+    """How the gates decide."""
     gates: tuple[Gate, ...] = ()
     """What is judged."""
     waivers: tuple[Waiver, ...] = ()

@@ -43,6 +43,8 @@ class Interval(Record):
     """Confidence level, such as 0.95."""
     method: str = Field(min_length=1)
     """How it was computed, such as `two-way cluster bootstrap, percentile`."""
+    degrees_of_freedom: float | None = Field(default=None, gt=0)
+    """Degrees of freedom of its scale, where it follows Student's t."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

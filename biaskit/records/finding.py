@@ -12,7 +12,7 @@ from biaskit.records.dot_plot import DotPlot
 from biaskit.records.estimate import Estimate
 from biaskit.records.figure import Figure
 from biaskit.records.site import Site
-from biaskit.records.table import Table
+from biaskit.records.table import Cell, Table
 
 
 class Direction(StrEnum):
@@ -37,6 +37,19 @@ class Evidence(Record):
     """The word or words in the template's slot."""
 
 
+class FromRows(Record):
+    """Which rows of a table a number is the mean of, so that others can compute it again."""
+
+    table: str
+    """Name of the analysis's table."""
+    column: str
+    """Column that is averaged; of truth values the mean is their share."""
+    where: dict[str, Cell] = {}
+    """Cells that a row must have to count."""
+    units: tuple[str, ...] = ()
+    """Columns that name the sampled units, such as template and filler; runs are paired over them."""
+
+
 class Finding(Record):
     """One estimate about something."""
 
@@ -58,6 +71,8 @@ class Finding(Record):
     """The number."""
     evidence: tuple[Evidence, ...] = ()
     """The examples that move the number most."""
+    rows: FromRows | None = None
+    """The rows the value is the mean of; None where it is no mean of measurements that are kept."""
 
 
 class Analysis(Record):

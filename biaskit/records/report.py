@@ -11,6 +11,7 @@ from pydantic import Field
 from biaskit.records.audit_spec import AuditSpec
 from biaskit.records.base import Record
 from biaskit.records.finding import Analysis, Finding
+from biaskit.records.site import Site
 
 
 class Status(StrEnum):
@@ -28,7 +29,18 @@ class Outcome(StrEnum):
     PASS = "pass"
     FAIL = "fail"
     UNDECIDED = "undecided"
+    ERROR = "error"
     WAIVED = "waived"
+
+
+class Change(StrEnum):
+    """What became of a finding since an earlier run."""
+
+    NEW = "new"
+    UNCHANGED = "unchanged"
+    BETTER = "better"
+    WORSE = "worse"
+    ABSENT = "absent"
 
 
 class Verdict(Record):
@@ -42,10 +54,24 @@ class Verdict(Record):
     """The reference poles, positive first."""
     group: str | None = None
     """The finding's group."""
+    metric: str = ""
+    """The metric that was judged."""
+    site: Site | None = None
+    """Where in the model the finding was read."""
+    low: float | None = None
+    """Smallest value that the gate allows, in the metric's unit; None where nothing is too small."""
+    high: float | None = None
+    """Largest value that the gate allows, in the metric's unit; None where nothing is too large."""
     outcome: Outcome
     """The decision."""
     reason: str
     """The decision in one plain sentence, with value, interval and limit."""
+    p: float | None = Field(default=None, ge=0, le=1)
+    """p-value of a violation of the limit, corrected for the gate's family; None where nothing was tested."""
+    severity: Literal["low", "medium", "high"] = "medium"
+    """How grave a failure is, as the gate says."""
+    change: Change | None = None
+    """What became of the finding since the baseline, for a gate against one."""
     advisory: bool = False
     """Whether the verdict leaves the exit code alone."""
 
@@ -132,6 +158,8 @@ class Report(Record):
     """What each analyzer found."""
     verdicts: tuple[Verdict, ...] = ()
     """What each gate said."""
+    baseline: str | None = None
+    """Id of the earlier run that gates against a baseline were judged by."""
     not_measured: tuple[str, ...] = ()
     """What was asked or expected and not measured, one sentence each, with the reason."""
     environment: dict[str, str] = Field(default_factory=dict)

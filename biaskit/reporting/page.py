@@ -35,7 +35,13 @@ _CHART_HEIGHT = 96
 _LANE = 26
 _SHOWN = frozenset({*view.MAIN, "behaviour", "patching", "erasure"})
 
-MARKS = {Outcome.PASS: "✓", Outcome.FAIL: "✕", Outcome.UNDECIDED: "?", Outcome.WAIVED: "⦸"}
+MARKS = {
+    Outcome.PASS: "✓",
+    Outcome.FAIL: "✕",
+    Outcome.ERROR: "!",
+    Outcome.UNDECIDED: "?",
+    Outcome.WAIVED: "⦸",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ _STYLES = {
     Outcome.PASS: "green",
     Outcome.FAIL: "bold red",
     Outcome.UNDECIDED: "yellow",
+    Outcome.ERROR: "bold red",
     Outcome.WAIVED: "cyan",
 }
 _TONES = {outcome.value: style for outcome, style in _STYLES.items()} | {"advisory": "bold yellow"}
@@ -46,6 +47,7 @@ _MARKS = {
     Outcome.PASS: "pass",
     Outcome.FAIL: "FAIL",
     Outcome.UNDECIDED: "undecided",
+    Outcome.ERROR: "ERROR",
     Outcome.WAIVED: "waived",
 }
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from biaskit.records.report import Report, Verdict
     from biaskit.records.site import Site
 
-ORDER = (Outcome.FAIL, Outcome.UNDECIDED, Outcome.WAIVED, Outcome.PASS)
+ORDER = (Outcome.FAIL, Outcome.ERROR, Outcome.UNDECIDED, Outcome.WAIVED, Outcome.PASS)
 """Outcomes, gravest first."""
 
 MAIN = ("score", "paper")

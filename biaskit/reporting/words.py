@@ -29,6 +29,7 @@ OUTCOME_WORDS = {
     Outcome.PASS: "passed",
     Outcome.FAIL: "failed",
     Outcome.UNDECIDED: "undecided",
+    Outcome.ERROR: "not judged (error)",
     Outcome.WAIVED: "waived",
 }
 

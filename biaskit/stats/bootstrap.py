@@ -261,7 +261,11 @@ def _bca_levels(
 def _t_interval(mean: float, error: float, freedom: int, level: float, way: str) -> Interval:
     half = float(stats.t.ppf((1 + level) / 2, freedom)) * error
     return Interval(
-        low=mean - half, high=mean + half, level=level, method=f"{way} standard error, t({freedom})"
+        low=mean - half,
+        high=mean + half,
+        level=level,
+        method=f"{way} standard error, t({freedom})",
+        degrees_of_freedom=freedom,
     )
 
 

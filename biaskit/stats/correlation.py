@@ -159,7 +159,8 @@ def slope_and_r2(
     else:
         half, freedom = float(stats.t.ppf((1 + level) / 2, error[1])) * error[0], error[1]
         method = f"{error[2]}, t({freedom})"
-        interval = Interval(low=slope - half, high=slope + half, level=level, method=method)
+        ends = {"low": slope - half, "high": slope + half}
+        interval = Interval(**ends, level=level, method=method, degrees_of_freedom=freedom)
     intercept = float(y.mean(dtype=float) - slope * x.mean(dtype=float))
     return Line(slope, intercept, fit, interval, "; ".join(reasons) or None)
 

@@ -144,6 +144,7 @@ def _ratio_interval(influence: Float[ndarray, "g f"], ratio: float) -> Interval:
         high=ratio + found.high,
         level=found.level,
         method=f"linearised ratio, {found.method}",
+        degrees_of_freedom=found.degrees_of_freedom,
     )
 
 

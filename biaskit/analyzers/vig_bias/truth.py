@@ -164,7 +164,11 @@ def _over_groups(values: ndarray, low: float = 0.0) -> Interval | None:
     half = float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
     mean = float(values.mean())
     return Interval(
-        low=max(low, mean - half), high=min(1.0, mean + half), level=0.95, method="t over known groups"
+        low=max(low, mean - half),
+        high=min(1.0, mean + half),
+        level=0.95,
+        method="t over known groups",
+        degrees_of_freedom=len(values) - 1,
     )
 
 
