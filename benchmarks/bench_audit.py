@@ -20,7 +20,7 @@ from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
 from biaskit import catalogue, models, organisms
 from biaskit.analyzers.biaslens.given_target import How, measure
-from biaskit.analyzers.biaslens.grid import PoleTokens, pole_tokens
+from biaskit.concepts.pole_tokens import PoleTokens, pole_tokens
 from biaskit.hooks.pooling import Pooling
 from biaskit.hooks.store import ActivationStore
 from biaskit.protocols import LanguageModel

@@ -25,7 +25,7 @@ from scipy.stats import t as student
 from biaskit import catalogue, models, organisms
 from biaskit.analyzers.biaslens import BiasLens
 from biaskit.analyzers.biaslens.given_target import How, measure
-from biaskit.analyzers.biaslens.grid import pole_tokens
+from biaskit.concepts.pole_tokens import pole_tokens
 from biaskit.hooks.pooling import Pooling
 from biaskit.hooks.store import ActivationStore
 from biaskit.organisms.building import GENRES, PLANTED

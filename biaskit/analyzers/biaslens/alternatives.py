@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from biaskit.analyzers.biaslens.calibration import Calibration
     from biaskit.analyzers.biaslens.findings import Scribe
-    from biaskit.analyzers.biaslens.grid import PoleTokens
+    from biaskit.concepts.pole_tokens import PoleTokens
     from biaskit.concepts.sae_source import View
 
 

@@ -20,11 +20,11 @@ from biaskit.analyzers.biaslens.findings import Scribe
 from biaskit.analyzers.biaslens.given_reference import measure as measure_given_reference
 from biaskit.analyzers.biaslens.given_target import How
 from biaskit.analyzers.biaslens.given_target import measure as measure_given_target
-from biaskit.analyzers.biaslens.grid import pole_tokens
 from biaskit.analyzers.biaslens.neutral import neutral_prompts
 from biaskit.analyzers.biaslens.preset import paper_findings
 from biaskit.analyzers.biaslens.read_point import chosen_sites
 from biaskit.analyzers.biaslens.triangulation import conflicts, marked
+from biaskit.concepts.pole_tokens import pole_tokens
 from biaskit.errors import NothingAuditedError, RequestError, UnknownNameError
 from biaskit.hooks.pooling import Pooling
 from biaskit.records.finding import Analysis, Finding
@@ -33,8 +33,8 @@ from biaskit.records.reading import Reading
 from biaskit.records.site import Site
 
 if TYPE_CHECKING:
-    from biaskit.analyzers.biaslens.grid import PoleTokens
     from biaskit.analyzers.biaslens.measured import Measured
+    from biaskit.concepts.pole_tokens import PoleTokens
     from biaskit.session import Comparison, Session
 
 AXES = ("stated", "cav", "readout", "sae")

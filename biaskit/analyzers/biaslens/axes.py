@@ -21,7 +21,7 @@ from biaskit.hooks.pooling import Pooling
 from biaskit.records.prompt import Prompt
 
 if TYPE_CHECKING:
-    from biaskit.analyzers.biaslens.grid import PoleTokens
+    from biaskit.concepts.pole_tokens import PoleTokens
     from biaskit.concepts.sparse_autoencoder import SparseAutoencoder
     from biaskit.records.site import Site
     from biaskit.session import Comparison, Session

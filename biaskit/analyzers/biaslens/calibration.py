@@ -22,8 +22,8 @@ from biaskit.analyzers.biaslens.read_point import log_odds, logprobs_with
 from biaskit.stats.bootstrap import two_way_interval
 
 if TYPE_CHECKING:
-    from biaskit.analyzers.biaslens.grid import PoleTokens
     from biaskit.analyzers.biaslens.measured import Measured
+    from biaskit.concepts.pole_tokens import PoleTokens
     from biaskit.records.estimate import Interval
     from biaskit.session import Session
 

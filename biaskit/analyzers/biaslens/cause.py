@@ -24,8 +24,9 @@ from biaskit.records.reading import Reading
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from biaskit.analyzers.biaslens.grid import Grid, PoleTokens
+    from biaskit.analyzers.biaslens.grid import Grid
     from biaskit.analyzers.biaslens.measured import Measured
+    from biaskit.concepts.pole_tokens import PoleTokens
     from biaskit.records.prompt import Prompt
     from biaskit.session import Session
 

@@ -15,9 +15,10 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
-from biaskit.analyzers.biaslens.grid import Nouns, reference_grid
+from biaskit.analyzers.biaslens.grid import reference_grid
 from biaskit.analyzers.biaslens.measured import Measured, agreement, best_point, between_poles, centred
 from biaskit.analyzers.biaslens.read_point import ReadPoint, logprobs_with, residual_sites
+from biaskit.concepts.nouns import Nouns
 from biaskit.records.reading import Reading
 
 if TYPE_CHECKING:

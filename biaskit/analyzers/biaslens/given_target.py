@@ -21,15 +21,17 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
-from biaskit.analyzers.biaslens.grid import Nouns, target_grid
+from biaskit.analyzers.biaslens.grid import target_grid
 from biaskit.analyzers.biaslens.measured import Measured, agreement, best_point, centred
 from biaskit.analyzers.biaslens.read_point import ReadPoint, residual_sites
+from biaskit.concepts.nouns import Nouns
 from biaskit.records.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from biaskit.analyzers.biaslens.grid import Grid, PoleTokens
+    from biaskit.analyzers.biaslens.grid import Grid
+    from biaskit.concepts.pole_tokens import PoleTokens
     from biaskit.hooks.pooling import Pooling
     from biaskit.records.site import Site
     from biaskit.session import Comparison, Session

@@ -16,8 +16,9 @@ from biaskit.records.reading import Reading
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from biaskit.analyzers.biaslens.grid import Grid, Nouns
+    from biaskit.analyzers.biaslens.grid import Grid
     from biaskit.analyzers.biaslens.read_point import ReadPoint
+    from biaskit.concepts.nouns import Nouns
 
 
 @dataclass(frozen=True, slots=True, eq=False)

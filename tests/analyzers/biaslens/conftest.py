@@ -13,7 +13,7 @@ import pytest
 
 from biaskit import models, organisms
 from biaskit.analyzers.biaslens import given_reference, given_target
-from biaskit.analyzers.biaslens.grid import pole_tokens
+from biaskit.concepts.pole_tokens import pole_tokens
 from biaskit.errors import UnknownNameError
 from biaskit.hooks.pooling import Pooling
 from biaskit.records.reading import Reading

@@ -16,8 +16,8 @@ from biaskit.session import Comparison, Session
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from biaskit.analyzers.biaslens.grid import PoleTokens
     from biaskit.analyzers.biaslens.measured import Measured
+    from biaskit.concepts.pole_tokens import PoleTokens
     from biaskit.records.reading import Reading
 
 

@@ -7,8 +7,8 @@ import torch
 from biaskit.analyzers.biaslens import BiasLens, given_reference, given_target
 from biaskit.analyzers.biaslens.calibration import Calibrator
 from biaskit.analyzers.biaslens.cause import Readout, erase, patch
-from biaskit.analyzers.biaslens.grid import PoleTokens, pole_tokens
 from biaskit.analyzers.biaslens.neutral import neutral_prompts
+from biaskit.concepts.pole_tokens import PoleTokens, pole_tokens
 from biaskit.hooks.pooling import Pooling
 from tests.analyzers.biaslens import toys
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from biaskit.analyzers.biaslens.estimates import share_estimate, target_estimates
-from biaskit.analyzers.biaslens.grid import LEAST_PEERS, Nouns
+from biaskit.concepts.nouns import LEAST_PEERS, Nouns
 from biaskit.gates import judge
 from biaskit.records.audit_spec import Gate
 from biaskit.records.finding import Finding
