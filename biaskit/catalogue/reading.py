@@ -16,6 +16,7 @@ from biaskit.records.any_probe_set import AnyProbeSet
 from biaskit.records.audit_spec import (
     AnalyzerSpec,
     AuditSpec,
+    ClassifierSpec,
     DataSpec,
     EncoderSpec,
     Gate,
@@ -44,6 +45,7 @@ _SETS: Mapping[object, type[Record]] = {
 }
 _SECTIONS: Mapping[object, type[Record]] = {
     "analyzers": AnalyzerSpec,
+    "classifiers": ClassifierSpec,
     "data": DataSpec,
     "encoder": EncoderSpec,
     "gates": Gate,
@@ -204,6 +206,7 @@ def _named_files(spec: AuditSpec) -> Iterator[str]:
     yield from (one.path for one in spec.images)
     if spec.encoder is not None:
         yield spec.encoder.model
+    yield from (one.model for one in spec.classifiers)
     for analyzer in spec.analyzers:
         yield from filter(_OUTSIDE.search, _strings(list(analyzer.settings.values())))
 

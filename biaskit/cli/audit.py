@@ -14,6 +14,7 @@ from biaskit.cli import options
 from biaskit.errors import RequestError
 from biaskit.runner.data import DataOptions
 from biaskit.runner.images import ImageOptions
+from biaskit.runner.instruments import ClassifierOptions
 from biaskit.runner.request import Options, parse_value, request
 
 if TYPE_CHECKING:
@@ -52,6 +53,11 @@ REPORT = "report.json"
 @click.option("--cluster-column", help="Column of --images whose equal cells were sampled together.")
 @click.option("--caption-column", help="Column of --images: a caption.")
 @options.option("--encoder", help="Text-image encoder: hub id, local folder or organism:NAME.")
+@options.option(
+    "--classifier",
+    multiple=True,
+    help="Who tells groups from images: an encoder, image classifier or organism; or SET=NAME; repeatable.",
+)
 @click.option("--factory", help="For bare weights: package.module:function that builds the network.")
 @click.option("--classes", multiple=True, help="Names of the model's classes in the order of its logits.")
 @click.option(
@@ -97,7 +103,8 @@ def audit(**flags: Any) -> int:
 
 def _options(flags: dict[str, Any]) -> Options:
     plain = ("analyzers", "seed", "device", "dtype", "revision", "batch_size", "probes", "offline", "limit")
-    same = (*plain, *DataOptions.__annotations__, *ImageOptions.__annotations__)
+    grouped = (DataOptions, ImageOptions, ClassifierOptions)
+    same = (*plain, *(name for one in grouped for name in one.__annotations__))
     cache = None if flags["no_cache"] else user_cache_path("biaskit") / "activations"
     given = {
         "settings": options.pairs(flags["settings"], "-A", parse_value),

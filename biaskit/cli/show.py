@@ -132,6 +132,7 @@ def _audit(spec: AuditSpec) -> None:
             ("data", ", ".join(one.path for one in spec.data)),
             ("images", ", ".join(one.path for one in spec.images)),
             ("encoder", spec.encoder.model if spec.encoder else ""),
+            ("classifiers", ", ".join(one.model for one in spec.classifiers)),
             ("analyzers", ", ".join(one.name for one in spec.analyzers)),
             ("sha256", spec.digest),
             *limits,

@@ -120,6 +120,19 @@ class Statistics(Record):
     """Probability with which a gate must see its `mde`."""
 
 
+class ClassifierSpec(Record):
+    """Who tells which group an image shows."""
+
+    model: str = Field(min_length=1)
+    """A text-image encoder, an image classifier, or an organism that reads its own images; hub id, folder or
+    `organism:NAME`."""
+    groups: str = ""
+    """The set of groups that it tells apart; empty for every set."""
+    classes: dict[str, tuple[str, ...]] = {}
+    """What stands for each group: texts for an encoder, names of its own classes for an image classifier;
+    empty for the words of the groups themselves."""
+
+
 class Gate(Record):
     """A limit on a metric and what each outcome means."""
 
@@ -187,6 +200,8 @@ class AuditSpec(Record):
     """Images of one's own."""
     encoder: EncoderSpec | None = None
     """The text-image encoder; None: the one that comes with the images, where there is one."""
+    classifiers: tuple[ClassifierSpec, ...] = ()
+    """Who tells groups from images; empty: the encoder, or the model itself where it reads what it draws."""
     analyzers: tuple[AnalyzerSpec, ...] = ()
     """What is run."""
     statistics: Statistics = Statistics()

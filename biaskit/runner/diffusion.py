@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from biaskit import catalogue
 from biaskit.errors import RequestError, UnknownNameError
 from biaskit.protocols import DenoisingModel
-from biaskit.runner.vision import opened
+from biaskit.runner.classifiers import open_classifiers
+from biaskit.runner.vision import captioner_of, encoder_of, opened
 from biaskit.session import DiffusionSession, GroupComparison
 
 if TYPE_CHECKING:
@@ -24,17 +25,22 @@ def diffusion_session(request: Request, model: Any) -> DiffusionSession:
         RequestError: The model draws no images from prompts.
         UnknownNameError: Images were given, and none of them has a target as its label.
         ImageError: An image of the user's own cannot be read.
+        ModelLoadError: An encoder or classifier cannot be found or opened.
     """
     if not isinstance(model, DenoisingModel):
         raise RequestError(f"A {type(model).__name__} draws no images.", fix="Name a text-to-image model.")
     asked = request.drawn or catalogue.Drawn()
     images = tuple(opened(one, request) for one in request.images)
     _check_labels(asked, images)
+    encoder = encoder_of(request, model)
     return DiffusionSession(
         model=model,
         comparisons=tuple(GroupComparison(*one) for one in asked.comparisons),
         prompts=asked.prompts,
         images=images,
+        classifiers=open_classifiers(asked.comparisons, request, model, encoder),
+        captioner=captioner_of(request.captioner),
+        encoder=encoder,
         cache=request.cache / REPLICATES if request.cache is not None else None,
         seed=request.spec.seed,
         progress=request.progress,

@@ -12,11 +12,10 @@ from pydantic import ValidationError
 
 from biaskit import analyzers, catalogue, gates
 from biaskit.errors import RequestError, UnknownNameError
-from biaskit.models.encoders import find_encoder
 from biaskit.models.sources import find_source
-from biaskit.records.audit_spec import AuditSpec, EncoderSpec
+from biaskit.records.audit_spec import AuditSpec
 from biaskit.records.progress import Progress, Silent
-from biaskit.runner import arguments, data, images, metrics, planted
+from biaskit.runner import arguments, data, images, instruments, metrics, planted
 from biaskit.runner.limits import limited, limited_drawn
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ _NO_CONCEPT = RequestError(
 )
 
 
-class Options(data.DataOptions, images.ImageOptions, total=False):
+class Options(data.DataOptions, images.ImageOptions, instruments.ClassifierOptions, total=False):
     """Everything about an audit that has a default; see also `DataOptions` and `ImageOptions`.
 
     Keys:
@@ -97,6 +96,7 @@ class Request:
         images: The user's own images.
         encoder: The text-image encoder: its name, or one that is loaded already; None where none was named.
         captioner: Who describes images that carry no caption, or None.
+        classifiers: Who tells groups from images: loaded already, or the spec of what to open.
         limit: Most images of a label in a part, or None.
         data_folder: Folder that paths of data are relative to, or None.
     """
@@ -116,6 +116,7 @@ class Request:
     images: tuple[images.Found, ...] = ()
     encoder: object = None
     captioner: object = None
+    classifiers: tuple[object, ...] = ()
     limit: int | None = None
     data_folder: Path | None = None
 
@@ -158,8 +159,9 @@ def request(
         command=options.get("command", ""),
         labelled=data.read(complete.data, own.texts, data_folder, limit),
         images=images.find(complete.images, own.pictures, None if own.has_images else folder, limit),
-        encoder=_encoder(options, complete, folder),
+        encoder=instruments.encoder_to_open(options, complete, folder),
         captioner=options.get("captioner"),
+        classifiers=instruments.classifiers_to_open(options, complete, folder),
         limit=limit,
         data_folder=data_folder,
     )
@@ -208,21 +210,9 @@ def _with_own(
         changes["concepts"] = planted.concepts(named)
     if (encoder := images.encoder(options)) is not None:
         changes["encoder"] = encoder
+    if classifiers := instruments.classifiers(options)[0]:
+        changes["classifiers"] = classifiers
     return base.model_copy(update=changes)
-
-
-def _encoder(options: Options, spec: AuditSpec, folder: Path | None) -> object:
-    """Return what to open as encoder: an object that was handed over, or a name that was looked up here."""
-    given = options.get("encoder")
-    if given is not None and not isinstance(given, str | Path | EncoderSpec):
-        return given
-    if spec.encoder is None:
-        return None
-    name = spec.encoder.model
-    if given is None and folder is not None and name.startswith("."):
-        name = str(catalogue.inside(folder, name))
-    find_encoder(name)
-    return name
 
 
 def _model(model: object, spec: AuditSpec, folder: Path | None) -> object:

@@ -16,7 +16,7 @@ from biaskit.session import VisionSession
 
 if TYPE_CHECKING:
     from biaskit.images.image_set import ImageSet
-    from biaskit.protocols import VisionModel
+    from biaskit.protocols import DenoisingModel, VisionModel
     from biaskit.runner.images import Found
     from biaskit.runner.request import Request
 
@@ -39,8 +39,8 @@ def vision_session(request: Request, model: VisionModel) -> VisionSession:
     return VisionSession(
         model=model,
         images=images,
-        encoder=_encoder(request, model),
-        captioner=_captioner(request.captioner),
+        encoder=encoder_of(request, model),
+        captioner=captioner_of(request.captioner),
         seed=request.spec.seed,
         progress=request.progress,
     )
@@ -58,8 +58,13 @@ def opened(one: Found, request: Request) -> ImageSet:
     return images if request.limit is None else limited(images, max(request.limit, FEWEST_OF_A_LABEL))
 
 
-def _encoder(request: Request, model: VisionModel) -> TextImageEncoder | None:
-    """Return the encoder that was handed over or named, else the one that lies beside images or model."""
+def encoder_of(request: Request, model: VisionModel | DenoisingModel) -> TextImageEncoder | None:
+    """Return the encoder that was handed over or named, else the one that lies beside images or model.
+
+    Raises:
+        ModelLoadError: It cannot be found or opened.
+        RequestError: What was handed over is none.
+    """
     spec = request.spec
     load = partial(
         models.load_encoder,
@@ -82,7 +87,12 @@ def _encoder(request: Request, model: VisionModel) -> TextImageEncoder | None:
     return None if beside is None else load(str(beside))
 
 
-def _captioner(given: Any) -> Captioner | None:
+def captioner_of(given: Any) -> Captioner | None:
+    """Return the captioner that was handed over, where there is one.
+
+    Raises:
+        RequestError: It is none.
+    """
     if given is None or isinstance(given, Captioner):
         return given
     raise RequestError(
