@@ -18,6 +18,7 @@ from numpy import ndarray
 from biaskit.concepts.probe_auc import FoldScores, clustered_auc
 from biaskit.errors import RequestError, RunError
 from biaskit.probing.auc import auc
+from biaskit.probing.choice import Choice, Inside
 from biaskit.probing.metrics import Metrics, measure
 from biaskit.probing.probe import Fitted, Job, Probe, Rows, Setting
 from biaskit.probing.problem import Problem
@@ -63,6 +64,8 @@ class FoldResult:
         k: How many coordinates it may use; None for all.
         values: The hyper-parameters that were chosen.
         validation_auc: Mean AUC over the inner folds at the chosen setting; None without inner folds.
+        validation: All measures at the chosen setting, each the mean over the inner folds; None without
+            inner folds.
         metrics: How the test rows were told apart, by the true labels.
         columns: Coordinates it used, strongest first; None for all of them.
         converged: Whether the last fit's solver reached its tolerance.
@@ -74,6 +77,7 @@ class FoldResult:
     k: int | None
     values: Mapping[str, float | int | str]
     validation_auc: float | None
+    validation: Metrics | None
     metrics: Metrics
     columns: Int[ndarray, " k"] | None
     converged: bool
@@ -180,10 +184,9 @@ def evaluate_many(
     for settings, batch in _alike(cells, probe):
         single = len({setting.variant for setting in settings}) == len(settings)
         skipped = single and not optimism
-        scores = np.full((len(batch), len(settings)), np.nan)
-        if not skipped:
-            scores = _validation(batch, probe, settings, rng)
-        results = _tested(batch, probe, _Choice(settings, scores), rng)
+        inside = [replace(cell, folds=[]) for cell in batch] if skipped else batch
+        choice = _validated(inside, probe, settings, rng)
+        results = _tested(batch, probe, choice, rng)
         found |= {cell.place: result for cell, result in zip(batch, results, strict=True)}
     return [_by_variant(task, probe.name, number, found) for number, task in enumerate(tasks)]
 
@@ -237,26 +240,6 @@ class _Cell:
         return Job(self.task.activations, self.told, train, held_out)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Choice:
-    """The settings that were tried and their mean validation AUC on each cell; NaN where there is none."""
-
-    settings: Sequence[Setting]
-    scores: Float[ndarray, "c s"]
-
-    def best(self, cell: int) -> list[int]:
-        """The best setting of each variant, in order; of equals the first."""
-        variants: dict[str, list[int]] = {}
-        for index, setting in enumerate(self.settings):
-            variants.setdefault(setting.variant, []).append(index)
-        scores = np.nan_to_num(self.scores[cell], nan=-1.0)
-        return [max(members, key=lambda index: scores[index]) for members in variants.values()]
-
-    def score(self, cell: int, index: int) -> float | None:
-        value = float(self.scores[cell, index])
-        return None if np.isnan(value) else value
-
-
 def _cells(tasks: Sequence[Task], inner: InnerRule, rng: np.random.Generator) -> list[_Cell]:
     drawn: dict[tuple[int, int], list[tuple[Int[ndarray, " _"], Int[ndarray, " _"]]]] = {}
     cells = []
@@ -290,20 +273,24 @@ def _alike(cells: Sequence[_Cell], probe: Probe) -> list[tuple[tuple[Setting, ..
     return batches
 
 
-def _validation(
+def _validated(
     cells: Sequence[_Cell], probe: Probe, settings: Sequence[Setting], rng: np.random.Generator
-) -> Float[ndarray, "c s"]:
-    """Mean AUC over the inner folds for each cell and setting."""
+) -> Choice:
+    """What every setting reaches on the inner folds of each cell."""
     jobs = [cell.job(fit, held) for cell in cells for fit, held in cell.folds]
     owners = [index for index, cell in enumerate(cells) for _ in cell.folds]
     sums, counts = np.zeros((len(cells), len(settings))), np.bincount(owners, minlength=len(cells))
+    inside: list[list[Inside]] = [[] for _ in cells]
     for owner, job, fitted in zip(owners, jobs, _fits(probe, jobs, settings, rng), strict=True):
-        sums[owner] += auc(fitted.log_odds, job.labels[job.held_out])
-    return np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], np.nan)
+        told = job.labels[job.held_out]
+        sums[owner] += auc(fitted.log_odds, told)
+        inside[owner].append(Inside(fitted.log_odds.astype(np.float32), told))
+    means = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], np.nan)
+    return Choice(settings, means, inside)
 
 
 def _tested(
-    cells: Sequence[_Cell], probe: Probe, choice: _Choice, rng: np.random.Generator
+    cells: Sequence[_Cell], probe: Probe, choice: Choice, rng: np.random.Generator
 ) -> Iterator[list[FoldResult]]:
     """The chosen settings fitted on all training rows of each cell, and judged on its test rows."""
     best = [choice.best(index) for index in range(len(cells))]
@@ -313,28 +300,26 @@ def _tested(
     for number, (cell, fitted) in enumerate(zip(cells, fits, strict=True)):
         truth = cell.task.problem.labels[cell.split.test]
         yield [
-            _result(cell.split, choice.settings[index], choice.score(number, index), (fitted, at, truth))
+            _result(cell.split, choice, (number, index), (fitted, at, truth))
             for index, at in ((index, tried.index(index)) for index in best[number])
         ]
 
 
 def _result(
-    split: Split,
-    setting: Setting,
-    validation_auc: float | None,
-    outcome: tuple[Fitted, int, Bool[ndarray, " b"]],
+    split: Split, choice: Choice, at: tuple[int, int], outcome: tuple[Fitted, int, Bool[ndarray, " b"]]
 ) -> FoldResult:
-    fitted, at, truth = outcome
-    log_odds = fitted.log_odds[at].copy()
+    fitted, place, truth = outcome
+    setting, log_odds = choice.settings[at[1]], fitted.log_odds[place].copy()
     return FoldResult(
         split=split,
         variant=setting.variant,
         k=setting.k,
         values=setting.values,
-        validation_auc=validation_auc,
+        validation_auc=choice.auc(*at),
+        validation=choice.validation(*at),
         metrics=measure(log_odds, truth),
-        columns=fitted.columns[at],
-        converged=fitted.converged[at],
+        columns=fitted.columns[place],
+        converged=fitted.converged[place],
         log_odds=log_odds,
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -62,6 +63,13 @@ def measure(log_odds: Float[ndarray, " b"], labels: Bool[ndarray, " b"]) -> Metr
         brier=float(((probability - labels) ** 2).mean()),
         log_loss=float(surprise.mean()),
     )
+
+
+def mean_metrics(found: Sequence[Metrics]) -> Metrics:
+    """Return the mean of each measure over those that have it; None where none has."""
+    columns = zip(*map(astuple, found), strict=True)
+    known = [[value for value in column if value is not None] for column in columns]
+    return Metrics(*(float(np.mean(values)) if values else None for values in known))
 
 
 def _ranking(scores: Float[ndarray, " b"], labels: Bool[ndarray, " b"]) -> tuple[float | None, float | None]:

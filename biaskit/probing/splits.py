@@ -142,8 +142,9 @@ def same_text_groups(
     groups = np.unique(components, return_inverse=True)[1]
     joined = int(cells.max()) - int(groups.max())
     empty = sum(not cell.strip() for cell in given)
-    notes = [f"{empty} rows have an empty '{column}' and are groups of their own."] if empty else []
-    notes += [_repeats_note(repeated), f"{joined} groups were joined by a text they share."] if joined else []
+    notes = [f"Rows with an empty '{column}', each a group of its own: {empty}."] if empty else []
+    notes += [_repeats_note(repeated)] if repeated else []
+    notes += [f"Groups joined by a text that they share: {joined}."] if joined else []
     return TextGroups(groups, column, " ".join(notes))
 
 
@@ -242,6 +243,8 @@ def _cells(given: Sequence[str], column: str) -> Int[ndarray, " n"]:
 
 
 def _repeats_note(repeated: int) -> str:
+    if repeated == 1:
+        return "1 row repeats a text that stands before it."
     return f"{repeated} rows repeat a text that stands before them." if repeated else ""
 
 

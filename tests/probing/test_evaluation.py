@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import average_precision_score, brier_score_loss, f1_score, log_loss, roc_auc_score
 
 from biaskit.errors import RequestError, RunError
 from biaskit.probing.evaluation import Evaluation, Task, best_of, evaluate, evaluate_many
@@ -142,6 +142,27 @@ def test_the_chosen_setting_is_that_of_brute_force(rng):
             assert fold.metrics.auc == pytest.approx(test)
             assert len(fold.columns) == fold.k
     assert len({cost for variant in expected.values() for cost, *_ in variant}) > 1
+
+
+def test_validation_measures_are_those_of_the_chosen_setting_on_the_inner_folds(rng):
+    activations, problem = planted(rng, shift=0.7)
+    one = Task(activations, problem, nested_splits(problem, 1, 3, rng).splits)
+    inner = Remembered(GroupFolds(3))
+    for variant, evaluation in evaluate(one, Ridge(), inner, rng).items():
+        k = int(variant.removeprefix("k="))
+        for fold, drawn in zip(evaluation.folds, inner.drawn, strict=True):
+            expected = []
+            for fit, held in drawn:
+                model = LogisticRegression(C=fold.values["C"], max_iter=1000)
+                model.fit(activations[fit, :k], problem.labels[fit])
+                told = model.predict_proba(activations[held, :k])[:, 1]
+                true = problem.labels[held]
+                judged = (roc_auc_score, average_precision_score, brier_score_loss, log_loss)
+                expected.append([f1_score(true, told > 0.5), *(measure(true, told) for measure in judged)])
+            found = fold.validation
+            reached = [found.f1, found.auc, found.pr_auc, found.brier, found.log_loss]
+            assert reached == pytest.approx(np.mean(expected, axis=0).tolist(), abs=1e-5)
+            assert found.auc == pytest.approx(fold.validation_auc)
 
 
 def test_auc_and_optimism_are_means_over_folds(rng):

@@ -11,6 +11,8 @@ from scipy.sparse import csr_array
 from sklearn.feature_selection import f_classif
 
 from biaskit.errors import RequestError
+from biaskit.probing.auc import auc
+from biaskit.probing.k_sparse import KSparse
 from biaskit.probing.probe import Job
 from biaskit.probing.selectors import FixedList, FStatistic, L1Path, MeanDifference, RandomCoordinates
 
@@ -154,21 +156,45 @@ def test_a_large_mean_hides_no_difference(offset, rng):
         assert selector.rank([Job(matrix, labels, np.arange(200), np.arange(9))], 1, rng)[0] == [31]
 
 
+def planted_latents(rng, snr, rows=200, tested=50):
+    """a = B z + noise; the property switches one latent on, and the known dictionary reads it back."""
+    dictionary = np.linalg.qr(rng.normal(size=(64, 64)))[0]
+    z = np.maximum(rng.normal(size=(rows, 64)), 0.0)
+    labels, column = rng.random(rows) < 0.5, int(rng.integers(64))
+    z[:, column] = snr * labels
+    activations = z @ dictionary.T + rng.normal(size=(rows, 64))
+    read = np.maximum(activations @ dictionary, 0.0).astype(np.float32)
+    job = Job(read, labels, np.arange(rows - tested), np.arange(rows - tested, rows))
+    return job, column, activations @ dictionary[:, column]
+
+
 @named(SEEING)
 @pytest.mark.parametrize("snr", [2.0, 4.0])
 def test_the_planted_latent_comes_first(selector, snr, rng):
-    """a = B z + noise; the property switches one latent on, and the dictionary reads it back."""
-    jobs, planted = [], []
-    for _ in range(100):
-        dictionary = np.linalg.qr(rng.normal(size=(64, 64)))[0]
-        z = np.maximum(rng.normal(size=(200, 64)), 0.0)
-        labels, column = rng.random(200) < 0.5, int(rng.integers(64))
-        z[:, column] = snr * labels
-        read = np.maximum((z @ dictionary.T + rng.normal(size=(200, 64))) @ dictionary, 0.0)
-        jobs.append(Job(read.astype(np.float32), labels, np.arange(150), np.arange(150, 200)))
-        planted.append(column)
+    jobs, planted, _ = zip(*(planted_latents(rng, snr) for _ in range(100)), strict=True)
     first = [ranked[0] for ranked in selector.rank(jobs, 1, rng)]
     assert np.mean(np.array(first) == planted) >= 0.95
+
+
+@named(SEEING)
+@pytest.mark.parametrize("snr", [2.0, 4.0])
+def test_one_latent_reads_as_well_as_an_oracle_that_knows_the_direction(selector, snr, rng):
+    """The oracle scores held-out rows along the planted direction; random coordinates are the floor."""
+    jobs, _, along = zip(*(planted_latents(rng, snr, 600, 400) for _ in range(30)), strict=True)
+    told = [job.labels[job.held_out] for job in jobs]
+    oracle = np.mean(
+        [auc(own[None, job.held_out], truth) for own, job, truth in zip(along, jobs, told, strict=True)]
+    )
+
+    def reached(chosen):
+        probe = KSparse(chosen, ks=(1,))
+        fits = probe.fit(jobs, probe.settings(200, 64), np.random.default_rng(0))
+        return np.mean([auc(one.log_odds, truth) for one, truth in zip(fits, told, strict=True)])
+
+    # Scores along the direction are two normals of unit variance, snr apart.
+    assert oracle == pytest.approx(stats.norm.cdf(snr / np.sqrt(2)), abs=0.01)
+    assert abs(reached(selector) - oracle) < 0.02
+    assert reached(RandomCoordinates()) < 0.6
 
 
 @named(EVERY)

@@ -124,20 +124,20 @@ def test_the_same_text_is_one_group_whatever_its_case_and_spaces():
     found = same_text_groups(["Good  food", "good food ", "bad food"])
     assert found.groups.tolist() == [0, 0, 1] or found.groups.tolist() == [1, 1, 0]
     assert found.grouping == "distinct texts"
-    assert found.note == "1 rows repeat a text that stands before them."
+    assert found.note == "1 row repeats a text that stands before it."
 
 
 def test_groups_that_share_a_text_are_joined():
     found = same_text_groups(["a", "b", "A", "c", "d"], ["x", "x", "y", "z", "z"], "author")
     assert found.groups.tolist() == [0, 0, 0, 1, 1]
     assert found.grouping == "author"
-    assert "1 groups were joined by a text they share." in found.note
+    assert "Groups joined by a text that they share: 1." in found.note
 
 
 def test_an_empty_cell_is_a_group_of_its_own():
     found = same_text_groups(["a", "b", "c", "d"], ["", " ", "x", "x"], "author")
     assert len(set(found.groups)) == 3
-    assert found.note == "2 rows have an empty 'author' and are groups of their own."
+    assert found.note == "Rows with an empty 'author', each a group of its own: 2."
 
 
 def test_a_column_that_is_empty_throughout_is_refused():

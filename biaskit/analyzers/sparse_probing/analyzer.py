@@ -35,7 +35,7 @@ from biaskit.analyzers.sparse_probing.published import published_protocol
 from biaskit.analyzers.sparse_probing.questions import questions
 from biaskit.analyzers.sparse_probing.reading import Reader, chosen_sites, open_view
 from biaskit.analyzers.sparse_probing.results import DENSE, LATENTS, RESIDUAL, Results, mean_validation
-from biaskit.analyzers.sparse_probing.summary import below_chance, readable, sentences
+from biaskit.analyzers.sparse_probing.summary import below_chance, readable, sentences, unread
 from biaskit.errors import RequestError, UnknownNameError
 from biaskit.hooks.pooling import Pooling
 from biaskit.records.finding import Analysis, Finding
@@ -196,7 +196,8 @@ class _Run:
         subject = self._measure()
         found = list(self._findings(subject))
         settings = self._settings
-        said = [*sentences(self._questions, found), *self._sentences, *below_chance(found)]
+        said = [*sentences(self._questions, found), *unread(self._questions, found)]
+        said += [*self._sentences, *below_chance(found)]
         return Analysis(
             analyzer=settings.name,
             settings={

@@ -10,6 +10,7 @@ import numpy as np
 
 from biaskit.analyzers.sparse_probing.methods import in_words
 from biaskit.analyzers.sparse_probing.results import DENSE, LATENTS, TEXT
+from biaskit.analyzers.sparse_probing.summary import ALL
 from biaskit.errors import RequestError
 from biaskit.probing.comparison import compare, difference_over_datasets
 from biaskit.probing.quiver import Cell, Family, TieRule, quiver
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from biaskit.records.estimate import Estimate
     from biaskit.records.site import Site
 
-ALL = "all questions"
 WHOLE, PUBLISHED = "whole data", "published protocol"
 FEWEST_DATASETS = 3
 LEVEL = 0.05

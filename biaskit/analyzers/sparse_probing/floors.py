@@ -107,12 +107,17 @@ class Floors:
         places = [place for site in own.sites for place in own.residual(site)]
         yield from self.bench.judge(places, dense(), "probing random weights", TWIN)
 
-    def _bag_of_words(self, _results: Results) -> Iterator[Result]:
-        places = [
-            Place(one, TEXT, None, word_counts([prompt.text for prompt in one.prompts]))
-            for one in self.subject.questions
-        ]
-        yield from self.bench.judge(places, BagOfWords(), "reading the words alone", BAG)
+    def _bag_of_words(self, results: Results) -> Iterator[Result]:
+        places = []
+        for one in self.subject.questions:
+            try:
+                counts = word_counts([prompt.text for prompt in one.prompts])
+            except RequestError as error:
+                results.caveats.append(f"{one.name}: the bag-of-words control was not run. {error.what}")
+                continue
+            places.append(Place(one, TEXT, None, counts))
+        if places:
+            yield from self.bench.judge(places, BagOfWords(), "reading the words alone", BAG)
 
     def _lengths(self, _results: Results) -> Iterator[Result]:
         places = [

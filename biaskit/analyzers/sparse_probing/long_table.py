@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import astuple
 from typing import TYPE_CHECKING
 
+from biaskit.probing.metrics import Metrics
 from biaskit.records.table import Cell, Column, Table
 
 if TYPE_CHECKING:
@@ -28,6 +30,11 @@ COLUMNS = {
     "train_rows": "Rows the probe was fitted on.",
     "test_rows": "Rows it was judged on.",
     "validation_auc": "Mean AUC over the inner folds at the chosen settings, 0 to 1.",
+    "validation_pr_auc": "Average precision, likewise over the inner folds.",
+    "validation_f1": "F1 at log-odds above 0, likewise.",
+    "validation_accuracy": "Share on the right side of log-odds 0, likewise.",
+    "validation_brier": "Brier score, likewise; lower is better.",
+    "validation_log_loss": "Log-loss in nats, likewise; lower is better.",
     "auc": "Test area under the ROC curve, 0 to 1.",
     "pr_auc": "Test average precision, 0 to 1.",
     "f1": "Test F1 at log-odds above 0, 0 to 1.",
@@ -39,6 +46,8 @@ COLUMNS = {
     "columns": "Coordinates or latents used, strongest first, separated by spaces; empty for all.",
     "converged": "Whether the last fit's solver reached its tolerance.",
 }
+
+NOTHING = Metrics(None, None, None, None, None, None)
 
 
 def long_table(results: Iterable[Result]) -> Table:
@@ -76,19 +85,15 @@ def _rows(result: Result) -> Iterator[tuple[Cell, ...]]:
 
 
 def _measures(fold: FoldResult) -> tuple[Cell, ...]:
-    metrics = fold.metrics
+    metrics, inside = fold.metrics, fold.validation or NOTHING
     known = fold.validation_auc is not None and metrics.auc is not None
     columns = None if fold.columns is None else " ".join(map(str, fold.columns))
     return (
         len(fold.split.train),
         len(fold.split.test),
         fold.validation_auc,
-        metrics.auc,
-        metrics.pr_auc,
-        metrics.f1,
-        metrics.accuracy,
-        metrics.brier,
-        metrics.log_loss,
+        *astuple(inside)[1:],
+        *astuple(metrics),
         (fold.validation_auc or 0.0) - (metrics.auc or 0.0) if known else None,
         json.dumps(dict(fold.values)),
         columns,

@@ -153,6 +153,9 @@ def _divided(
         except RequestError as error:
             results.caveats.append(f"{name}: {regime} was not measured. {error.what}")
             continue
+        if not splits:
+            results.caveats.append(f"{name}: {regime} was not measured. The rows allow none of its levels.")
+            continue
         divided[name] = splits
         said = regimes.left_out(splits, LEVELS[regime], repeats)
         if said:

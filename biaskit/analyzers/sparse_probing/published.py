@@ -55,6 +55,9 @@ def published_protocol(session: Session, subject: Subject) -> Published:
     named = dict.fromkeys(defect for method in _methods() for defect in method.defects)
     if results.found:
         sentences.append(f"{PUBLISHED}: reproduced with its defects, {', '.join(map(str, named))}.")
+        sentences.append(f"{PUBLISHED}, not to the letter: {paper.DEPARTURES}")
+    else:
+        sentences.extend(dict.fromkeys(results.caveats))
     return Published(results, (*findings, *(found.findings if found else ())), tuple(sentences))
 
 

@@ -205,7 +205,10 @@ def _from_texts(
 ) -> Iterator[Question]:
     part = _part(session, data, most_rows, notes)
     for label in _positives(data):
-        yield part.question(data.name, data.labels, label, sensitive=False)
+        asked = part.question(data.name, data.labels, label, sensitive=False)
+        if data.shifted is not None and asked.shifted is None:
+            notes.append(f"{asked.name}: the shift was not measured, as the shifted texts are of one class.")
+        yield asked
     for attribute, cells in data.attributes.items():
         name = f"{data.name} / {attribute}"
         for value in _values(name, [cells[row] for row in part.rows], notes):
@@ -303,6 +306,8 @@ class _Part:
         if data is None:
             return None
         labels = self._labels(np.array(data.labels), positive)
+        if labels.all() or not labels.any():
+            return None
         return Question(
             Problem(title, labels, self.elsewhere, self.grouping),
             tuple(map(Prompt, data.texts)),

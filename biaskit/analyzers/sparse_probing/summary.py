@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from biaskit.records.finding import Finding
 
 CHANCE = 0.5
+ALL = "all questions"
+"""What a finding over every question is about."""
 CONTROLS = {
     "shuffled": "shuffled labels",
     "random_coordinates": "random coordinates",
@@ -49,6 +51,17 @@ def readable(findings: Sequence[Finding]) -> frozenset[str]:
         and one.estimate.interval is not None
         and one.estimate.interval.low > CHANCE
     )
+
+
+def unread(questions: Sequence[Question], findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield one sentence on the questions in a mean over all that are not shown to be read; else none."""
+    compared = any(one.concepts == (ALL,) for one in findings)
+    names = [question.name for question in questions if question.name not in readable(findings)]
+    if compared and names and len(questions) > 1:
+        yield (
+            f"What follows over all questions are means over {len(questions)}, of which not shown to be "
+            f"readable: {', '.join(names)}."
+        )
 
 
 def below_chance(findings: Sequence[Finding]) -> Iterator[str]:

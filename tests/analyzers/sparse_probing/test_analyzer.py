@@ -38,7 +38,7 @@ def metrics(analysis, concept):
     return {one.metric.rpartition(".")[2] for one in analysis.findings if one.concepts == (concept,)}
 
 
-def test_every_number_of_the_issue_is_there(whole):
+def test_every_number_is_there(whole):
     expected = {"auc", "optimism", "chosen_layer_auc", "sae_gain", "k_needed", "selectivity", "compression"}
     floors = {"shuffled", "random_coordinates", "random_weights", "bag_of_words", "length"}
     assert expected | floors <= metrics(whole, "food")
@@ -59,6 +59,11 @@ def test_the_table_holds_every_fold_with_its_settings(whole):
     assert {row["k"] for row in latents} == {1, 4, 16}
     assert all(len(row["columns"].split()) == row["k"] for row in latents)
     assert all("C" in json.loads(row["settings"]) for row in latents)
+    inside = [name for name in names if name.startswith("validation_")]
+    assert inside == [
+        f"validation_{name}" for name in ("auc", "pr_auc", "f1", "accuracy", "brier", "log_loss")
+    ]
+    assert all(0 <= row[name] <= 1 for row in latents for name in inside if name != "validation_log_loss")
     assert {row["regime"] for row in rows if row["regime"]} == {"scarcity", "imbalance", "label-noise"}
 
 
@@ -232,6 +237,19 @@ def test_a_question_whose_class_is_one_group_is_left_out_and_said(reviews, askin
     assert any(note.startswith("bad: not probed.") for note in found.caveats)
     with pytest.raises(RequestError, match="none can be kept for testing"):
         SparseProbing(**settings).analyze(asking(reviews, labelled=data[1:]))
+
+
+def test_six_texts_without_a_word_are_read_as_far_as_they_go(reviews, asking):
+    """Too few for imbalance, for the published protocol and for three folds inside; nothing to count."""
+    data = LabelledTexts(name="six", texts=tuple("!" * i for i in range(1, 7)), labels=("a", "b") * 3)
+    settings = SMALL | {"preset": "paper", "sites": ("resid_post.2",), "folds": 5}
+    found = SparseProbing(**settings).analyze(asking(reviews, labelled=[data]))
+    said = "\n".join(found.caveats)
+    assert "'six' was split into 3 folds, not 5: a class has 3 distinct texts." in said
+    assert "six: imbalance was not measured. The rows allow none of its levels." in said
+    assert "six: the bag-of-words control was not run. No text holds a word to count." in said
+    assert "six: published protocol not run. 'six' is too small for the published protocol." in found.summary
+    assert {"chosen_layer_auc", "shuffled", "length"} <= metrics(found, "six")
 
 
 def test_the_published_protocol_stands_beside_the_nested_one(reviews, asking):

@@ -112,6 +112,12 @@ def test_the_shifted_texts_are_asked_the_same(asking):
     assert asked.shifted.problem.labels.tolist() == [True, True, False, False]
 
 
+def test_shifted_texts_of_one_class_stop_nothing_but_the_shift(asking):
+    asked = questions(asking(None, labelled=[texts("abcabcabc", shifted=texts("bb"))]), 1024)
+    assert [one.shifted for one in asked.questions] == [None] * 3
+    assert "mine = a: the shift was not measured, as the shifted texts are of one class." in asked.notes
+
+
 def test_rows_without_an_attribute_are_said_and_a_constant_one_is_not_asked(asking):
     data = texts(
         "abababab",
