@@ -2,30 +2,78 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from biaskit.errors import UnknownNameError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from biaskit.records.report import Report
 
-FORMATS = {
-    ".html": "biaskit.reporting.page:render",
-    ".json": "biaskit.reporting.folder:to_json",
-    ".md": "biaskit.reporting.markdown:render",
-    ".txt": "biaskit.reporting.terminal:as_text",
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One way to write a report.
+
+    Attributes:
+        home: The function that writes it, as `module:function`.
+        endings: What a file of this form is called, the usual ending first.
+        what: What it is for, one phrase.
+    """
+
+    home: str
+    endings: tuple[str, ...]
+    what: str
+
+
+FORMS = {
+    "html": Form("page:render", (".html", ".htm"), "one page that needs nothing else"),
+    "json": Form("folder:to_json", (".json",), "the canonical form"),
+    "markdown": Form("markdown:render", (".md",), "for a pull request or a wiki"),
+    "summary": Form("job_summary:render", (".summary.md",), "one screen for a job summary"),
+    "text": Form("terminal:as_text", (".txt",), "what the terminal shows"),
+    "junit": Form("junit:render", (".junit.xml", ".xml"), "one test case a verdict, for build servers"),
+    "sarif": Form("sarif:render", (".sarif", ".sarif.json"), "alerts for code scanning"),
+    "csv": Form("table:as_csv", (".csv",), "one line a finding, for spreadsheets"),
+    "model-card": Form("model_card:render", (".card.md",), "metadata and text for a model card"),
+    "every-eval-ever": Form(
+        "every_eval_ever:render", (".eee.json",), "the common form of evaluation results"
+    ),
 }
 
 
-def render(report: Report, ending: str) -> str:
-    """Render a report in the form that a file's ending names.
+def form_of(path: Path) -> str:
+    """Return the form that a file's name asks for; of several endings that fit, the longest decides.
+
+    Raises:
+        UnknownNameError: No form has that ending.
+    """
+    endings = {ending: name for name, form in FORMS.items() for ending in form.endings}
+    fitting = [ending for ending in endings if path.name.lower().endswith(ending)]
+    if not fitting:
+        raise UnknownNameError(
+            "form of report", path.suffix or "(no ending)", endings, fix="Or name the form with --format."
+        )
+    return endings[max(fitting, key=len)]
+
+
+def render(report: Report, name: str, spec: Path | None = None) -> str:
+    """Render a report in one of `FORMS`.
+
+    Args:
+        report: The report.
+        name: The form's name.
+        spec: The audit's TOML file; SARIF results stand at its lines, other forms do not need it.
 
     Raises:
         UnknownNameError: There is no such form.
     """
-    if ending.lower() not in FORMATS:
-        raise UnknownNameError("form of report", ending or "(no ending)", FORMATS)
-    module, _, function = FORMATS[ending.lower()].partition(":")
-    text: str = getattr(import_module(module), function)(report)
+    if name not in FORMS:
+        raise UnknownNameError("form of report", name, FORMS)
+    module, _, function = FORMS[name].home.partition(":")
+    made = getattr(import_module(f"biaskit.reporting.{module}"), function)
+    text: str = made(report, spec) if name == "sarif" else made(report)
     return text

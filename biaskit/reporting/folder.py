@@ -1,4 +1,4 @@
-"""A run on disk: report.json (canonical), report.html, evidence, tables; written whole or not at all."""
+"""A run on disk: report.json (canonical), report.html, findings, evidence, tables; whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from biaskit.errors import RequestError
 from biaskit.records.report import Report
-from biaskit.reporting import measurements, page
+from biaskit.reporting import measurements, page, table
 
 if TYPE_CHECKING:
     from biaskit.records.finding import Finding
@@ -26,19 +26,21 @@ REPORT = "report.json"
 def write(report: Report, folder: Path) -> None:
     """Write a run folder; each file appears under its name only when it is whole.
 
-    Files: `report.json`, `report.html`, one `evidence/<metric>.jsonl` a metric, each line one example with
-    what it is about and how much it moves the number, in the estimate's unit, and one
-    `tables/<analyzer>.<table>.csv` a table. Evidence and tables of an earlier run are removed.
+    Files: `report.json`, `report.html`, `findings.csv` with one line a finding, one
+    `evidence/<metric>.jsonl` a metric, each line one example with what it is about and how much it moves
+    the number, in the estimate's unit, and one `tables/<analyzer>.<table>.csv` a table. Evidence and
+    tables of an earlier run are removed.
     """
     rows = {f"evidence/{metric}.jsonl": lines for metric, lines in evidence(report).items()}
     tables = measurements.files(report)
     for name, lines in rows.items():
         write_file(folder / name, lines)
-    for name, table in tables.items():
-        write_file(folder / name, measurements.as_csv(table))
+    for name, content in tables.items():
+        write_file(folder / name, measurements.as_csv(content))
     for stale in (*folder.glob("evidence/*.jsonl"), *folder.glob(f"{measurements.FOLDER}/*.csv")):
         if stale.relative_to(folder).as_posix() not in {*rows, *tables}:
             stale.unlink()
+    write_file(folder / "findings.csv", table.as_csv(report))
     write_file(folder / "report.html", page.render(report))
     write_file(folder / REPORT, to_json(report))
 
@@ -60,7 +62,10 @@ def read(path: Path, kind: type[R]) -> R:
         return kind.model_validate_json(text)
     except ValidationError as error:
         raise RequestError(
-            f"'{file}' is not a report that this version reads.", why=first_problem(error)
+            f"'{file}' is not a report that this version reads.",
+            why=first_problem(error),
+            fix="It was cut short, changed by hand, or written by another version of biaskit; take the whole "
+            "run folder as `biaskit audit` wrote it.",
         ) from error
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _MARKUP = re.compile(r"([\\`*_\[\]#|~])")
 _MOST_NUMBERS = 30
+_NUMBER_HEAD = ("concept", "number", "site", "group", "value", "chance", "n")
 _BREAK = "\N{ZERO WIDTH SPACE}"
 
 
@@ -40,10 +41,10 @@ def render(report: Report) -> str:
         ),
         *(_panel(panel) for panel in view.panels(report)),
         *(_section(section) for section in sections(report)),
-        _gates(report),
-        _list("Notes", [line for analysis in report.analyses for line in analysis.caveats]),
-        _list("Not measured", report.not_measured),
-        _list("Limits", [line for analysis in report.analyses for line in analysis.limitations]),
+        gates(report),
+        bullets("Notes", [line for analysis in report.analyses for line in analysis.caveats]),
+        bullets("Not measured", report.not_measured),
+        bullets("Limits", [line for analysis in report.analyses for line in analysis.limitations]),
         _reproduce(report),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
@@ -60,18 +61,17 @@ def _panel(panel: view.Panel) -> str:
     if panel.group:
         heading += f", {escape(panel.group)}"
     head = ("target", "layer", "inside", "chance", "behaviour", "left after erasing", "verdict")
-    return f"{heading}\n\n{_table(head, (_cells(row, panel) for row in panel.rows))}"
+    return f"{heading}\n\n{table(head, (_cells(row, panel) for row in panel.rows))}"
 
 
 def _section(section: Section) -> str:
     """Write what an analyzer says, its headline numbers, and how many are left out."""
     shown = section.headline[:_MOST_NUMBERS]
     more = len(section.headline) + len(section.others) - len(shown)
-    head = ("concept", "number", "site", "group", "value", "chance", "n")
     blocks = (
         f"## {escape(section.analysis.analyzer)}",
         "\n".join(f"- {escape(line)}" for line in section.analysis.summary),
-        _table(head, map(_number, shown)) if shown else "",
+        table(_NUMBER_HEAD, map(_number, shown)) if shown else "",
         *(_groups(plot) for plot in section.dots),
         *(_sheet(sheet) for sheet in section.analysis.sheets),
         f"{'And ' if shown else ''}{more:,} {'more' if shown else 'numbers'} in the report." if more else "",
@@ -81,7 +81,7 @@ def _section(section: Section) -> str:
 
 def _groups(plot: dots.Plot) -> str:
     rows = ((row.name, *plot.cells(row), f"{row.n:,}") for row in plot.plot.rows)
-    return f"### {escape(plot.plot.title)}\n\n{_table(('group', *plot.plot.series, 'n'), rows)}"
+    return f"### {escape(plot.plot.title)}\n\n{table(('group', *plot.plot.series, 'n'), rows)}"
 
 
 def _sheet(sheet: ContactSheet) -> str:
@@ -90,7 +90,7 @@ def _sheet(sheet: ContactSheet) -> str:
         for tile in sheet.tiles
     )
     head = ("image", "label", "taken for", "confidence", "")
-    return f"### {escape(sheet.title)}\n\n{_table(head, rows)}"
+    return f"### {escape(sheet.title)}\n\n{table(head, rows)}"
 
 
 def _number(finding: Finding) -> tuple[str, ...]:
@@ -126,7 +126,18 @@ def _outcome(row: view.Row) -> str:
     return f"{words.OUTCOME_WORDS[row.outcome]}{' (advisory)' if row.advisory else ''}"
 
 
-def _gates(report: Report) -> str:
+def headline_numbers(report: Report, most: int = _MOST_NUMBERS) -> str:
+    """Write the headline numbers with what they are about, their interval, chance and sample size."""
+    shown = [one for one in report.findings() if one.headline]
+    if not shown:
+        return ""
+    left = len(shown) - most
+    more = f"\n\nAnd {left:,} more in the report." if left > 0 else ""
+    return f"{table(_NUMBER_HEAD, map(_number, shown[:most]))}{more}"
+
+
+def gates(report: Report) -> str:
+    """Write every verdict under a heading; nothing where no gate was declared."""
     rows = [
         (
             one.gate,
@@ -138,20 +149,20 @@ def _gates(report: Report) -> str:
         )
         for one in report.verdicts
     ]
-    return (
-        f"## Gates\n\n{_table(('gate', 'verdict', 'target', 'pair', 'group', 'why'), rows)}" if rows else ""
-    )
+    return f"## Gates\n\n{table(('gate', 'verdict', 'target', 'pair', 'group', 'why'), rows)}" if rows else ""
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Write a table whose cells are inert text."""
     lines = [head, ["---"] * len(head)]
     body = [[escape(cell) for cell in row] for row in rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (*lines, *body))
 
 
-def _list(heading: str, lines: Iterable[str]) -> str:
+def bullets(heading: str, lines: Iterable[str], level: int = 2) -> str:
+    """Write a list under a heading; nothing where there is no line."""
     body = "\n".join(f"- {escape(line)}" for line in lines)
-    return f"## {heading}\n\n{body}" if body else ""
+    return f"{'#' * level} {heading}\n\n{body}" if body else ""
 
 
 def _reproduce(report: Report) -> str:

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from biaskit.records.report import Report
     from biaskit.records.table import Cell, Table
@@ -31,10 +31,15 @@ def as_csv(table: Table) -> str:
     A missing cell is empty; numbers are written so that they read back as the same number; a text that a
     spreadsheet would take for a formula gets an apostrophe in front.
     """
+    return lines_of([column.name for column in table.columns], table.rows)
+
+
+def lines_of(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """Return a head and rows as CSV, as `as_csv` describes it."""
     lines = _Lines()
     writer = csv.writer(lines, lineterminator="\r\n")
-    writer.writerow([column.name for column in table.columns])
-    writer.writerows([_inert(cell) for cell in row] for row in table.rows)
+    writer.writerow(head)
+    writer.writerows([_inert(cell) for cell in row] for row in rows)
     return "".join(lines)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from biaskit.reporting import measurements
+
 if TYPE_CHECKING:
     from biaskit.records.finding import Finding
     from biaskit.records.report import Report
@@ -43,6 +45,11 @@ def rows(report: Report) -> list[dict[str, Cell]]:
         for analysis in report.analyses
         for finding in analysis.findings
     ]
+
+
+def as_csv(report: Report) -> str:
+    """Return one line a finding as CSV; a text that a spreadsheet would take for a formula is made inert."""
+    return measurements.lines_of(COLUMNS, ([row[name] for name in COLUMNS] for row in rows(report)))
 
 
 def _about(finding: Finding) -> dict[str, Cell]:

@@ -318,9 +318,11 @@ def plain(text: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _visible(character: str) -> str:
-    if character in "\n\t":
-        return " "
     category = unicodedata.category(character)
+    if character in "\n\t" or category in {"Zl", "Zp"}:
+        return " "
+    if category == "Cn" and ord(character) & 0xFFFE == 0xFFFE:  # no character at all; XML knows none of them
+        return "\N{REPLACEMENT CHARACTER}"
     if category in {"Cc", "Cf", "Cs", "Co"} and character not in "\N{ZERO WIDTH JOINER}\N{SOFT HYPHEN}":
         return f"<{ord(character):02X}>" if category == "Cc" else "\N{REPLACEMENT CHARACTER}"
     return character

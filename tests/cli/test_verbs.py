@@ -5,7 +5,7 @@ import json
 import jsonschema
 import pytest
 
-from biaskit import cli, organisms
+from biaskit import cli, organisms, reporting
 from biaskit.reporting import folder
 from tests.reporting.hostile import hostile_report
 from tests.reporting.sample import build_report
@@ -48,10 +48,59 @@ def test_gate_takes_the_limits_of_another_audit(biaskit, saved, tmp_path):
     assert "20 passed" in done.out
 
 
-@pytest.mark.parametrize("ending", ["html", "json", "md", "txt"])
-def test_report_writes_by_ending(biaskit, saved, tmp_path, ending):
-    assert biaskit("report", saved, "-o", tmp_path / f"x.{ending}").code == 0
-    assert "food" in (tmp_path / f"x.{ending}").read_text()
+def test_report_writes_several_forms_by_ending(biaskit, saved, tmp_path):
+    endings = [form.endings[0] for form in reporting.FORMS.values()]
+    files = [tmp_path / f"x{ending}" for ending in endings]
+    assert biaskit("report", saved, *(part for file in files for part in ("-o", file))).code == 0
+    assert [file.name for file in files if "food" not in file.read_text()] == []
+
+
+@pytest.mark.parametrize("form", sorted(reporting.FORMS))
+def test_a_form_alone_goes_to_the_standard_output(biaskit, saved, form):
+    done = biaskit("report", saved, "--format", form)
+    assert (done.code, "food" in done.out) == (0, True)
+
+
+def test_forms_and_files_come_in_pairs(biaskit, saved, tmp_path):
+    done = biaskit("report", saved, "-f", "junit", "-f", "sarif", "-o", "a.txt", "-o", "b.txt")
+    assert done.code == 0
+    assert (tmp_path / "a.txt").read_text().startswith("<?xml")
+    assert json.loads((tmp_path / "b.txt").read_text())["version"] == "2.1.0"
+    done = biaskit("report", saved, "-f", "junit", "-f", "sarif", "-o", "c.txt")
+    assert (done.code, "2 forms were named for 1 files" in done.err) == (2, True)
+
+
+def test_report_writes_over_nothing_unless_told_to(biaskit, saved, tmp_path):
+    (tmp_path / "x.md").write_text("mine")
+    done = biaskit("report", saved, "-o", "new.html", "-o", "x.md")
+    assert (done.code, "'x.md' exists already" in done.err) == (2, True)
+    assert (tmp_path / "x.md").read_text() == "mine"
+    assert not (tmp_path / "new.html").exists()
+    assert biaskit("report", saved, "-o", "x.md", "--force").code == 0
+    assert "food" in (tmp_path / "x.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda text: text[: len(text) // 2],
+        lambda text: text.replace('"schema_version": 1', '"schema_version": 9'),
+        lambda text: text.replace('"value": 1.32', '"value": NaN', 1),
+        lambda text: text.replace('"unit": "nat"', '"unit": "nats"', 1),
+        lambda text: "[]",
+        lambda text: "",
+    ],
+    ids=["cut", "newer", "nan", "unit", "list", "empty"],
+)
+@pytest.mark.parametrize("verb", ["report", "gate"])
+def test_a_report_that_was_tampered_with_is_refused_in_words(biaskit, saved, spoil, verb):
+    file = saved / "report.json"
+    file.write_text(spoil(file.read_text()))
+    done = biaskit(verb, saved)
+    assert done.code == 2
+    assert "is not a report that this version reads" in done.err
+    assert "→" in done.err
+    assert "Traceback" not in done.err
 
 
 def test_report_shows_a_run(biaskit, saved):
@@ -60,8 +109,10 @@ def test_report_shows_a_run(biaskit, saved):
 
 
 def test_report_refuses_an_unknown_form(biaskit, saved):
-    done = biaskit("report", saved, "-o", "x.htm")
-    assert (done.code, ".html" in done.err) == (2, True)
+    done = biaskit("report", saved, "-o", "x.pdf")
+    assert (done.code, "form of report named '.pdf'" in done.err, "--format" in done.err) == (2, True, True)
+    done = biaskit("report", saved, "--format", "juint")
+    assert (done.code, "Did you mean junit" in done.err) == (2, True)
 
 
 @pytest.mark.parametrize("verb", ["gate", "report"])

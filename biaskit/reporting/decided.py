@@ -1,0 +1,100 @@
+"""Each verdict with the gate that gave it, the number it is about, and what it does to a build."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from biaskit.records.audit_spec import Gate, Rule
+from biaskit.records.report import Outcome
+from biaskit.reporting import view, words
+
+if TYPE_CHECKING:
+    from biaskit.records.finding import Finding
+    from biaskit.records.report import Report, Verdict
+
+
+class Effect(StrEnum):
+    """What a verdict does to a build."""
+
+    PASSES = "passes"
+    FAILS = "fails"
+    ERRS = "errs"
+    SKIPS = "skips"
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """One verdict with all that is known about it.
+
+    Attributes:
+        verdict: The verdict.
+        gate: The gate that gave it; None where the spec does not hold it.
+        finding: The number it is about; None where nothing was measured.
+    """
+
+    verdict: Verdict
+    gate: Gate | None
+    finding: Finding | None
+
+    @property
+    def effect(self) -> Effect:
+        """What it does to a build: an advisory or waived verdict never fails one.
+
+        An undecided verdict fails a build where its gate says so or asks for evidence of compliance; else
+        it is a skipped test, never a passed one.
+        """
+        outcome = self.verdict.outcome
+        if outcome is Outcome.PASS:
+            return Effect.PASSES
+        if self.verdict.advisory or outcome is Outcome.WAIVED:
+            return Effect.SKIPS
+        if outcome is Outcome.UNDECIDED:
+            return Effect.FAILS if self.forbids_undecided else Effect.SKIPS
+        return Effect.ERRS if outcome is Outcome.ERROR else Effect.FAILS
+
+    @property
+    def forbids_undecided(self) -> bool:
+        """Whether the gate fails a build that it cannot decide on."""
+        if self.gate is None:
+            return False
+        asks_for_compliance = self.gate.rule is Rule.EVIDENCE_OF_COMPLIANCE
+        return (self.gate.on_undecided or ("fail" if asks_for_compliance else "warn")) == "fail"
+
+    @property
+    def about(self) -> str:
+        """What was judged, in words: target, pair, group and site."""
+        one = self.verdict
+        parts = (words.plain(one.concept), words.pair(one.references), words.plain(one.group or ""))
+        site = str(one.site or (self.finding.site if self.finding and self.finding.site else ""))
+        return ", ".join(part for part in (*parts, site) if part) or "nothing"
+
+    @property
+    def key(self) -> str:
+        """What names the same verdict in every run: gate, metric and what was judged; never the value."""
+        one = self.verdict
+        metric = one.metric or (self.gate.metric if self.gate else "")
+        poles = " - ".join(one.references or ())
+        return "|".join((one.gate, metric, one.concept, poles, one.group or "", str(one.site or "")))
+
+
+def decided(report: Report) -> tuple[Decided, ...]:
+    """Return every verdict of a report, the gravest first, those that count before the advisory ones."""
+    gates = {gate.id: gate for gate in report.spec.gates}
+    found: dict[tuple[object, ...], Finding] = {}
+    for finding in report.findings():
+        concept = finding.concepts[0] if finding.concepts else ""
+        about = (finding.metric, concept, finding.references, finding.group)
+        found.setdefault((*about, finding.site), finding)
+        found.setdefault((*about, None), finding)
+    made = [
+        Decided(one, gates.get(one.gate), found.get(_about(one, gates.get(one.gate))))
+        for one in report.verdicts
+    ]
+    return tuple(sorted(made, key=lambda one: (one.verdict.advisory, view.ORDER.index(one.verdict.outcome))))
+
+
+def _about(one: Verdict, gate: Gate | None) -> tuple[object, ...]:
+    metric = one.metric or (gate.metric if gate else "")
+    return (metric, one.concept, one.references, one.group, one.site)

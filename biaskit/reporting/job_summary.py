@@ -1,0 +1,60 @@
+"""A report as a job summary: what a reviewer must know before the log is opened, on one screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from biaskit.reporting import markdown, view, words
+from biaskit.reporting.decided import Effect, decided
+from biaskit.reporting.headline import headline
+
+if TYPE_CHECKING:
+    from biaskit.records.report import Report
+    from biaskit.reporting.decided import Decided
+
+_MOST_ROWS, _MOST_LINES = 20, 5
+_MARKS = {Effect.PASSES: "✅", Effect.FAILS: "❌", Effect.ERRS: "💥", Effect.SKIPS: "⚠️"}
+
+
+def render(report: Report) -> str:
+    """Return the verdict line, the verdicts that are not a pass, what is missing, and how to go on."""
+    judged = decided(report)
+    open_ones = [one for one in judged if one.effect is not Effect.PASSES]
+    digest, seed = report.subject.fingerprint[:12], report.spec.seed
+    blocks = [
+        f"### {_mark(report, judged)} biaskit: {markdown.escape(view.title(report))}",
+        *(f"> **Conflict.** {markdown.escape(line)}" for line in report.conflicts[:_MOST_LINES]),
+        f"**{markdown.escape(headline(report))}**",
+        f"{markdown.escape(view.source(report))}, sha256 {digest}, seed {seed}, "
+        f"{words.duration(report.run.duration_s)}, run {words.STATUS_WORDS[report.run.status]}",
+        _verdicts(open_ones),
+        f"{len(judged) - len(open_ones)} of {len(judged)} verdicts passed." if judged else "",
+        "" if judged else markdown.headline_numbers(report, _MOST_ROWS),
+        markdown.bullets("Not measured", report.not_measured[:_MOST_LINES], level=4),
+    ]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _mark(report: Report, judged: tuple[Decided, ...]) -> str:
+    effects = {one.effect for one in judged}
+    gravest = next((one for one in (Effect.FAILS, Effect.ERRS, Effect.SKIPS) if one in effects), None)
+    if gravest is None and (not judged or view.tone(report) == "undecided"):
+        gravest = Effect.SKIPS
+    return _MARKS[gravest or Effect.PASSES]
+
+
+def _verdicts(shown: list[Decided]) -> str:
+    if not shown:
+        return ""
+    rows = [
+        (f"{_MARKS[one.effect]} {_word(one)}", one.verdict.gate, one.about, one.verdict.reason)
+        for one in shown[:_MOST_ROWS]
+    ]
+    left = len(shown) - len(rows)
+    more = f"\n\nAnd {left} more in the report." if left else ""
+    return f"{markdown.table(('verdict', 'gate', 'about', 'why'), rows)}{more}"
+
+
+def _word(one: Decided) -> str:
+    word = words.OUTCOME_WORDS[one.verdict.outcome]
+    return f"{word} (advisory)" if one.verdict.advisory else word
