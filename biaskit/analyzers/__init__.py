@@ -29,11 +29,15 @@ if TYPE_CHECKING:
 GROUP = "biaskit.analyzers"
 DEFAULT = "biaslens"
 BUILT_IN = {
+    "association": "biaskit.analyzers.association:Association",
     "biaslens": "biaskit.analyzers.biaslens:BiasLens",
     "sparse-probing": "biaskit.analyzers.sparse_probing:SparseProbing",
     "vig-bias": "biaskit.analyzers.vig_bias:VigBias",
     "diffusion-pid": "biaskit.analyzers.diffusion_pid:DiffusionPid",
 }
+
+_OWN_MATERIAL = {"association": ("tests",)}
+"""Settings by which an analyzer is given what it reads, so that a request needs no concepts."""
 
 _ATTRIBUTE = re.compile(r"^ {4}(?P<name>\w+): (?P<text>.+)$")
 _MUST_HAVE = ("name", "modality", "unit", "nulls", "limitations", "analyze")
@@ -60,6 +64,11 @@ def entries() -> tuple[Entry, ...]:
     """List every analyzer, the built-in ones first; plug-ins that cannot be used say why."""
     plugins = sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value))
     return (*(Entry(name, target) for name, target in BUILT_IN.items()), *map(_plugin, plugins))
+
+
+def brings_material(name: str, settings: Mapping[str, JsonValue]) -> bool:
+    """Tell whether these settings name what the analyzer reads; nothing is loaded."""
+    return any(settings.get(key) for key in _OWN_MATERIAL.get(name, ()))
 
 
 def find(name: str) -> Entry:

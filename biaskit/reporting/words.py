@@ -41,6 +41,12 @@ STATUS_WORDS = {
 }
 
 METRIC_WORDS = {
+    "association.difference": "association",
+    "association.alignment": "association and behaviour of neutral words, rank correlation",
+    "association.weat": "association of two word sets, difference",
+    "association.weat_d": "association of two word sets, Caliskan's d",
+    "association.weat_g": "association of two word sets, pooled effect",
+    "association.interaction": "association of an intersection beyond the sum of its parts",
     "biaslens.score": "inside",
     "biaslens.profile": "inside, layer by layer",
     "biaslens.behaviour": "behaviour",

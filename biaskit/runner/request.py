@@ -371,7 +371,8 @@ def _change(content: Any, path: str, value: Any) -> None:
 def _complete(spec: AuditSpec, own: _Own) -> AuditSpec:
     if spec.subject is None:
         raise _NO_MODEL
-    if not (spec.concepts or spec.data or own.texts or spec.images or own.pictures):
+    brought = any(analyzers.brings_material(one.name, one.settings) for one in spec.analyzers)
+    if not (brought or spec.concepts or spec.data or own.texts or spec.images or own.pictures):
         raise _NO_CONCEPT
     for analyzer in spec.analyzers:
         analyzers.find(analyzer.name)
