@@ -15,7 +15,7 @@ from torch import Tensor
 
 from biaskit.probing.probe import Job, Rows
 
-BUDGET = 56 * 2**20
+BUDGET = 28 * 2**20
 """Bytes that the batches of all threads may take together, working copies included."""
 _BLOCK = 2048
 """Columns of a wide matrix that are read at a time."""
