@@ -23,6 +23,7 @@ VERBS = {
     "organism": "Build or list models with a planted bias.",
     "report": "Show a saved run, or write it as HTML, Markdown or JSON.",
     "schema": "Print the JSON Schema of a spec or a report.",
+    "selfcheck": "Prove analyzers on nulls and planted doses.",
     "show": "Show a concept, a pair, an audit, an analyzer or an organism.",
     "validate": "Check probe sets and audits.",
 }

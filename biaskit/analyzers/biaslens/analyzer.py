@@ -27,6 +27,7 @@ from biaskit.analyzers.biaslens.triangulation import conflicts, marked
 from biaskit.concepts.pole_tokens import pole_tokens
 from biaskit.errors import NothingAuditedError, RequestError, UnknownNameError
 from biaskit.hooks.pooling import Pooling
+from biaskit.records.calibration import Planting
 from biaskit.records.finding import Analysis, Finding
 from biaskit.records.probe_set import Modality
 from biaskit.records.reading import Reading
@@ -74,6 +75,9 @@ class BiasLens:
         "says where the association arrives.",
         "A causal model may hold an association in one direction of reading only; each is reported apart.",
         "What a model carries inside is not proof of harm in an application.",
+    )
+    planting: ClassVar[Planting] = Planting(
+        metric="biaslens.score", lean={"axes": [], "autoencoder": "none", "random_directions": 1}
     )
 
     preset: Literal["oriented", "paper"] = "oriented"

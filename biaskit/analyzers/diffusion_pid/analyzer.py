@@ -23,6 +23,7 @@ from biaskit.decomposition.priors import Frequencies, Prior, Uniform
 from biaskit.decomposition.redundancy import Functional
 from biaskit.errors import NothingAuditedError, RequestError, UnknownNameError
 from biaskit.protocols import Sampling
+from biaskit.records.calibration import Planting
 from biaskit.records.finding import Analysis
 from biaskit.records.probe_set import Modality
 
@@ -66,6 +67,12 @@ class DiffusionPid:
         "The orthogonal information is right on average; its single values and maps are not log-ratios.",
         "What lies outside the trained noise levels is not measured; its size is estimated and told.",
         "Guidance changes what is drawn, not what is measured: figures are about the model without it.",
+    )
+    planting: ClassVar[Planting] = Planting(
+        metric="diffusion_pid.gap",
+        plant="shares",
+        lean={"log_odds": False, "shown": 0, "intervene": False},
+        quick={"images": 1, "nodes": 4},
     )
 
     images: int = 4

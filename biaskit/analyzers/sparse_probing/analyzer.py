@@ -38,6 +38,7 @@ from biaskit.analyzers.sparse_probing.results import DENSE, LATENTS, RESIDUAL, R
 from biaskit.analyzers.sparse_probing.summary import below_chance, readable, sentences, unread
 from biaskit.errors import RequestError, UnknownNameError
 from biaskit.hooks.pooling import Pooling
+from biaskit.records.calibration import Planting
 from biaskit.records.finding import Analysis, Finding
 from biaskit.records.probe_set import Modality
 from biaskit.records.site import Site
@@ -100,6 +101,19 @@ class SparseProbing:
         "A concept is told from neutral words in the same templates; other templates or words may differ.",
         "What a linear probe no longer reads after erasure, another probe may.",
         "The latents that are ranked first can change with the autoencoder's training seed.",
+    )
+    planting: ClassVar[Planting] = Planting(
+        metric="sparse_probing.auc",
+        plant="labels",
+        lean={
+            "probes": ["logistic"],
+            "ks": [1],
+            "controls": ["shuffled-labels"],
+            "regimes": [],
+            "erasers": [],
+            "autoencoder": "none",
+        },
+        quick={"sites": ["resid_post.2"], "repeats": 1, "folds": 3, "inner_folds": 2},
     )
 
     preset: Literal["nested", "paper"] = "nested"

@@ -18,6 +18,7 @@ from biaskit.analyzers.vig_bias.one_set import OneSet
 from biaskit.analyzers.vig_bias.remedies import RULES, check
 from biaskit.analyzers.vig_bias.said import Said
 from biaskit.errors import RequestError, UnknownNameError
+from biaskit.records.calibration import Planting
 from biaskit.records.finding import Analysis
 from biaskit.records.probe_set import Modality
 from biaskit.records.site import Site
@@ -67,6 +68,20 @@ class VigBias:
         "A map shows what moves this prediction at one layer; evidence by absence has no place in an image.",
         "Erased and swapped regions give images that the model was not trained on.",
         "A failure that the encoder cannot see is not found by slices of its embeddings.",
+    )
+    planting: ClassVar[Planting] = Planting(
+        metric="vig_bias.accuracy_gap",
+        plant="attributes",
+        lean={
+            "method": "grad-cam",
+            "slicers": [],
+            "baselines": [],
+            "keywords": False,
+            "shown": 0,
+            "shuffles": 0,
+            "remedies": [],
+            "calibration": 12,
+        },
     )
 
     method: str = AUTO

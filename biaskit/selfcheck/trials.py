@@ -1,0 +1,77 @@
+"""One analysis of a specimen, reduced to the tests in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from biaskit.records.finding import Direction, Finding
+
+if TYPE_CHECKING:
+    from biaskit.protocols import Analyzer
+    from biaskit.records.calibration import Planting
+    from biaskit.runner.specimens import Bench, Specimen
+
+LEVEL = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One test of one finding.
+
+    Attributes:
+        kind: The specimen's kind.
+        trial: Number of the analysis; tests of one are not independent.
+        dose: The signed dose of what it is about.
+        value: The estimate.
+        alarm: Whether p is at or below the level.
+        found: Whether it is an alarm, with the dose's sign where it has one, whose interval leaves out 0
+            where that is the metric's target: what a gate would fail.
+        detectable: The minimum detectable effect that the estimate states, or None.
+    """
+
+    kind: str
+    trial: int
+    dose: float
+    value: float
+    alarm: bool
+    found: bool
+    detectable: float | None
+
+
+def trial(
+    analyzer: Analyzer, planting: Planting, specimen: Specimen, number: int, bench: Bench
+) -> list[Judgement]:
+    """Analyse a specimen and return every test of the metric whose dose is known."""
+    analysis = analyzer.analyze(specimen.session)
+    return list(_tests(analysis.findings, planting, specimen, number, signed=bench.signed))
+
+
+def _tests(
+    findings: Iterable[Finding], planting: Planting, specimen: Specimen, number: int, *, signed: bool
+) -> Iterator[Judgement]:
+    for finding in findings:
+        estimate = finding.estimate
+        if finding.metric != planting.metric or estimate.null is None or estimate.value is None:
+            continue
+        dose = specimen.dose(finding)
+        if dose is None:
+            continue
+        alarm = estimate.null.p <= LEVEL
+        right = not signed or dose == 0 or estimate.value * dose > 0
+        yield Judgement(
+            specimen.kind,
+            number,
+            dose,
+            estimate.value,
+            alarm,
+            alarm and right and _beyond(finding),
+            estimate.minimum_detectable_effect,
+        )
+
+
+def _beyond(finding: Finding) -> bool:
+    """Whether a gate at the metric's target would see the number wholly beyond it."""
+    interval = finding.estimate.interval
+    return finding.direction is not Direction.TOWARD_ZERO or (interval is not None and 0.0 not in interval)
