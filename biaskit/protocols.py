@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from biaskit.decomposition.denoiser import Denoiser
 from biaskit.hooks.pooling import Pooling
+from biaskit.records.generation import PLAIN_GENERATION, Generation
 from biaskit.records.probe_set import Modality
 from biaskit.records.site import Site
 from biaskit.saliency.classifier import Classifier
@@ -53,6 +54,20 @@ class TokenBatch:
     rows: Int[Tensor, " b"]
     activations: dict[Site, Float[Tensor, "b t d"]]
     mask: Bool[Tensor, "b t"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextLogprobs:
+    """How likely a model finds the tokens of a text.
+
+    Attributes:
+        tokens: Ids of the tokens that were scored, in order.
+        logprobs: Log-probability of each, in nats: given what stands before it, or, for an encoder, given all
+            the others.
+    """
+
+    tokens: tuple[int, ...]
+    logprobs: Float[Tensor, " t"]
 
 
 class ModelAdapter(Protocol):
@@ -157,6 +172,29 @@ class LanguageModel(ModelAdapter, Protocol):
 
         A continuation of several tokens is teacher-forced and its token log-probabilities are summed.
         An encoder gives a column of NaN to a continuation that is not one token.
+        """
+
+    def text_logprobs(
+        self, texts: Sequence[str], edits: Mapping[Site, Edit] | None = None
+    ) -> tuple[TextLogprobs, ...]:
+        """Log-probability (nats) of every token of each text, special tokens not counted.
+
+        A causal model predicts each token from those before it, the first only where a special token stands
+        in front. An encoder predicts each token from all others (pseudo-log-likelihood, Salazar et al. 2020).
+        """
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt],
+        generation: Generation = PLAIN_GENERATION,
+        edits: Mapping[Site, Edit] | None = None,
+    ) -> tuple[tuple[str, ...], ...]:
+        """Continue each prompt, `generation.samples` times, while `edits` are in force at every step.
+
+        Draws depend on the seed, the prompt's place and the sample's number alone, never on the batch.
+
+        Raises:
+            RequestError: The model is an encoder.
         """
 
     def log_odds_gradients(

@@ -20,8 +20,15 @@ from biaskit.models.head import Head
 from biaskit.models.network import at_rest, forward_only
 from biaskit.models.passes import Parts, Passes
 from biaskit.models.readout import logprobs
-from biaskit.protocols import LanguageModel, LogOddsGradients, TokenBatch
+from biaskit.models.scoring import Scoring
+from biaskit.protocols import (
+    LanguageModel,
+    LogOddsGradients,
+    TextLogprobs,
+    TokenBatch,
+)
 from biaskit.records.audit_spec import Subject
+from biaskit.records.generation import PLAIN_GENERATION, Generation
 from biaskit.records.probe_set import Modality
 from biaskit.records.prompt import Prompt
 from biaskit.records.report import SubjectRecord
@@ -45,6 +52,7 @@ class LanguageAdapter:
         self._parts, self._notes = parts, tuple(notes)
         self._passes = Passes(parts)
         self._head = Head(self._passes, parts.width)
+        self._scoring = Scoring(self._passes, parts.settings.batch_size)
 
     @property
     def module(self) -> nn.Module:
@@ -249,6 +257,32 @@ class LanguageAdapter:
             if own is not None and len(own) > 1 and not self._reader.encoder:
                 out[:, column] = self._forced(prompts, own, edits or {})
         return out
+
+    def text_logprobs(
+        self, texts: Sequence[str], edits: Mapping[Site, Edit] | None = None
+    ) -> tuple[TextLogprobs, ...]:
+        """Log-probability (nats) of every token of each text, special tokens not counted.
+
+        A causal model predicts each token from those before it, the first only where a special token stands
+        in front. An encoder predicts each token from all others (pseudo-log-likelihood, Salazar et al. 2020).
+
+        Raises:
+            RequestError: A text is empty or too long, or the model has no language-modelling head.
+        """
+        return self._scoring.text_logprobs(texts, edits)
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt],
+        generation: Generation = PLAIN_GENERATION,
+        edits: Mapping[Site, Edit] | None = None,
+    ) -> tuple[tuple[str, ...], ...]:
+        """Continue each prompt, `generation.samples` times, while `edits` are in force at every step.
+
+        Raises:
+            RequestError: The model is an encoder, or a setting is out of range.
+        """
+        return self._scoring.generate(prompts, generation, edits)
 
     def log_odds_gradients(
         self,
