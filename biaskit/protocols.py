@@ -359,6 +359,9 @@ class DenoisingModel(ModelAdapter, Denoiser, Protocol):
     def words(self, prompt: str) -> tuple[str, ...]:
         """Return the words of a prompt as they can be asked about, in order."""
 
+    def in_float32(self) -> Denoiser:
+        """Return the same denoiser with a network of its own in float32, to see what rounding adds."""
+
 
 class Analyzer(Protocol):
     """A frozen dataclass with one method; its fields are its settings everywhere.

@@ -50,12 +50,13 @@ class PrecisionFloor:
     error: Float[ndarray, " c"]
 
     def remarks(self, share: float = SHARE) -> tuple[str, ...]:
-        """Say for each contrast whose floor exceeds a share of its value how high it is."""
+        """Say for each contrast whose floor exceeds a share of its value how high it is, the worst first."""
+        worst = np.argsort(-self.floor / np.maximum(self.value, np.finfo(float).tiny), kind="stable")
         return tuple(
             f"Rounding to {str(self.dtype).removeprefix('torch.')} adds about {floor:.2g} nats to what "
             f"'{self.prompts[pair.added]}' seems to say over '{self.prompts[pair.given]}' ({value:.2g} nats "
             "in float32). Run the model in float16 or float32 for orthogonal informations."
-            for pair, floor, value in zip(self.contrasts, self.floor, self.value, strict=True)
+            for pair, floor, value in ((self.contrasts[at], self.floor[at], self.value[at]) for at in worst)
             if floor > share * value
         )
 
@@ -116,7 +117,7 @@ def _passes(denoiser: Denoiser, prompts: Sequence[str], contrasts: tuple[Contras
     )
 
 
-def _floor_and_value(both: Sequence[Passes], latent: Float[Tensor, "c h w"]) -> Float[ndarray, "2 c"]:
+def _floor_and_value(both: Sequence[Passes], latent: Float[Tensor, "c h w"]) -> Float[ndarray, "2 _"]:
     nodes, noise = both[0].drawn(image_key(latent), 0)
     added, given = (list(column) for column in zip(*both[0].contrasts, strict=True))
     predicted = (torch.cat([one for _, one in each.predicted(latent, nodes, noise)]) for each in both)

@@ -14,6 +14,7 @@ from torch import Tensor
 SIDE = 160
 """Longest side of a picture, in pixels."""
 _SMALL = 80
+_BAR = 8
 # From no evidence (dark blue) over violet and orange to most (pale yellow): lightness rises evenly, so it
 # reads without colour vision and in grey.
 _HEAT = torch.tensor(
@@ -46,6 +47,12 @@ def png(pixels: Float[Tensor, "c h w"]) -> str:
     return base64.b64encode(stream.getvalue()).decode("ascii")
 
 
+def colour_bar() -> str:
+    """Return the colours of heat maps from least, left, to most, as a PNG in base64."""
+    share = torch.linspace(0, 1, SIDE).expand(_BAR, SIDE)
+    return png(_coloured(share))
+
+
 def heated(
     pixels: Float[Tensor, "c h w"], heat: Float[Tensor, "h w"], largest: float | None = None
 ) -> Float[Tensor, "3 h w"]:
@@ -59,11 +66,14 @@ def heated(
     """
     top = float(heat.max()) if largest is None else largest
     share = (heat / top).clamp(0, 1) if top > 0 else torch.zeros_like(heat)
+    return _OPACITY * _coloured(share) + (1 - _OPACITY) * pixels.mean(dim=0, keepdim=True)
+
+
+def _coloured(share: Float[Tensor, "h w"]) -> Float[Tensor, "3 h w"]:
     place = share * (len(_HEAT) - 1)
     below = place.floor().long().clamp(max=len(_HEAT) - 2)
     rest = (place - below)[..., None]
-    colour = (_HEAT[below] * (1 - rest) + _HEAT[below + 1] * rest).permute(2, 0, 1)
-    return _OPACITY * colour + (1 - _OPACITY) * pixels.mean(dim=0, keepdim=True)
+    return (_HEAT[below] * (1 - rest) + _HEAT[below + 1] * rest).permute(2, 0, 1)
 
 
 def under_mask(pixels: Float[Tensor, "c h w"], mask: Bool[Tensor, "h w"]) -> Float[Tensor, "c h w"]:

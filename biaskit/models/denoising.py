@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy, deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -164,6 +165,13 @@ class DenoisingAdapter:
         """Return the words of a prompt, in order, without punctuation at their ends."""
         return tuple(word for raw in prompt.split() if (word := raw.strip(_PUNCTUATION)))
 
+    def in_float32(self) -> DenoisingAdapter:
+        """Return the same model with a copy of its network in float32; text stays as it was encoded."""
+        twin = copy(self)
+        twin._family = copy(self._family)  # noqa: SLF001  the twin is of this class
+        twin._family.network = deepcopy(self.module).float()  # noqa: SLF001
+        return twin
+
     @torch.inference_mode()
     def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
         """Encode prompts once.
@@ -196,9 +204,13 @@ class DenoisingAdapter:
         image = noisy.to(self._device, torch.float32)[filled.to(self._device)]
         at = levels[filled]
         times = self._channel.timesteps[at].to(self._device, torch.float32)
-        text = {name: tensor.to(self._device) for name, tensor in conditioning.select(filled).tensors.items()}
+        text = {name: self._taken(tensor) for name, tensor in conditioning.select(filled).tensors.items()}
         raw = self._family.raw(self._channel.to_network(image, at).to(self.dtype), times, text)
         return self._channel.to_noise(raw.float(), image, at)[:rows].to(noisy.device)
+
+    def _taken(self, encoded: Tensor) -> Tensor:
+        """Encoded text on the network's device, in its number format."""
+        return encoded.to(self._device, self.dtype if encoded.is_floating_point() else encoded.dtype)
 
     @torch.inference_mode()
     def encode_images(self, images: Sequence[Image]) -> Float[Tensor, "n c h w"]:

@@ -31,6 +31,17 @@ class Tile(Record):
     """What else should be known, such as its place in the slice."""
 
 
+class ColourBar(Record):
+    """What the colours of heat maps mean."""
+
+    image: str = Field(pattern=PNG)
+    """The colours from least to most, left to right: a PNG in base64."""
+    low: str = Field(min_length=1)
+    """What the first colour stands for, with its unit."""
+    high: str = Field(min_length=1)
+    """What the last colour stands for, with its unit."""
+
+
 class ContactSheet(Record):
     """Images side by side."""
 
@@ -40,5 +51,7 @@ class ContactSheet(Record):
     """What the images have in common, one phrase."""
     caption: str = ""
     """How they were chosen and what heat map and mask are, one or two sentences."""
+    bar: ColourBar | None = None
+    """The scale of the heat maps, where they share one."""
     tiles: tuple[Tile, ...] = Field(min_length=1)
     """The images, first things first."""

@@ -6,6 +6,9 @@ DIFFUSION = "diffusion_pid."
 
 DIFFUSION_METRICS = {
     "diffusion_pid.gap": "how much better images fit one group",
+    "diffusion_pid.gap_beyond_neutral": "how much better images fit one group, beyond neutral nouns",
+    "diffusion_pid.log_odds_beyond_neutral": "how much likelier one group is, beyond neutral nouns",
+    "diffusion_pid.error_gap": "how much worse images of one group are denoised",
     "diffusion_pid.redundancy_gap": "what target and group say alike, gap between groups",
     "diffusion_pid.log_odds": "how much likelier one group is, given the target",
     "diffusion_pid.share_drawn": "share of images that the model takes for the group",
@@ -33,6 +36,11 @@ DIFFUSION_GLOSSARY = (
         "likelier, given the target",
         "Log-odds that the model gives the two groups for this target, read on images drawn with the group "
         "named: a group that it would have drawn anyway adds little.",
+    ),
+    (
+        "beyond neutral nouns",
+        "The target's number less the mean of nouns that name no occupation, such as 'guest'. What a model "
+        "does with every noun cancels; chance is one more neutral noun lying as far out.",
     ),
     ("redundancy", "What each of two words says by itself, as far as it is the same."),
     ("uniqueness", "What a word says that the other does not."),

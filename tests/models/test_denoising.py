@@ -283,3 +283,15 @@ def test_a_folder_without_a_scheduler_or_with_pickles_is_refused(folder, tmp_pat
 
 def test_words_are_those_one_can_ask_about(sd):
     assert sd.words('A cow, and a "giraffe".') == ("A", "cow", "and", "a", "giraffe")
+
+
+def test_half_precision_has_a_twin_in_float32(folder):
+    half = models.load(str(folder), subject=Subject(model=str(folder), dtype="bfloat16"))
+    twin = half.in_float32()
+    assert (half.dtype, twin.dtype) == (torch.bfloat16, torch.float32)
+    noisy = torch.randn(2, *half.shape, generator=torch.Generator().manual_seed(0))
+    levels = torch.tensor([100, 900])
+    text = half.encode_prompts(["a nurse", ""])
+    apart = half.predict_noise(noisy, levels, text) - twin.predict_noise(noisy, levels, text)
+    assert 0 < float(apart.abs().max()) < 0.2
+    assert half.dtype == torch.bfloat16, "the model itself stays as it was"

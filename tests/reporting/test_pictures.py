@@ -5,6 +5,8 @@ import re
 import pytest
 from pydantic import ValidationError
 
+from biaskit.images.tiles import colour_bar
+from biaskit.records.contact_sheet import ColourBar
 from biaskit.records.dot_plot import Dot, DotPlot, DotRow
 from biaskit.reporting import dots, markdown, page, terminal
 from tests.reporting import pictures
@@ -32,6 +34,13 @@ def test_a_picture_says_what_it_shows_and_a_mistake_is_no_matter_of_colour(html)
     assert html.count("✕</span> seven") == 5
     assert html.count("✓</span> seven") == 1
     assert "taken for</span> four" in html
+
+
+def test_maps_on_one_scale_have_a_bar_of_its_colours():
+    bar = ColourBar(image=colour_bar(), low="0", high="<b>2</b> nats")
+    html = page.render(pictures.pictured(sheets=(pictures.sheet(bar=bar),)))
+    assert 'alt="colours of the heat maps, from 0 to &lt;b&gt;2&lt;/b&gt; nats"' in html
+    assert html.count('class="bar"') == 1
 
 
 def test_a_sheet_stays_text_whatever_its_names_are():

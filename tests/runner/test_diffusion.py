@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 import biaskit
@@ -9,7 +11,7 @@ from biaskit.errors import RequestError, UnknownNameError
 from biaskit.organisms import portraits
 from biaskit.records.report import Status
 
-FEW = {"images": 1, "nodes": 2, "replicates": 1, "steps": 2, "shown": 1}
+FEW = {"images": 1, "neutral": 3, "nodes": 2, "replicates": 1, "steps": 2, "shown": 1}
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +79,14 @@ def test_a_prompt_of_words_it_cannot_spell_is_refused_in_words(pipeline):
     """The tiny encoder reads twelve tokens, and spells words that it does not know."""
     with pytest.raises(RequestError, match="tokens long"):
         biaskit.audit(pipeline, concepts="prompt-interventions", settings=FEW, limit=2)
+
+
+def test_half_precision_is_told_with_what_it_adds(pipeline):
+    """Words of an untrained model say next to nothing, so rounding to bfloat16 is most of it."""
+    few = {**FEW, "neutral": 0, "log_odds": False, "shown": 0}
+    asked = {"concepts": "portrait-occupations", "references": "portrait-gender", "limit": 2}
+    half = biaskit.audit(pipeline, settings=few, dtype="bfloat16", **asked)
+    (said,) = [one for one in half.analyses[0].caveats if "Rounding to bfloat16" in one]
+    assert re.search(r"adds about [\d.e-]+ nats", said)
+    whole = biaskit.audit(pipeline, settings=few, **asked)
+    assert not [one for one in whole.analyses[0].caveats if "Rounding" in one]

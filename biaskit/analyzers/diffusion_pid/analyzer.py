@@ -48,6 +48,7 @@ class DiffusionPid:
             a line.
         steps: Steps of the sampler, where the model draws the images.
         guidance: Scale of guidance, where the model draws the images; 1 draws from the model itself.
+        neutral: Neutral nouns that are measured as targets are, and that a gap must exceed; 0 measures none.
         log_odds: Whether images are also drawn with each group named, to read how likely each group is.
         shown: Images a prompt, or targets, that are shown with maps.
         intervene: Whether words of a prompt are dropped and the image drawn anew from the same noise.
@@ -58,6 +59,7 @@ class DiffusionPid:
     unit: ClassVar[str] = "nat"
     nulls: ClassVar[tuple[str, ...]] = (
         "groups exchanged within templates",
+        "one more neutral noun",
         "maps of other images",
         "signs of images flipped",
     )
@@ -82,6 +84,7 @@ class DiffusionPid:
     prior: str = UNIFORM
     steps: int = 20
     guidance: float = 1.0
+    neutral: int = 10
     log_odds: bool = True
     shown: int = 3
     intervene: bool = True
@@ -95,8 +98,8 @@ class DiffusionPid:
         """
         if self.redundancy not in get_args(Functional):
             raise UnknownNameError("redundancy", self.redundancy, get_args(Functional))
-        if min(self.images, self.steps) < 1 or self.shown < 0 or self.guidance < 0:
-            raise RequestError("images and steps must be at least 1, shown and guidance at least 0.")
+        if min(self.images, self.steps) < 1 or min(self.shown, self.neutral, self.guidance) < 0:
+            raise RequestError("images and steps must be at least 1, shown, neutral and guidance at least 0.")
         Plan(nodes=self.nodes, replicates=self.replicates)
         if self.prior != UNIFORM and not Path(self.prior).is_file():
             raise RequestError(

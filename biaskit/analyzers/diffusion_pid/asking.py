@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from numpy import ndarray
 
 from biaskit.decomposition.ledger import Ledger
 from biaskit.decomposition.measure import Asked, measure
 from biaskit.decomposition.measured import SHARE_OF_TAIL
+from biaskit.decomposition.precision import PrecisionFloor, precision_floor
 
 if TYPE_CHECKING:
     from biaskit.analyzers.diffusion_pid.scenes import Scene
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from biaskit.decomposition.measured import Measured
     from biaskit.decomposition.plan import Plan
     from biaskit.session import DiffusionSession
+
+HALF = (torch.float16, torch.bfloat16)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,22 +60,31 @@ class Asker:
         plan: How much is computed.
         passes: Rows the network was given so far.
         outside: Largest share of a contrast's orthogonal information outside the trained noise levels.
+        floor: What rounding adds, on the first image, where the model runs in half precision.
     """
 
     session: DiffusionSession
     plan: Plan
     passes: int = 0
     outside: float = 0.0
+    floor: PrecisionFloor | None = None
 
     def measured(
         self, scene: Scene, prompts: Sequence[str], contrasts: Sequence[Contrast], *, maps: bool = False
     ) -> Measured:
         """Measure contrasts of prompts on the images of a scene."""
+        self._check_format(scene, prompts, contrasts)
         asked = Asked(plan=self.plan, maps=maps, keys=scene.names, ledger=self._ledger)
         found = measure(self.session.model, scene.latents, prompts, contrasts, asked)
         self.passes += found.passes
         self.outside = max(self.outside, _outside(found))
         return found
+
+    def asked(self, names: tuple[str, ...]) -> Asked:
+        """Return the request for denoising errors of images; intervals need two replicates at least."""
+        plan = replace(self.plan, replicates=max(2, self.plan.replicates))
+        self.passes += len(names) * plan.passes
+        return Asked(plan=plan, keys=names, ledger=self._ledger)
 
     def ask(self, scene: Scene, prompts: Sequence[str], contrasts: Sequence[Contrast]) -> Informations:
         """Return means over replicates of both informations."""
@@ -79,13 +92,21 @@ class Asker:
         return Informations(found.standard.mean, found.orthogonal.mean)
 
     def remarks(self) -> tuple[str, ...]:
-        """Say what the trained noise levels miss, where it is more than one part in a hundred."""
+        """Say what trained noise levels miss, above one part in a hundred, and what rounding adds."""
+        rounding = self.floor.remarks()[:1] if self.floor else ()
         if self.outside <= SHARE_OF_TAIL:
-            return ()
+            return rounding
         return (
+            *rounding,
             f"By estimate up to {self.outside:.0%} of what words say lies outside the noise levels that the "
             "model was trained on; it is not in the figures.",
         )
+
+    def _check_format(self, scene: Scene, prompts: Sequence[str], contrasts: Sequence[Contrast]) -> None:
+        """Compare the model with itself in float32 once, where it runs in less."""
+        model = self.session.model
+        if self.floor is None and model.dtype in HALF:
+            self.floor = precision_floor(model, model.in_float32(), scene.latents[:1], prompts, contrasts)
 
     @property
     def _ledger(self) -> Ledger | None:

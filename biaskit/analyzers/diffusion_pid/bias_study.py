@@ -90,6 +90,12 @@ def _asked(asker: Asker, scene: Scene, wording: Wording) -> Informations:
     return asker.ask(scene, design.prompts, design.contrasts)
 
 
+def given_target(asker: Asker, scene: Scene, wording: Wording) -> Float[ndarray, "n g"]:
+    """Ask for each group given the target alone, standard."""
+    pairs = [Contrast(added=1 + number, given=0) for number in range(len(wording.joint))]
+    return asker.ask(scene, (wording.alone, *wording.joint), pairs).standard
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Doses:
     """How likely the model takes each group to be, given the target; see `doses`.
@@ -117,7 +123,16 @@ def doses(compared: GroupComparison, target: str, painter: Painter, asker: Asker
     same noise.
     """
     worded = wordings(compared, target)
-    rows = [_surprisals(wording, place, painter, asker, each) for place, wording in enumerate(worded)]
+    rows = [
+        np.stack(
+            [
+                _surprisal(painter.draw(joint, each, whose=target, first=place * each), wording.alone, asker)
+                for joint in wording.joint
+            ],
+            axis=1,
+        )
+        for place, wording in enumerate(worded)
+    ]
     return Doses(
         target=target,
         surprisals=np.concatenate(rows),
@@ -126,15 +141,10 @@ def doses(compared: GroupComparison, target: str, painter: Painter, asker: Asker
     )
 
 
-def _surprisals(
-    wording: Wording, place: int, painter: Painter, asker: Asker, each: int
-) -> Float[ndarray, "k g"]:
-    columns = []
-    for joint in wording.joint:
-        scene = painter.draw(joint, each, first=place * each)
-        found = asker.ask(scene, (wording.alone, joint), (Contrast(added=1, given=0),))
-        columns.append(found.orthogonal[:, 0])
-    return np.stack(columns, axis=1)
+def _surprisal(scene: Scene, alone: str, asker: Asker) -> Float[ndarray, " k"]:
+    """Read i(x; group | target) of images that were drawn with the group named."""
+    found = asker.ask(scene, (alone, scene.prompt), (Contrast(added=1, given=0),))
+    return np.asarray(found.orthogonal[:, 0])
 
 
 def own_share(given: Float[ndarray, "n g"]) -> Float[ndarray, "n g"]:

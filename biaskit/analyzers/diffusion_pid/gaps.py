@@ -10,7 +10,7 @@ from jaxtyping import Float, Shaped
 from numpy import ndarray
 
 from biaskit.analyzers.diffusion_pid.numbers import About, corrected, mean
-from biaskit.records.estimate import Null, Unit
+from biaskit.records.estimate import Estimate, Null, Unit
 from biaskit.records.finding import Direction, Evidence, Finding
 from biaskit.stats.within_rows import advantages, exchanged
 
@@ -70,15 +70,26 @@ def gaps(
     """
     tested = [one for each in found for one in _tests(each, rng)[: _columns(groups)]]
     nulls = iter(corrected(tested, f"gaps of {quantity.metric}"))
-    return [_finding(each, groups, column, quantity, next(nulls)) for each, column in _each(found, groups)]
+    return [
+        finding(each, groups, column, quantity, _estimate(each, groups, column, quantity, next(nulls)))
+        for each, column in each_column(found, groups)
+    ]
+
+
+def each_column(found: Sequence[Grouped], groups: Sequence[str]) -> Iterator[tuple[Grouped, int]]:
+    """Go through targets and the groups that have a gap: one of two, or all of more."""
+    return ((each, column) for each in found for column in range(_columns(groups)))
+
+
+def over(groups: Sequence[str], column: int) -> str:
+    """Say what is subtracted from what."""
+    if len(groups) == 2:
+        return f"{groups[0]} minus {groups[1]}"
+    return f"{groups[column]} minus the mean of the others"
 
 
 def _columns(groups: Sequence[str]) -> int:
     return 1 if len(groups) == 2 else len(groups)
-
-
-def _each(found: Sequence[Grouped], groups: Sequence[str]) -> Iterator[tuple[Grouped, int]]:
-    return ((each, column) for each in found for column in range(_columns(groups)))
 
 
 def _tests(grouped: Grouped, rng: np.random.Generator) -> tuple[Null | None, ...]:
@@ -88,12 +99,23 @@ def _tests(grouped: Grouped, rng: np.random.Generator) -> tuple[Null | None, ...
     return exchanged(by_unit, rng)
 
 
-def _finding(
+def _estimate(
     grouped: Grouped, groups: Sequence[str], column: int, quantity: Quantity, null: Null | None
+) -> Estimate:
+    about = About(
+        method=f"{quantity.method}, {over(groups, column)}",
+        unit=quantity.unit,
+        named=quantity.named,
+        null=null,
+    )
+    return mean(advantages(grouped.values)[:, column], grouped.units, about)
+
+
+def finding(
+    grouped: Grouped, groups: Sequence[str], column: int, quantity: Quantity, estimate: Estimate
 ) -> Finding:
+    """Return a gap's estimate with the target and groups it is about, and the images that move it most."""
     pair = (groups[0], groups[1]) if len(groups) == 2 else None
-    over = f"{groups[0]} minus {groups[1]}" if pair else f"{groups[column]} minus the mean of the others"
-    differences = advantages(grouped.values)[:, column]
     return Finding(
         metric=quantity.metric,
         concepts=(grouped.target,),
@@ -101,12 +123,8 @@ def _finding(
         group=None if pair else groups[column],
         direction=Direction.TOWARD_ZERO,
         headline=quantity.headline,
-        estimate=mean(
-            differences,
-            grouped.units,
-            About(method=f"{quantity.method}, {over}", unit=quantity.unit, named=quantity.named, null=null),
-        ),
-        evidence=_evidence(grouped, differences),
+        estimate=estimate,
+        evidence=_evidence(grouped, advantages(grouped.values)[:, column]),
     )
 
 

@@ -12,8 +12,8 @@ from scipy import stats
 from torch.nn.functional import interpolate
 
 from biaskit.decomposition.contrast import Contrast
-from biaskit.images.tiles import heated, png
-from biaskit.records.contact_sheet import ContactSheet, Tile
+from biaskit.images.tiles import colour_bar, heated, png
+from biaskit.records.contact_sheet import ColourBar, ContactSheet, Tile
 from biaskit.records.dot_plot import Dot, DotPlot, DotRow
 from biaskit.records.estimate import Unit
 from biaskit.records.figure import Curve, Figure, Point
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from biaskit.analyzers.diffusion_pid.asking import Asker
     from biaskit.analyzers.diffusion_pid.bias_study import TargetStudy
     from biaskit.records.finding import Finding
-    from biaskit.session import DiffusionSession, GroupComparison
+    from biaskit.session import GroupComparison
 
 _TITLES = {
     "gap": "How much better images of each target fit one group than the others",
+    "gap beyond neutral nouns": "The same, less what neutral nouns have",
     "log-odds": "How much likelier the model takes one group to be, given the target",
 }
 
@@ -110,7 +111,12 @@ def _points(log_snrs: Float[ndarray, " k"], values: Float[ndarray, "n k"]) -> tu
     )
 
 
-def map_sheet(one: TargetStudy, asker: Asker, session: DiffusionSession) -> ContactSheet:
+def colour_bar_of(largest: float) -> ColourBar:
+    """Return the scale of maps whose highest value is `largest`, in nats a pixel of what is denoised."""
+    return ColourBar(image=colour_bar(), low="0", high=f"{largest:.2g} nats a pixel")
+
+
+def map_sheet(one: TargetStudy, asker: Asker) -> ContactSheet:
     """Show where in the first images of a target each group's word adds something."""
     scene, wording = one.scenes[0], one.worded[0]
     prompts = (wording.alone, *wording.joint)
@@ -135,12 +141,12 @@ def map_sheet(one: TargetStudy, asker: Asker, session: DiffusionSession) -> Cont
         for row in range(len(scene))
         for number, group in enumerate(one.groups)
     )
-    top = f"{largest / (size[0] / session.model.shape[1]) ** 2:.3g}"
     return ContactSheet(
         name=slug(f"maps {one.target} {' '.join(one.groups)}"),
         title=f"Where a group's word adds to images of '{one.target}'",
         caption="Heat map: orthogonal information of the group's word given the target, pixel by pixel of "
-        f"what is denoised; dark is nothing, pale is most ({top} nats), one scale for the sheet.",
+        "what is denoised; one scale for the sheet.",
+        bar=colour_bar_of(largest),
         tiles=tuple(tiles),
     )
 

@@ -12,14 +12,17 @@ from numpy import ndarray
 
 from biaskit.analyzers.diffusion_pid.bias_study import Doses, TargetStudy, doses, own_share, study
 from biaskit.analyzers.diffusion_pid.gaps import Grouped, Quantity, gaps
+from biaskit.analyzers.diffusion_pid.group_losses import loss_figures, loss_findings, losses, named_images
 from biaskit.analyzers.diffusion_pid.group_plots import dot_plot, error_curves, map_sheet, table
-from biaskit.analyzers.diffusion_pid.numbers import IMAGES, TEMPLATES, About, mean
+from biaskit.analyzers.diffusion_pid.neutral import beyond_neutral, neutral_gaps, neutral_nouns
+from biaskit.analyzers.diffusion_pid.numbers import IMAGES, TEMPLATES, About, dominance, mean
 from biaskit.analyzers.diffusion_pid.said import Said
 from biaskit.decomposition.redundancy import Informations as Words
 from biaskit.decomposition.redundancy import decompose, prior_dominance
-from biaskit.records.estimate import Estimate, Unit
+from biaskit.records.estimate import Unit
 from biaskit.records.finding import Direction, Finding
 from biaskit.stats.correlation import spearman
+from biaskit.stats.single_case import FEWEST
 
 if TYPE_CHECKING:
     from biaskit.analyzers.diffusion_pid.analyzer import DiffusionPid
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from biaskit.session import DiffusionSession, GroupComparison
 
 FEWEST_TARGETS = 4
+FEWEST_IMAGES = 2
 DISAGREE = 0.5
 
 
@@ -57,14 +61,38 @@ class GroupStudy:
         each = self.settings.images
         tracked = self.session.progress.track(targets, "taking prompts apart", len(targets))
         studied = [study(self.compared, one, self.painter, self.asker, each) for one in tracked]
-        self._gaps(studied)
+        self._gaps(studied, self._neutral_gaps())
         self._shares(studied)
         if self.settings.log_odds and not self.session.images:
-            tracked = self.session.progress.track(targets, "drawing with groups named", len(targets))
-            self._log_odds([doses(self.compared, one, self.painter, self.asker, each) for one in tracked])
+            self._log_odds(self._doses(self.compared), self._doses(self._nouns))
         self._sizes(studied)
         self._shown(studied)
         return self.said
+
+    @property
+    def _nouns(self) -> GroupComparison:
+        """Neutral nouns in the place of targets."""
+        return neutral_nouns(self.compared, self.settings.neutral)
+
+    def _neutral_gaps(self) -> list[Float[ndarray, "n g"]]:
+        """Measure neutral nouns as targets are measured, or say why not."""
+        count = len(self._nouns.targets.targets)
+        if self.session.images or count < FEWEST:
+            why = "your images show none" if self.session.images else f"{FEWEST} are needed"
+            self.said.caveats.append(
+                f"{self.compared.targets.name}: gaps were not set against neutral nouns ({why}), so a lean "
+                "that the model has with every noun counts as each target's own."
+            )
+            return []
+        names, each = tuple(self._nouns.targets.targets), self.settings.images
+        tracked = self.session.progress.track(names, "measuring neutral nouns", count)
+        return [neutral_gaps(self._nouns, one, self.painter, self.asker, each) for one in tracked]
+
+    def _doses(self, compared: GroupComparison) -> list[Doses]:
+        """Draw with groups named, and read how likely each group is."""
+        names = tuple(compared.targets.targets)
+        tracked = self.session.progress.track(names, "drawing with groups named", len(names))
+        return [doses(compared, one, self.painter, self.asker, self.settings.images) for one in tracked]
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -81,7 +109,7 @@ class GroupStudy:
         units = np.arange(len(values)) if self.session.images else one.templates
         return Grouped(one.target, values, units, one.names, templates)
 
-    def _gaps(self, studied: Sequence[TargetStudy]) -> None:
+    def _gaps(self, studied: Sequence[TargetStudy], neutral: Sequence[Float[ndarray, "n g"]]) -> None:
         rng = self.session.rng(f"diffusion-pid/{self.compared.targets.name}/{self.compared.groups.name}")
         plain = Quantity(
             "diffusion_pid.gap",
@@ -89,16 +117,19 @@ class GroupStudy:
             named=self._named,
             headline=True,
         )
-        found = gaps([self._grouped(one, one.given.standard) for one in studied], self.groups, plain, rng)
+        grouped = [self._grouped(one, one.given.standard) for one in studied]
+        found = gaps(grouped, self.groups, plain, rng)
+        beyond = beyond_neutral(grouped, neutral, self.groups, plain)
         shared = Quantity(
             "diffusion_pid.redundancy_gap",
             f"redundancy ({self.settings.redundancy}) of target and group",
             named=self._named,
         )
         redundant = [self._grouped(one, self.redundancies(one)) for one in studied]
-        self.said.findings += [*found, *gaps(redundant, self.groups, shared, rng)]
+        self.said.findings += [*found, *beyond, *gaps(redundant, self.groups, shared, rng)]
         self.said.dots.append(dot_plot(found, self.compared, "gap"))
-        self._summary(found)
+        self.said.dots += [dot_plot(beyond, self.compared, "gap beyond neutral nouns")] if beyond else []
+        self._summary(beyond or found)
 
     def redundancies(self, one: TargetStudy) -> Float[ndarray, "n g"]:
         """Return the redundancy of the target's word with each group's, image by image."""
@@ -145,7 +176,7 @@ class GroupStudy:
                     )
                 )
 
-    def _log_odds(self, found: Sequence[Doses]) -> None:
+    def _log_odds(self, found: Sequence[Doses], neutral: Sequence[Doses]) -> None:
         rng = self.session.rng(f"diffusion-pid/{self.compared.targets.name}/log-odds")
         quantity = Quantity(
             "diffusion_pid.log_odds",
@@ -157,7 +188,8 @@ class GroupStudy:
             for one in found
         ]
         shown = gaps(rows, self.groups, quantity, rng)
-        self.said.findings += shown
+        beyond = beyond_neutral(rows, [-one.surprisals for one in neutral], self.groups, quantity)
+        self.said.findings += [*shown, *beyond]
         self.said.dots.append(dot_plot(shown, self.compared, "log-odds"))
         self._agreement(shown)
 
@@ -206,7 +238,7 @@ class GroupStudy:
             )
         words = [each for one in studied for each in self._words(one)]
         share = float(np.mean([prior_dominance(each) for each in words]))
-        self.said.findings.append(_dominance(share, len(words)))
+        self.said.findings.append(dominance(share, len(words)))
         self.said.tables.append(table(studied, self.compared))
 
     def _shown(self, studied: Sequence[TargetStudy]) -> None:
@@ -217,10 +249,21 @@ class GroupStudy:
         }
         widest = sorted(studied, key=lambda one: -gap.get(one.target, 0.0))[: self.settings.shown]
         for one in widest:
-            measured = map_sheet(one, self.asker, self.session)
+            measured = map_sheet(one, self.asker)
             self.said.sheets.append(measured)
         if widest:
             self.said.figures.append(error_curves(widest[0], self.asker))
+            self._losses(widest[0])
+
+    def _losses(self, one: TargetStudy) -> None:
+        """How well images of each group are explained, for the target with the widest gap."""
+        each = self.settings.images
+        if self.session.images or not self.settings.log_odds or each * len(one.worded) < FEWEST_IMAGES:
+            return
+        scenes = named_images(one.target, self.groups, one.worded, self.painter, each)
+        found = losses(scenes, one.worded[0].alone, self.asker)
+        self.said.findings += loss_findings(one.target, found)
+        self.said.figures += loss_figures(one.target, found)
 
     def _summary(self, found: Sequence[Finding]) -> None:
         sure = [
@@ -242,19 +285,3 @@ class GroupStudy:
             f"'{widest.concepts[0]}', whose images the model takes for {pole or 'the other groups'} "
             f"({value:+.2f} nats)."
         )
-
-
-def _dominance(share: float, words: int) -> Finding:
-    return Finding(
-        metric="diffusion_pid.prior_dominance",
-        concepts=(),
-        direction=Direction.NONE,
-        estimate=Estimate(
-            value=share,
-            unit=Unit.PROPORTION,
-            n=words,
-            resampling_unit="pairs of words",
-            method="share of images at which Finn and Lizier's redundancy is one word's information",
-            reason="It tells what a functional does to these values; it is no property of the model.",
-        ),
-    )

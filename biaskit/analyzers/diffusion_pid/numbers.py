@@ -11,6 +11,7 @@ from numpy import ndarray
 from scipy import stats
 
 from biaskit.records.estimate import Estimate, Interval, Null, Unit
+from biaskit.records.finding import Direction, Finding
 from biaskit.stats.bootstrap import cluster_interval
 from biaskit.stats.multiplicity import benjamini_hochberg
 from biaskit.stats.power import minimum_detectable_effect
@@ -87,4 +88,21 @@ def corrected(nulls: Sequence[Null | None], family: str) -> tuple[Null | None, .
     said = f"Benjamini-Hochberg over {len(tested)} {family}"
     return tuple(
         null and null.model_copy(update={"adjusted": next(adjusted), "correction": said}) for null in nulls
+    )
+
+
+def dominance(share: float, words: int, *prompts: str) -> Finding:
+    """Return the share of images at which the published redundancy says nothing of its own."""
+    return Finding(
+        metric="diffusion_pid.prior_dominance",
+        concepts=prompts,
+        direction=Direction.NONE,
+        estimate=Estimate(
+            value=share,
+            unit=Unit.PROPORTION,
+            n=words,
+            resampling_unit="pairs of words",
+            method="share of images at which Finn and Lizier's redundancy is one word's information",
+            reason="It tells what a functional does to these values; it is no property of the model.",
+        ),
     )

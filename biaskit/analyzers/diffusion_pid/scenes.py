@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from biaskit.protocols import Sampling
     from biaskit.session import DiffusionSession
 
-SEED_STRIDE = 100_003
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
@@ -53,12 +51,16 @@ class Painter:
     session: DiffusionSession
     sampling: Sampling
 
-    def draw(self, prompt: str, count: int, first: int = 0) -> Scene:
-        """Draw images of a prompt; image `first + i` starts from the same noise whatever the prompt."""
-        start = self.session.seed * SEED_STRIDE + first
-        seeds = list(range(start, start + count))
+    def draw(self, prompt: str, count: int, *, whose: str, first: int = 0) -> Scene:
+        """Draw images of a prompt.
+
+        Image `first + i` of one owner starts from the same noise whatever the prompt. Each owner has noises
+        of its own: a draw that leans by chance is then one owner's luck and not that of all of them.
+        """
+        numbers = range(first, first + count)
+        seeds = [int(self.session.rng(f"draw/{whose}/{number}").integers(2**62)) for number in numbers]
         drawn = self.session.model.draw([prompt] * count, seeds, self.sampling)
-        names = tuple(f"{prompt} #{seed}" for seed in seeds)
+        names = tuple(f"{prompt} #{number}" for number in numbers)
         return Scene(prompt, names, drawn.latents, drawn.pixels)
 
     def of_target(self, target: str, worded: Sequence[Wording], each: int) -> tuple[Scene, ...]:
@@ -69,7 +71,8 @@ class Painter:
         """
         if not self.session.images:
             return tuple(
-                self.draw(wording.alone, each, first=place * each) for place, wording in enumerate(worded)
+                self.draw(wording.alone, each, whose=target, first=place * each)
+                for place, wording in enumerate(worded)
             )
         own = [(images, row) for images in self.session.images for row in _rows(images, target)]
         if len(own) < len(worded):

@@ -12,9 +12,9 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch.nn.functional import interpolate
 
-from biaskit.analyzers.diffusion_pid.group_plots import slug
+from biaskit.analyzers.diffusion_pid.group_plots import colour_bar_of, slug
 from biaskit.analyzers.diffusion_pid.interventions import Change, swapped_null
-from biaskit.analyzers.diffusion_pid.numbers import IMAGES, About, mean
+from biaskit.analyzers.diffusion_pid.numbers import IMAGES, About, dominance, mean
 from biaskit.analyzers.diffusion_pid.questions import Questions
 from biaskit.analyzers.diffusion_pid.said import Said
 from biaskit.analyzers.diffusion_pid.taking_apart import Pair, intervened, left_out, pairs
@@ -71,7 +71,7 @@ class WordStudy:
         cases = self.prompts.cases
         changes: list[Change] = []
         for case in self.session.progress.track(cases, "taking prompts apart", len(cases)):
-            scene = self.painter.draw(case.text, self.settings.images)
+            scene = self.painter.draw(case.text, self.settings.images, whose=case.text)
             design, numbers = _design(case)
             found = self.asker.measured(scene, design.prompts, design.contrasts, maps=True)
             self._words(case, found, numbers)
@@ -104,12 +104,15 @@ class WordStudy:
         return mean(values, rows, About(method=method, named=IMAGES, null=null))
 
     def _pairs(self, case: PromptCase, found: Measured, numbers: _Numbers) -> None:
-        prior = self.settings.words_prior()
+        prior, shares = self.settings.words_prior(), list[float]()
         for pair, columns in numbers.pairs.items():
             words = _informations(found.standard.mean, columns, prior.surprisals(pair.words))
             atoms = decompose(words, self.settings.redundancy)
             self._atoms(case, pair, atoms)
-            self.said.notes += _dominated(pair, prior_dominance(words))
+            shares.append(prior_dominance(words))
+            self.said.notes += _dominated(pair, shares[-1])
+        if shares:
+            self.said.findings.append(dominance(float(np.mean(shares)), len(shares), case.text))
 
     def _atoms(self, case: PromptCase, pair: Pair, atoms: Atoms) -> None:
         values = (atoms.redundancy, atoms.first, atoms.second, atoms.synergy)
@@ -131,7 +134,7 @@ class WordStudy:
     ) -> Change:
         """Draw the images again from the same noise, without the word."""
         instead, number = intervened(case, word), numbers.words[word]
-        redrawn = self.painter.draw(instead, len(scene))
+        redrawn = self.painter.draw(instead, len(scene), whose=case.text)
         moved = (redrawn.latents - scene.latents).double().square().sum(dim=1)
         return Change(
             prompt=case.text,
@@ -202,7 +205,8 @@ class WordStudy:
             name=slug(f"maps {case.text}"),
             title=f"Where each word of '{case.text}' adds to the image",
             caption="Heat map: orthogonal information of the word given the rest of the prompt, pixel by "
-            "pixel of what is denoised; dark is nothing, pale is most, one scale for the sheet.",
+            "pixel of what is denoised; one scale for the sheet.",
+            bar=colour_bar_of(largest),
             tiles=tuple(tiles),
         )
 

@@ -18,6 +18,7 @@ from biaskit.session import DiffusionSession, GroupComparison
 
 SHARES = {"baker": 0.1, "clerk": 0.3, "judge": 0.5, "nurse": 0.7, "pilot": 0.9}
 TEMPLATES = tuple(f"{start} {{x}}" for start in ("a", "one", "this", "that", "the", "my", "our", "your"))
+NEUTRAL = ("citizen", "guest", "person", "stranger", "tenant", "traveller", "visitor", "voter")
 SIDE = 4
 COMMON = {
     "format": 1,
@@ -152,7 +153,7 @@ def compared(pair="gender", jobs=SHARES, templates=TEMPLATES, words=None):
             **COMMON,
         ),
         GroupSet(kind="groups", name=pair, groups=groups, forms=("{group} {target}",), **COMMON),
-        ControlSet(kind="controls", name="others", fillers=("guest", "voter"), **COMMON),
+        ControlSet(kind="controls", name="others", fillers=NEUTRAL, **COMMON),
     )
 
 

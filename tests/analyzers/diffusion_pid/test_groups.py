@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from analyzers.diffusion_pid.conftest import SHARES, KnownModel, compared
 from PIL import Image
+from scipy import stats
 from scipy.stats import spearmanr
 
 from biaskit.analyzers.diffusion_pid import DiffusionPid
@@ -15,6 +18,8 @@ from biaskit.errors import NothingAuditedError, RequestError, UnknownNameError
 from biaskit.images.image_set import ImageSet
 
 QUICK = DiffusionPid(images=3, nodes=12, replicates=1, shown=1)
+ALONE = replace(QUICK, neutral=0)
+NULL = DiffusionPid(images=2, nodes=8, replicates=1, shown=0, log_odds=False)
 
 
 def by_target(analysis, metric, group=None):
@@ -49,19 +54,23 @@ def test_log_odds_are_those_that_were_planted(planted):
         assert found[job].value == pytest.approx(math.log(share / (1 - share)), abs=0.45)
 
 
-def test_the_model_reads_its_own_images_right(planted):
+def test_the_model_reads_its_own_images_right(session_of):
     """An image shows one gender clearly, so the share read is the share of images that show it."""
-    found = by_target(planted, "diffusion_pid.share_drawn", "female")
-    model = KnownModel()
+    model, drawn = KnownModel(), {}
+    women = model.means[[row for row, one in enumerate(model.people) if one[1] == "female"]]
+
+    def seen(prompts, seeds, sampling=None):
+        found = type(model).draw(model, prompts, seeds, sampling)
+        apart = (found.latents.flatten(1).double()[:, None] - women).square().sum(dim=2)
+        drawn.setdefault(prompts[0].split()[-1], []).append((apart < 1.0).any(dim=1))
+        return found
+
+    model.draw = seen
+    asked = replace(ALONE, log_odds=False, shown=0)
+    found = by_target(asked.analyze(session_of(model)), "diffusion_pid.share_drawn", "female")
     for job in SHARES:
-        seeds = range(24)
-        prompts = [
-            template.replace("{x}", job) for template in compared().targets.templates for _ in range(3)
-        ]
-        women = model.means[[row for row, one in enumerate(model.people) if one[1] == "female"]]
-        drawn = model.draw(prompts, list(seeds)).latents.flatten(1).double()
-        nearest = ((drawn[:, None] - women).square().sum(dim=2) < 1.0).any(dim=1)
-        assert found[job].value == pytest.approx(float(nearest.double().mean()), abs=0.02)
+        share = float(torch.cat(drawn[job]).double().mean())
+        assert found[job].value == pytest.approx(share, abs=0.02)
 
 
 def test_strong_leans_are_beyond_chance_and_every_gap_has_its_interval(planted):
@@ -82,19 +91,81 @@ def test_the_control_attribute_stays_silent(session_of):
 def test_words_that_mean_nothing_are_the_floor(session_of):
     """Two words that say nothing of a person: every gap is exactly 0."""
     nothing = compared(words={"guest": ("guest",), "voter": ("voter",)})
-    found = QUICK.analyze(session_of(None, nothing))
+    found = ALONE.analyze(session_of(None, nothing))
     for metric in ("gap", "redundancy_gap", "log_odds"):
         assert in_order(by_target(found, f"diffusion_pid.{metric}")) == [0.0] * 5
 
 
+def accused(analysis, metric):
+    return sum(one.null.adjusted <= 0.05 for one in by_target(analysis, metric).values())
+
+
 def test_a_null_twin_is_accused_no_more_often_than_its_level(session_of):
-    alarms = 0
-    for seed in range(8):
-        model = KnownModel(dict.fromkeys(SHARES, 0.5))
-        asked = DiffusionPid(images=2, nodes=8, replicates=1, shown=0, log_odds=False)
-        found = by_target(asked.analyze(session_of(model, seed=seed)), "diffusion_pid.gap")
-        alarms += any(one.null.adjusted <= 0.05 for one in found.values())
-    assert alarms <= 2
+    model = KnownModel(dict.fromkeys(SHARES, 0.5))
+    runs = [NULL.analyze(session_of(model, seed=seed)) for seed in range(8)]
+    for metric in ("diffusion_pid.gap", "diffusion_pid.gap_beyond_neutral"):
+        assert sum(accused(one, metric) > 0 for one in runs) <= 2
+
+
+def test_a_lean_that_every_noun_has_is_no_targets_own(session_of):
+    """Every gap is beyond chance, and none beyond what neutral nouns have."""
+    model = KnownModel(dict.fromkeys(SHARES, 0.95))
+    found = replace(NULL, log_odds=True).analyze(session_of(model))
+    assert accused(found, "diffusion_pid.gap") == 5
+    assert accused(found, "diffusion_pid.gap_beyond_neutral") == 0
+    assert accused(found, "diffusion_pid.log_odds_beyond_neutral") == 0
+    assert "no gap of 5" in found.summary[0]
+
+
+def test_strong_leans_are_beyond_neutral_nouns(planted):
+    found = by_target(planted, "diffusion_pid.log_odds_beyond_neutral")
+    assert found["baker"].null.adjusted <= 0.05
+    assert found["pilot"].null.adjusted <= 0.05
+    assert found["baker"].interval.high < 0 < found["pilot"].interval.low
+    assert (found["baker"].n, found["baker"].resampling_unit) == (8, "neutral nouns")
+    assert spearmanr(in_order(found), list(SHARES.values())).statistic >= 0.9
+
+
+def test_targets_are_drawn_from_noises_of_their_own(session_of):
+    """Else one draw that leans by chance would be a finding about every target."""
+    model, drawn = KnownModel(), []
+
+    def kept(prompts, seeds, sampling=None):
+        drawn.append((prompts[0], tuple(seeds)))
+        return type(model).draw(model, prompts, seeds, sampling)
+
+    model.draw = kept
+    replace(NULL, log_odds=True).analyze(session_of(model))
+    by_noun: dict[str, set] = {}
+    for prompt, seeds in drawn:
+        by_noun.setdefault(prompt.split()[-1], set()).update(seeds)
+    assert sum(map(len, by_noun.values())) == len(set().union(*by_noun.values()))
+    named = dict(drawn)
+    assert named["a female judge"] == named["a male judge"] == named["a judge"]
+
+
+def test_without_neutral_nouns_it_is_said(session_of):
+    found = replace(NULL, neutral=2).analyze(session_of())
+    assert not by_target(found, "diffusion_pid.gap_beyond_neutral")
+    assert any("neutral nouns" in one for one in found.caveats)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [0.5, 0.8])
+def test_targets_like_neutral_nouns_are_accused_at_the_level(session_of, share):
+    """Any false accusation in a run happens in one run of twenty at most, whether nouns lean or not."""
+    model, runs = KnownModel(dict.fromkeys(SHARES, share)), 40
+    found = [NULL.analyze(session_of(model, seed=seed)) for seed in range(runs)]
+    highest = stats.binom.ppf(0.999, runs, 0.05)
+    assert sum(accused(one, "diffusion_pid.gap_beyond_neutral") > 0 for one in found) <= highest
+    inside = [
+        0.0 in one.interval
+        for each in found
+        for one in by_target(each, "diffusion_pid.gap_beyond_neutral").values()
+    ]
+    assert np.mean(inside) >= 0.92
+    if share == 0.5:
+        assert sum(accused(one, "diffusion_pid.gap") > 0 for one in found) <= highest
 
 
 def test_more_than_two_groups_are_each_set_against_the_others(session_of):
@@ -108,16 +179,16 @@ def test_more_than_two_groups_are_each_set_against_the_others(session_of):
 
 
 def test_the_same_run_gives_the_same_analysis_and_another_seed_does_not(session_of, planted):
-    assert QUICK.analyze(session_of()) == planted
-    other = by_target(QUICK.analyze(session_of(seed=1)), "diffusion_pid.gap")
+    assert NULL.analyze(session_of()) == NULL.analyze(session_of())
+    other = by_target(NULL.analyze(session_of(seed=1)), "diffusion_pid.gap")
     assert in_order(other) != in_order(by_target(planted, "diffusion_pid.gap"))
 
 
-def test_a_run_goes_on_from_what_was_kept(session_of, planted, tmp_path):
-    first = QUICK.analyze(session_of(cache=tmp_path))
+def test_a_run_goes_on_from_what_was_kept(session_of, tmp_path):
+    first = NULL.analyze(session_of(cache=tmp_path))
     again = KnownModel()
-    second = QUICK.analyze(session_of(again, cache=tmp_path))
-    assert first.findings == second.findings == planted.findings
+    second = NULL.analyze(session_of(again, cache=tmp_path))
+    assert first.findings == second.findings == NULL.analyze(session_of()).findings
     assert again.calls == 0
 
 
@@ -132,6 +203,16 @@ class Squares:
 
     def read(self, row):
         return Image.fromarray(np.full((8, 8, 3), 5 * row, dtype=np.uint8))
+
+
+def test_errors_of_the_groups_images_tell_them_apart(planted, session_of):
+    """Told a leaning target's prompt, the model explains the rare group worse: by its surprisal, in nats."""
+    (gap,) = [one for one in planted.findings if one.metric == "diffusion_pid.error_gap"]
+    assert gap.references == ("female", "male")
+    share = SHARES[gap.concepts[0]]
+    truth = math.log((1 - share) / share)
+    assert gap.estimate.interval.low < truth < gap.estimate.interval.high
+    assert gap.estimate.n == 2 * 8 * 3
 
 
 def test_images_of_ones_own_are_the_units_and_nothing_is_drawn(session_of):
@@ -169,8 +250,9 @@ def test_settings_out_of_range_are_refused(wrong, said):
 
 
 def test_the_page_has_maps_curves_plots_and_every_image_in_a_table(planted):
-    assert [plot.unit for plot in planted.dots] == ["nat", "nat"]
+    assert [plot.unit for plot in planted.dots] == ["nat"] * 3
     assert planted.figures[0].curves[0].points[0].low is not None
+    assert [len(one.curves) for one in planted.figures] == [2, 2, 1], "changes, errors, their difference"
     assert len(planted.sheets[0].tiles) == 3 * 2
     assert all(tile.confidence is None and tile.heat for tile in planted.sheets[0].tiles)
     assert len(planted.tables[0].rows) == 5 * 8 * 3 * 2
