@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from biaskit.hooks.edits import Edit
+    from biaskit.hooks.moments import SampleEdit
     from biaskit.records.finding import Analysis
     from biaskit.records.prompt import Prompt
     from biaskit.records.report import SubjectRecord
@@ -353,8 +354,18 @@ class DenoisingModel(ModelAdapter, Denoiser, Protocol):
     def decode(self, latents: Float[Tensor, "n c h w"]) -> Float[Tensor, "n rgb y x"]:
         """Turn latents into pixels in [0, 1]."""
 
-    def draw(self, prompts: Sequence[str], seeds: Sequence[int], sampling: Sampling = PLAINLY) -> Drawing:
-        """Draw one image a prompt; the same seed starts from the same noise, whatever prompt or batch."""
+    def draw(
+        self,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        sampling: Sampling = PLAINLY,
+        edits: Mapping[Site, SampleEdit] | None = None,
+    ) -> Drawing:
+        """Draw one image a prompt; the same seed starts from the same noise, whatever prompt or batch.
+
+        While `edits` are in force each is given the activation at its site at every step; one that returns
+        the tensor it was given changes no bit.
+        """
 
     def words(self, prompt: str) -> tuple[str, ...]:
         """Return the words of a prompt as they can be asked about, in order."""

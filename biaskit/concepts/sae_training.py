@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -99,18 +99,62 @@ def train(activations: Float[Tensor, "n d"], settings: SaeTraining, source: Trai
     """
     settings.check()
     rows = as_float64(activations, "training").float()
-    with _one_thread(), torch.random.fork_rng(devices=[]), torch.enable_grad():
-        torch.default_generator.manual_seed(settings.seed)
-        trainer = _trainer(rows, settings, _metadata(source))
-        for batch in _batches(rows, settings):
-            trainer.step(batch)
-            trainer.n_training_steps += 1
-        trainer.set_final_sae_metadata()
-    module = trainer.sae
-    module.fold_activation_norm_scaling_factor(trainer.activation_scaler.scaling_factor)
-    with TemporaryDirectory() as folder:
-        module.save_inference_model(folder)
-        return load_folder(Path(folder), site=source.site).named("trained on the spot")
+    trainer = StreamedTraining(rows, settings, source)
+    for batch in _batches(rows, settings):
+        trainer.step(batch)
+    return trainer.finish()
+
+
+class StreamedTraining:
+    """A training run whose rows are handed over as they come; it keeps none of them.
+
+    The average length that rows are scaled by is that of the first rows.
+
+    Raises:
+        RequestError: The settings cannot be trained.
+    """
+
+    def __init__(self, first: Float[Tensor, "n d"], settings: SaeTraining, source: TrainedOn) -> None:
+        settings.check()
+        self.settings, self.source = settings, source
+        with _reproducible(settings.seed):
+            self._trainer = _trainer(first, settings, _metadata(source))
+
+    @property
+    def steps(self) -> int:
+        """Steps that were taken."""
+        return int(self._trainer.n_training_steps)
+
+    @property
+    def dead(self) -> float:
+        """Share of latents that have not fired for a while, between 0 and 1; AuxK trains on them."""
+        return float(self._trainer.dead_neurons.float().mean())
+
+    def step(self, batch: Float[Tensor, "b d"]) -> None:
+        """Take one step."""
+        with _reproducible(self.settings.seed + self.steps + 1):
+            self._trainer.step(batch)
+            self._trainer.n_training_steps += 1
+
+    def finish(self) -> SparseAutoencoder:
+        """Fold the scale into the weights and return the autoencoder."""
+        self._trainer.set_final_sae_metadata()
+        module = self._trainer.sae
+        module.fold_activation_norm_scaling_factor(self._trainer.activation_scaler.scaling_factor)
+        with TemporaryDirectory() as folder:
+            module.save_inference_model(folder)
+            return load_folder(Path(folder), site=self.source.site).named("trained on the spot")
+
+
+@contextmanager
+def _reproducible(seed: int) -> Iterator[None]:
+    """Sum in one order, with gradients, from a seed, and leave the global state as it was."""
+    with ExitStack() as stack:
+        for each in (_one_thread(), torch.inference_mode(mode=False), torch.random.fork_rng(devices=[])):
+            stack.enter_context(each)
+        stack.enter_context(torch.enable_grad())
+        torch.default_generator.manual_seed(seed)
+        yield
 
 
 def _trainer(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from copy import copy, deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,7 +17,10 @@ from torch import Tensor, nn
 
 from biaskit.decomposition.denoiser import Conditioning
 from biaskit.errors import RequestError
+from biaskit.hooks.edit import edit
 from biaskit.hooks.finite import require_finite
+from biaskit.hooks.moments import Clock, SampleEdit, during
+from biaskit.hooks.unwrap import Side
 from biaskit.models import fingerprint
 from biaskit.models.denoising_channel import channel_of
 from biaskit.models.denoising_families import family_of
@@ -26,7 +30,7 @@ from biaskit.protocols import PLAINLY, Drawing, Sampling
 from biaskit.records.audit_spec import Subject
 from biaskit.records.probe_set import Modality
 from biaskit.records.report import SubjectRecord
-from biaskit.records.site import Site
+from biaskit.records.site import Site, SiteKind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -139,7 +143,7 @@ class DenoisingAdapter:
             revision=source.revision,
             architecture=type(self.pipeline).__name__,
             layout="known",
-            layers=sum(str(site).startswith(("conv_out", "tokens")) for site in self.sites()),
+            layers=sum(str(site).startswith(("conv_out", "tokens", "resid_pre")) for site in self.sites()),
             width=self.shape[0],
             parameters=sum(
                 weight.numel() for one in _modules(self.pipeline).values() for weight in one.parameters()
@@ -240,19 +244,45 @@ class DenoisingAdapter:
         ]
         return (torch.cat(parts).cpu() / 2 + 0.5).clamp(0, 1)
 
-    def draw(self, prompts: Sequence[str], seeds: Sequence[int], sampling: Sampling = PLAINLY) -> Drawing:
-        """Draw one image a prompt with the pipeline's own sampler; a seed fixes its noise."""
-        latents = torch.cat(list(self._drawn(list(prompts), list(seeds), sampling)))
+    def draw(
+        self,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        sampling: Sampling = PLAINLY,
+        edits: Mapping[Site, SampleEdit] | None = None,
+    ) -> Drawing:
+        """Draw one image a prompt with the pipeline's own sampler; a seed fixes its noise.
+
+        Raises:
+            RequestError: Drawing with this kind of pipeline is not built.
+            UnknownNameError: An edit names a site that the model has not.
+        """
+        latents = torch.cat(list(self._drawn(list(prompts), list(seeds), sampling, edits or {})))
         return Drawing(latents=latents, pixels=self.decode(latents))
 
-    def _drawn(self, prompts: list[str], seeds: list[int], sampling: Sampling) -> Iterator[Tensor]:
+    def _drawn(
+        self, prompts: list[str], seeds: list[int], sampling: Sampling, edits: Mapping[Site, SampleEdit]
+    ) -> Iterator[Tensor]:
         self.pipeline.set_progress_bar_config(disable=True)
         for start in range(0, len(prompts), self.batch_size):
             part = slice(start, start + self.batch_size)
-            noise = [torch.Generator().manual_seed(seed) for seed in seeds[part]]
-            yield self._run(prompts[part], noise, sampling).float().cpu()
+            clock = Clock(tuple(seeds[part]), lambda: self.pipeline.scheduler.timesteps)
+            with self._edited(edits, clock):
+                yield self._run(prompts[part], clock, sampling).float().cpu()
 
-    def _run(self, prompts: list[str], noise: list[torch.Generator], sampling: Sampling) -> Tensor:
+    @contextmanager
+    def _edited(self, edits: Mapping[Site, SampleEdit], clock: Clock) -> Iterator[None]:
+        """Put edits in force; at `resid_pre` it is the input of the block that is edited."""
+        sides: dict[Site, Side] = {
+            site: "input" if site.kind is SiteKind.RESID_PRE else "output" for site in edits
+        }
+        with ExitStack() as stack:
+            for site, change in edits.items():
+                bound = {self.locate(site): during(change, clock)}
+                stack.enter_context(edit(self.module, bound, read=sides[site]))
+            yield
+
+    def _run(self, prompts: list[str], clock: Clock, sampling: Sampling) -> Tensor:
         if not self.takes_text or type(self.pipeline).__name__ == "DiTPipeline":
             raise RequestError(
                 f"Drawing with a {type(self.pipeline).__name__} is not built.",
@@ -262,7 +292,8 @@ class DenoisingAdapter:
             prompts,
             num_inference_steps=sampling.steps,
             guidance_scale=sampling.guidance,
-            generator=noise,
+            generator=[torch.Generator().manual_seed(seed) for seed in clock.seeds],
+            callback_on_step_end=_moving(clock),
             output_type="latent",
             height=self._side,
             width=self._side,
@@ -278,6 +309,16 @@ class DenoisingAdapter:
     @property
     def _channels(self) -> int:
         return self.shape[0] if self._vae is None else int(self._vae.config.in_channels)
+
+
+def _moving(clock: Clock) -> Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]:
+    """Tell a clock of every step that a pipeline of diffusers ends."""
+
+    def ended(_pipeline: Any, step: int, _timestep: Any, kept: dict[str, Any]) -> dict[str, Any]:
+        clock.step = step + 1
+        return kept
+
+    return ended
 
 
 def _pixels(image: Image, side: int, channels: int) -> Float[Tensor, "c y x"]:

@@ -15,7 +15,8 @@ def find_sites(network: nn.Module) -> dict[Site, nn.Module]:
 
     `bottleneck` is a UNet's middle block, `conv_out.N` the blocks on the way down and up, `cross_attn.N` the
     attention to the text, `tokens.N` the blocks of a transformer of one stream. Blocks of two streams (SD3,
-    Flux) give the text first and have no site.
+    Flux) give the text first, so they are met before they run: `resid_pre.N` is the image that block N is
+    given.
     """
     found: dict[Site, nn.Module] = {}
     ways = [*getattr(network, "down_blocks", ()), *getattr(network, "up_blocks", ())]
@@ -27,10 +28,11 @@ def find_sites(network: nn.Module) -> dict[Site, nn.Module]:
     named = [module for name, module in network.named_modules() if name.endswith("attn2")]
     for layer, module in enumerate(filter(_attends, named)):
         found[Site(kind=SiteKind.CROSS_ATTN, layer=layer)] = module
-    blocks = list(getattr(network, "transformer_blocks", ()))
+    blocks = [*getattr(network, "transformer_blocks", ()), *getattr(network, "single_transformer_blocks", ())]
     for layer, block in enumerate(blocks):
-        if type(block).__name__ == "BasicTransformerBlock":
-            found[Site(kind=SiteKind.TOKENS, layer=layer)] = block
+        of_one_stream = type(block).__name__ == "BasicTransformerBlock"
+        kind = SiteKind.TOKENS if of_one_stream else SiteKind.RESID_PRE
+        found[Site(kind=kind, layer=layer)] = block
     return found
 
 
