@@ -1,8 +1,10 @@
 """Does the encoder share the bias: does it call an image by its context where label and context disagree?
 
-Slices found in the space of an encoder that has learnt the same shortcut are slices of the encoder. Each
-context's home is the class that is over-represented in it. Where an image's label is not its context's home,
-the encoder's zero-shot answer is compared with what it says of images of the same label in other contexts.
+Slices found in the space of an encoder that has learnt the same shortcut are slices of the encoder. A
+context's home is the class that is over-represented in it, where that is beyond chance: a context that says
+nothing about the label is no bias to share, however much the encoder's answers depend on it. Where an image's
+label is not its context's home, the encoder's zero-shot answer is compared with what it says of images of the
+same label in other contexts.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
+from scipy import stats
 
 from biaskit.errors import RequestError
 from biaskit.records.estimate import Null
@@ -21,6 +24,7 @@ DRAWS = 999
 NOWHERE = -1
 _LEAST_GAP = 0.1
 _LEVEL = 0.05
+_HOME_LEVEL = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,8 @@ def shares_bias(
             None: the images at hand say it, which they cannot where contexts are spread evenly.
 
     Raises:
-        RequestError: The columns differ in length, or label and context disagree nowhere.
+        RequestError: The columns differ in length, no context has a home, or label and context disagree
+            nowhere.
     """
     if not len(answers) == len(labels) == len(contexts):
         raise RequestError("Answers, labels and contexts must have one entry an image each.")
@@ -92,7 +97,8 @@ def shares_bias(
     found = _follow(answers, labels, at_home[codes])
     if found is None:
         raise RequestError(
-            "Label and context disagree on no image, or no label lies in two contexts.",
+            "Label and context disagree on no image, no label lies in two contexts, or contexts say nothing "
+            "about the label.",
             fix="Give images in which they disagree: without them nothing tells label and context apart.",
         )
     hits = 0
@@ -104,7 +110,11 @@ def shares_bias(
 
 
 def homes_of(labels: Int[ndarray, " n"], contexts: Sequence[str]) -> dict[str, int]:
-    """Return for each context the class that is over-represented in it the most."""
+    """Return for each context the class that is over-represented in it the most, beyond chance.
+
+    P(as many of the class or more) among a context's images, hypergeometric, is at most .01 divided by the
+    number of contexts and classes; `NOWHERE` where it is not.
+    """
     known = np.array([bool(context) for context in contexts], dtype=bool)
     names, codes = np.unique(np.array(contexts, dtype=object)[known].astype(str), return_inverse=True)
     if not len(names):
@@ -119,12 +129,14 @@ def zero_shot(images: Float[ndarray, "n d"], classes: Float[ndarray, "k d"]) -> 
 
 
 def _homes(labels: Int[ndarray, " n"], codes: Int[ndarray, " n"], contexts: int) -> Int[ndarray, " c"]:
-    """Return for each context the class whose share in it exceeds its share overall the most."""
+    """Return each context's home: the class whose share in it exceeds its share overall the most."""
     classes = int(labels.max()) + 1
-    table = np.zeros((contexts, classes))
+    table = np.zeros((contexts, classes), dtype=np.int64)
     np.add.at(table, (codes, labels), 1)
-    excess = table / table.sum(axis=1, keepdims=True) - table.sum(axis=0) / table.sum()
-    homes: Int[ndarray, " c"] = excess.argmax(axis=1)
+    inside, overall = table.sum(axis=1), table.sum(axis=0)
+    most = (table / inside[:, None] - overall / table.sum()).argmax(axis=1)
+    as_many = stats.hypergeom.sf(table[np.arange(contexts), most] - 1, table.sum(), overall[most], inside)
+    homes: Int[ndarray, " c"] = np.where(as_many <= _HOME_LEVEL / table.size, most, NOWHERE)
     return homes
 
 

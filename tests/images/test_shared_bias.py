@@ -5,7 +5,8 @@ import pytest
 
 from biaskit.errors import RequestError
 from biaskit.images import shared_bias
-from biaskit.images.shared_bias import homes_of, shares_bias, zero_shot
+from biaskit.images.shared_bias import NOWHERE, homes_of, shares_bias, zero_shot
+from biaskit.stats.proportions import binomial_band
 
 
 def planted(rng, n=240, rho=0.9, follow=0.0, skill=0.8, classes=2):
@@ -56,6 +57,24 @@ def test_on_balanced_images_the_homes_come_from_others():
     assert "shares the bias" in shares_bias(answers, labels, contexts, rng, homes).warning
     fair = planted(rng, rho=0.0)
     assert shares_bias(*fair, rng, homes).warning is None
+
+
+def test_a_context_that_says_nothing_about_the_label_is_no_bias_to_share():
+    """However much the answers depend on it: its home would be an accident of the draw."""
+    rng = np.random.default_rng(0)
+    for classes in (2, 4):
+        answers, labels, contexts = planted(rng, n=600, rho=0.0, follow=0.8, classes=classes)
+        assert set(homes_of(labels, contexts).values()) == {NOWHERE}
+        with pytest.raises(RequestError, match="contexts say nothing"):
+            shares_bias(answers, labels, contexts, rng)
+
+
+def test_homes_of_unrelated_contexts_are_found_at_most_at_the_declared_rate():
+    found = 0
+    for seed in range(400):
+        _, labels, contexts = planted(np.random.default_rng(seed), n=120, rho=0.0, classes=3)
+        found += set(homes_of(labels, contexts).values()) != {NOWHERE}
+    assert found <= binomial_band(0.01, 400, 0.999).high * 400
 
 
 def test_disagreement_everywhere_or_nowhere_cannot_be_tested():

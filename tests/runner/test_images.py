@@ -233,6 +233,12 @@ def test_an_organisms_images_may_be_asked_of_another_model():
     assert len(session().images[0]) == 30
 
 
+def test_a_misspelt_organism_is_answered_before_anything_is_missed():
+    with pytest.raises(UnknownNameError) as caught:
+        biaskit.audit("organism:shape")
+    assert caught.value.near[0] == "shapes"
+
+
 @pytest.fixture
 def suite(photos):
     def write(path="photos", **more):

@@ -44,7 +44,7 @@ def balance(session: VisionSession, images: ImageSet, held: Looked, train: ndarr
         try:
             found = shares_bias(answers, held.labels, [cells[row] for row in held.rows], rng, homes)
         except RequestError:
-            # Label and attribute never disagree here: nothing can tell them apart.
+            # Label and attribute never disagree, or are unrelated: there is no bias to share.
             continue
         if found.warning:
             yield f"{found.warning} (attribute: {name})"
