@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 VERBS = {
     "audit": "Audit a model and write a run folder.",
+    "compare": "Compare two saved runs; needs no torch.",
     "doctor": "Tell versions, devices, caches and what is broken.",
     "gate": "Judge a saved run again; needs no torch.",
     "list": "List concepts, references, controls, analyzers, audits or organisms.",

@@ -84,6 +84,12 @@ REPORT = "report.json"
 @options.option("--offline", is_flag=True, help="Make any attempt to reach the network an error.")
 @options.option("--no-cache", is_flag=True, help="Keep activations in memory only.")
 @options.option(
+    "--profile",
+    type=click.Choice(["smoke", "standard", "full"]),
+    help="How much is measured; smoke takes a few examples and decides nothing.  [default: standard]",
+)
+@options.baseline
+@options.option(
     "--limit",
     type=click.IntRange(min=2),
     help="Use at most N templates, fillers, prompts, rows or images; nothing is decided.",
@@ -102,9 +108,10 @@ def audit(**flags: Any) -> int:
 
 
 def _options(flags: dict[str, Any]) -> Options:
-    plain = ("analyzers", "seed", "device", "dtype", "revision", "batch_size", "probes", "offline", "limit")
+    plain = ("analyzers", "seed", "device", "dtype", "revision", "batch_size", "probes", "offline")
+    some = ("limit", "profile", "baseline")
     grouped = (DataOptions, ImageOptions, ClassifierOptions)
-    same = (*plain, *(name for one in grouped for name in one.__annotations__))
+    same = (*plain, *some, *(name for one in grouped for name in one.__annotations__))
     cache = None if flags["no_cache"] else user_cache_path("biaskit") / "activations"
     given = {
         "settings": options.pairs(flags["settings"], "-A", parse_value),

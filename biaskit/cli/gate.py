@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from biaskit import catalogue, gates
-from biaskit.cli import options
+from biaskit.cli import options, say
 from biaskit.cli.shown import show, table
 from biaskit.records.report import Report
 from biaskit.reporting import words
@@ -21,31 +21,60 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("run", type=options.EXISTING)
-@options.option("-c", "--config", help="An audit whose gates and waivers are used instead of the run's own.")
+@options.option(
+    "-c", "--config", help="An audit whose gates, waivers and statistics are used instead of the run's own."
+)
+@options.baseline
+@options.other
 @options.fail_on
 @click.option("-q", "--quiet", is_flag=True, help="Only the last line.")
 @options.debug
-def gate(run: Path, config: str | None, fail_on: str, *, quiet: bool) -> int:
+def gate(
+    run: Path, config: str | None, baseline: Path | None, fail_on: str, *, quiet: bool, **other: bool
+) -> int:
     """Judge the run in folder RUN again; waivers are read today."""
-    report = read(run, Report)
-    spec = catalogue.audit_spec(config) if config else report.spec
-    found = {finding.metric for finding in report.findings()}
-    metrics.check(spec.gates, {one.analyzer for one in report.analyses}, found)
-    verdicts = gates.judge(report, spec.gates, spec.waivers, datetime.now(UTC).date())
-    asked = report.spec.model_copy(update={"gates": spec.gates, "waivers": spec.waivers})
-    judged = report.model_copy(update={"verdicts": verdicts, "spec": asked})
-    if not quiet and verdicts:
-        rows = [
-            (
-                words.OUTCOME_WORDS[one.outcome],
-                one.gate,
-                one.concept,
-                words.pair(one.references),
-                one.group or "",
-                one.reason,
-            )
-            for one in verdicts
-        ]
-        table(("verdict", "gate", "target", "pair", "group", "why"), rows)
+    report, today = read(run, Report), datetime.now(UTC).date()
+    report = _asked(report, config)
+    before = _baseline(baseline, report, **other)
+    judged = gates.judged(report, today, before)
+    for warning in gates.ended(report.spec.waivers, today):
+        say(warning, fg="yellow")
+    if not quiet and judged.verdicts:
+        _show(judged)
     show(judged, None, quiet=True)
     return gates.exit_code(judged, gates.FailOn(fail_on))
+
+
+def _asked(report: Report, config: str | None) -> Report:
+    """Return the report with the gates that judge it, whose metrics must exist."""
+    spec = report.spec
+    if config:
+        own = catalogue.audit_spec(config)
+        given = {"gates": own.gates, "waivers": own.waivers, "statistics": own.statistics}
+        spec = spec.model_copy(update=given)
+    found = {finding.metric for finding in report.findings()}
+    metrics.check(spec.gates, {one.analyzer for one in report.analyses}, found)
+    return report.model_copy(update={"spec": spec})
+
+
+def _baseline(path: Path | None, report: Report, *, other_model: bool, other_spec: bool) -> Report | None:
+    if path is None:
+        return None
+    before = read(path, Report)
+    gates.check_baseline(before, report, other_model=other_model, other_spec=other_spec)
+    return before
+
+
+def _show(judged: Report) -> None:
+    rows = [
+        (
+            words.OUTCOME_WORDS[one.outcome],
+            one.gate,
+            one.concept,
+            words.pair(one.references),
+            one.group or "",
+            one.reason,
+        )
+        for one in judged.verdicts
+    ]
+    table(("verdict", "gate", "target", "pair", "group", "why"), rows)

@@ -36,6 +36,21 @@ def fail_on(function: F) -> F:
     )(function)
 
 
+def baseline(function: F) -> F:
+    """Add `--baseline`."""
+    return option("--baseline", type=EXISTING, help="An earlier run, for gates that are against a baseline.")(
+        function
+    )
+
+
+def other(function: F) -> F:
+    """Add `--other-model` and `--other-spec`."""
+    for flag, what in (("--other-spec", "suite"), ("--other-model", "model")):
+        said = f"Compare with a run of another {what} as well."
+        function = click.option(flag, is_flag=True, help=said)(function)
+    return function
+
+
 def debug(function: F) -> F:
     """Add `--debug`; it is read where errors are told."""
     return click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")(

@@ -12,6 +12,8 @@ from pydantic import Field, JsonValue
 
 from biaskit.records.base import Record
 
+_JUDGING = {"name", "description", "subject", "gates", "waivers", "statistics", "calibration"}
+
 
 class Rule(StrEnum):
     """What a gate needs to see before it lets a run pass."""
@@ -212,6 +214,11 @@ class AuditSpec(Record):
     """What is tolerated."""
     seed: int = Field(default=0, ge=0)
     """Seed of every resampling, permutation and random direction."""
+
+    @property
+    def measured(self) -> dict[str, JsonValue]:
+        """What was measured and how: all but the model, the gates that judge it, and what it is called."""
+        return self.model_dump(mode="json", exclude=_JUDGING)
 
     @property
     def digest(self) -> str:

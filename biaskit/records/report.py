@@ -40,6 +40,7 @@ class Change(StrEnum):
     UNCHANGED = "unchanged"
     BETTER = "better"
     WORSE = "worse"
+    CHANGED = "changed"
     ABSENT = "absent"
 
 

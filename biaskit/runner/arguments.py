@@ -18,6 +18,8 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "batch_size": _COUNT,
     "out_dir": _PATH,
     "probes": _PATH,
+    "profile": (str,),
+    "baseline": _PATH,
     "cache": (*_PATH, bool),
     "offline": (bool,),
 }

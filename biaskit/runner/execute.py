@@ -28,8 +28,11 @@ from biaskit.session import Comparison, DiffusionSession, Session, VisionSession
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from pydantic import JsonValue
+
     from biaskit.protocols import Analyzer, ModelAdapter
     from biaskit.records.any_probe_set import AnyProbeSet
+    from biaskit.records.audit_spec import AnalyzerSpec
     from biaskit.records.finding import Analysis, Finding
     from biaskit.records.report import SubjectRecord
     from biaskit.runner.request import Request
@@ -65,7 +68,7 @@ def execute(request: Request) -> Run:
     """
     meter = Meter()
     with guard(active=request.offline):
-        built = analyzers.build_all([(one.name, one.settings) for one in request.spec.analyzers])
+        built = analyzers.build_all([(one.name, _settings(one, request)) for one in request.spec.analyzers])
         chosen = [fewer_images(one, request.limit) for one in built]
         metrics.check_declared(request.spec.gates, chosen)
         wanted = modality(chosen, request)
@@ -73,11 +76,19 @@ def execute(request: Request) -> Run:
         check_model(model, wanted, chosen)
         session = _session(request, model, wanted)
         work = _noted(_analyze(chosen, session, request), model, request)
-    run = _judged(_report(request, model.subject, work, meter, _sets(request, session)))
+    run = _report(request, model.subject, work, meter, _sets(request, session))
+    # A waiver is read on the day the run began.
+    run = gates.judged(run, run.run.started_at.date(), request.baseline)
     run = run.stopped_by(work.failure)
     if request.out_dir is not None:
         run.save(request.out_dir)
     return run
+
+
+def _settings(asked: AnalyzerSpec, request: Request) -> dict[str, JsonValue]:
+    """Return an analyzer's settings; in the profile `full` over those that it names for that."""
+    whole = getattr(analyzers.load(asked.name), "full", {}) if request.spec.profile == "full" else {}
+    return {**whole, **asked.settings}
 
 
 def _session(request: Request, model: Any, wanted: Modality) -> AnySession:
@@ -177,13 +188,6 @@ def _report(
         not_measured=(*work.missing, *_not_measured(work.analyses)),
         environment=environment(),
     )
-
-
-def _judged(run: Run) -> Run:
-    """Add the verdicts; a waiver is read on the day the run began."""
-    spec = run.spec
-    verdicts = gates.judge(run, spec.gates, spec.waivers, run.run.started_at.date())
-    return run.model_copy(update={"verdicts": verdicts})
 
 
 def _sets(request: Request, session: AnySession) -> tuple[ProbeSetRecord, ...]:

@@ -15,6 +15,8 @@ from biaskit.errors import RequestError, UnknownNameError
 from biaskit.models.sources import find_source
 from biaskit.records.audit_spec import AuditSpec
 from biaskit.records.progress import Progress, Silent
+from biaskit.records.report import Report
+from biaskit.reporting.folder import read as read_run
 from biaskit.runner import arguments, data, images, instruments, metrics, planted
 from biaskit.runner.limits import limited, limited_drawn
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 _SUBJECT = ("revision", "dtype", "device", "batch_size", "factory", "allow_pickle")
 DEFAULT_AUDIT = "quick"
+SMOKE = 8
+"""Most templates and fillers of a run in the profile `smoke`."""
 FOR_DATA = "sparse-probing"
 FOR_IMAGES = "vig-bias"
 FOR_PROMPTS = "diffusion-pid"
@@ -52,6 +56,8 @@ class Options(data.DataOptions, images.ImageOptions, instruments.ClassifierOptio
         offline: Whether any attempt to reach the network is an error.
         cache: Folder of the activation store, or True for the user's cache; None or False keeps activations
             in memory only.
+        profile: `smoke` (a few examples, the run is partial), `standard` or `full`; default: the spec's.
+        baseline: An earlier run, its folder or report.json, for gates against a baseline.
         limit: Use at most so many templates and fillers, and rows or images of a label (20 or more); the
             run is marked partial.
         progress: Who is told how far the work is.
@@ -71,6 +77,8 @@ class Options(data.DataOptions, images.ImageOptions, instruments.ClassifierOptio
     probes: str | Path | None
     offline: bool
     cache: str | Path | bool | None
+    profile: str | None
+    baseline: str | Path | None
     limit: int | None
     progress: Progress
     command: str
@@ -99,6 +107,7 @@ class Request:
         classifiers: Who tells groups from images: loaded already, or the spec of what to open.
         limit: Most images of a label in a part, or None.
         data_folder: Folder that paths of data are relative to, or None.
+        baseline: The earlier run that gates against a baseline are judged by, or None.
     """
 
     spec: AuditSpec
@@ -119,6 +128,7 @@ class Request:
     classifiers: tuple[object, ...] = ()
     limit: int | None = None
     data_folder: Path | None = None
+    baseline: Report | None = None
 
 
 def request(
@@ -142,7 +152,7 @@ def request(
     base = _with_own(base, own, model, asked[0], options)
     options = _fitting(base, own, asked, options, folder)
     complete = _complete(_asked(base, model, asked, options), own)
-    limit, out_dir, probes = options.get("limit"), options.get("out_dir"), options.get("probes")
+    limit, out_dir, probes = _limit(complete, options), options.get("out_dir"), options.get("probes")
     data_folder = None if own.files or own.texts else folder
     compared, drawn = _compared(complete, (probes,) if probes else (), None if any(asked) else folder, limit)
     return Request(
@@ -164,7 +174,22 @@ def request(
         classifiers=instruments.classifiers_to_open(options, complete, folder),
         limit=limit,
         data_folder=data_folder,
+        baseline=_baseline(options.get("baseline"), complete),
     )
+
+
+def _limit(spec: AuditSpec, options: Options) -> int | None:
+    """Return how many examples are used at most: what was asked, or few in the profile `smoke`."""
+    return options.get("limit") or (SMOKE if spec.profile == "smoke" else None)
+
+
+def _baseline(path: str | Path | None, spec: AuditSpec) -> Report | None:
+    """Read the run that gates are judged against, and refuse one that cannot be, before anything runs."""
+    if path is None:
+        return None
+    before = read_run(Path(path), Report)
+    gates.check_asked(before, spec)
+    return before
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,8 +276,7 @@ def _asked(
         subject["classes"] = classes
     content["subject"] = subject or None
     content |= {key: names for key, names in zip(("concepts", "references"), names, strict=True) if names}
-    if options.get("seed") is not None:
-        content["seed"] = options["seed"]
+    content |= {key: given[key] for key in ("seed", "profile") if given.get(key) is not None}
     content["analyzers"] = _analyzers(content["analyzers"], options)
     if base.name == DEFAULT_AUDIT and _chosen(options):
         # The default's gate says nothing about an analyzer that somebody else wrote.

@@ -240,7 +240,10 @@ BAD, FAIR, OPEN = finding(0.6, 0.9), finding(-0.1, 0.1), finding(0.4, 0.6)
         (run_with([gate()], [OPEN], Status.ERROR), "undecided", 3),
         (run_with([], [], Status.ERROR), "fail", 3),
         (run_with([gate()], [BAD], Status.INTERRUPTED), "fail", 130),
-        (run_with([gate()], [BAD], Status.PARTIAL), "fail", 0),
+        (run_with([gate()], [BAD], Status.PARTIAL), "fail", 4),
+        (run_with([gate(on_undecided="pass")], [BAD], Status.PARTIAL), "fail", 4),
+        (run_with([gate(advisory=True)], [BAD], Status.PARTIAL), "fail", 0),
+        (run_with([gate()], [BAD], Status.PARTIAL), "never", 0),
         (run_with([gate()], [BAD], Status.PARTIAL), "undecided", 4),
     ],
 )

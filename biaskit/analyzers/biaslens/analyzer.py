@@ -20,6 +20,7 @@ from biaskit.analyzers.biaslens.findings import Scribe
 from biaskit.analyzers.biaslens.given_reference import measure as measure_given_reference
 from biaskit.analyzers.biaslens.given_target import How
 from biaskit.analyzers.biaslens.given_target import measure as measure_given_target
+from biaskit.analyzers.biaslens.long_table import cell_rows, long_table
 from biaskit.analyzers.biaslens.neutral import neutral_prompts
 from biaskit.analyzers.biaslens.preset import paper_findings
 from biaskit.analyzers.biaslens.read_point import chosen_sites
@@ -36,6 +37,7 @@ from biaskit.records.site import Site
 if TYPE_CHECKING:
     from biaskit.analyzers.biaslens.measured import Measured
     from biaskit.concepts.pole_tokens import PoleTokens
+    from biaskit.records.table import Cell
     from biaskit.session import Comparison, Session
 
 AXES = ("stated", "cav", "readout", "sae")
@@ -79,6 +81,8 @@ class BiasLens:
     planting: ClassVar[Planting] = Planting(
         metric="biaslens.score", lean={"axes": [], "autoencoder": "none", "random_directions": 1}
     )
+
+    full: ClassVar[dict[str, int]] = {"random_directions": 100, "axis_controls": 64}
 
     preset: Literal["oriented", "paper"] = "oriented"
     axes: tuple[str, ...] = AXES
@@ -155,6 +159,7 @@ class BiasLens:
             caveats=tuple(dict.fromkeys(caveat for run in runs for caveat in run.caveats)),
             notes=tuple(dict.fromkeys(note for run in runs for note in run.notes)),
             limitations=self.limitations,
+            tables=(long_table(row for run in runs for row in run.rows),),
         )
 
 
@@ -168,6 +173,7 @@ class _Run:
         self.conflicts: list[str] = []
         self.caveats: list[str] = []
         self.notes: list[str] = []
+        self.rows: list[tuple[Cell, ...]] = []
 
     def measure(self) -> None:
         """Read in each direction, then whatever the preset adds."""
@@ -222,6 +228,8 @@ class _Run:
             "controls' behaviour."
         )
         scores, behaviour = scribe.score(), scribe.behaviour()
+        for measure, cells in (("score", measured.score), ("behaviour", measured.behaviour)):
+            self.rows.extend(cell_rows(measure, cells, self._comparison, measured))
         cause = {} if patching is None else self._patched_in(scribe, patching)
         found = conflicts(scores, behaviour, cause, measured.agreement[measured.point])
         self.conflicts.extend(found.values())
@@ -244,8 +252,10 @@ class _Run:
         narrowed, cells = _only_patched(measured, patching)
         rng = self._session.rng("biaslens/patching null")
         estimates = target_estimates(cells, narrowed, "patched into neutral stems", rng)
+        self.rows.extend(cell_rows("patching", cells, self._comparison, measured))
         return {
-            target: scribe.finding("patching", target, estimate) for target, estimate in estimates.items()
+            target: scribe.finding("patching", target, estimate, rows=scribe.rows("patching", target))
+            for target, estimate in estimates.items()
         }
 
 

@@ -16,8 +16,9 @@ from biaskit.analyzers.biaslens.estimates import (
     share_estimate,
     target_estimates,
 )
+from biaskit.analyzers.biaslens.long_table import from_cells
 from biaskit.records.estimate import Estimate, Interval, Null, Unit
-from biaskit.records.finding import Direction, Finding
+from biaskit.records.finding import Direction, Finding, FromRows
 from biaskit.stats.bootstrap import cluster_interval
 from biaskit.stats.correlation import slope_and_r2, split_half
 
@@ -66,7 +67,7 @@ class Scribe:
         )
         return {
             target: self.finding(
-                "behaviour", target, estimate, site=None, headline=True, evidence=self._rows(cells, target)
+                "behaviour", target, estimate, site=None, **self._shown("behaviour", cells, target)
             )
             for target, estimate in estimates.items()
         }
@@ -77,7 +78,7 @@ class Scribe:
         method = f"oriented axis, {point}, less the neutral controls'"
         estimates = target_estimates(cells, self.measured, method, self._rng("s"))
         return {
-            target: self.finding("score", target, estimate, headline=True, evidence=self._rows(cells, target))
+            target: self.finding("score", target, estimate, **self._shown("score", cells, target))
             for target, estimate in estimates.items()
         }
 
@@ -222,8 +223,14 @@ class Scribe:
         controls = cells.mean(axis=0)[list(self.measured.nouns.controls)]
         return float(controls.std(ddof=1)) if len(controls) > 1 else None
 
-    def _rows(self, cells: Float[ndarray, "g n"], target: str) -> tuple[Any, ...]:
-        return evidence(cells, self.measured, self.measured.nouns.columns[target])
+    def rows(self, measure: str, target: str) -> FromRows:
+        """Return the rows of the long table that a target's number is the mean of."""
+        return from_cells(measure, target, self.comparison, self.measured)
+
+    def _shown(self, measure: str, cells: Float[ndarray, "g n"], target: str) -> dict[str, Any]:
+        """Return what a number of the first page carries: its strongest cells, and which rows it rests on."""
+        strongest = evidence(cells, self.measured, self.measured.nouns.columns[target])
+        return {"headline": True, "evidence": strongest, "rows": self.rows(measure, target)}
 
     def _rng(self, label: str) -> np.random.Generator:
         names = (self.comparison.targets.name, self.comparison.pair.name, self.measured.reading, label)

@@ -77,6 +77,8 @@ class DiffusionPid:
         quick={"images": 1, "nodes": 4},
     )
 
+    full: ClassVar[dict[str, int]] = {"images": 16, "replicates": 4}
+
     images: int = 4
     nodes: int = 16
     replicates: int = 2

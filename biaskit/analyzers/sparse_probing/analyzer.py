@@ -116,6 +116,8 @@ class SparseProbing:
         quick={"sites": ["resid_post.2"], "repeats": 1, "folds": 3, "inner_folds": 2},
     )
 
+    full: ClassVar[dict[str, int]] = {"repeats": 5, "shuffles": 99, "regime_repeats": 5, "most_rows": 8192}
+
     preset: Literal["nested", "paper"] = "nested"
     sites: tuple[str, ...] = ()
     pooling: Literal["last", "span", "mean", "max"] = "last"

@@ -84,6 +84,8 @@ class VigBias:
         },
     )
 
+    full: ClassVar[dict[str, int]] = {"shuffles": 199, "calibration": 256, "most_images": 20000}
+
     method: str = AUTO
     site: str = AUTO
     keep: float = 0.3

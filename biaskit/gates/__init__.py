@@ -1,0 +1,33 @@
+"""Findings and limits in, verdicts and an exit code out; needs neither numpy nor scipy.
+
+A verdict is decided by the interval, never by the point; `docs/gates.md` says what each rule controls.
+"""
+
+from __future__ import annotations
+
+from biaskit.gates.changes import check_asked, check_baseline, compare
+from biaskit.gates.codes import INTERRUPTED, FailOn, exit_code, first_code, undecided_policy
+from biaskit.gates.evidence import carried
+from biaskit.gates.judging import UNDECIDED, judge, judged
+from biaskit.gates.limits import Limit, check, limit_of, matches
+from biaskit.gates.waivers import ended
+
+__all__ = [
+    "INTERRUPTED",
+    "UNDECIDED",
+    "FailOn",
+    "Limit",
+    "carried",
+    "check",
+    "check_asked",
+    "check_baseline",
+    "compare",
+    "ended",
+    "exit_code",
+    "first_code",
+    "judge",
+    "judged",
+    "limit_of",
+    "matches",
+    "undecided_policy",
+]

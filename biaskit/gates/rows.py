@@ -1,0 +1,81 @@
+"""Numbers computed again, or paired, from the rows that a run keeps behind them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from biaskit.records.finding import Analysis, Finding
+    from biaskit.records.table import Cell, Table
+
+Unit = tuple["Cell", ...]
+
+
+def measurements(analysis: Analysis, finding: Finding) -> list[tuple[Unit, float]] | str:
+    """Return the unit and the value of each row behind a finding, or why they cannot be had.
+
+    Rows without a value are left out, as they are of the mean.
+    """
+    source = finding.rows
+    if source is None:
+        return "its measurements are not kept"
+    table = next((one for one in analysis.tables if one.name == source.table), None)
+    if table is None:
+        return f"its table '{source.table}' is not in the run"
+    names = [column.name for column in table.columns]
+    wanted = [*source.where, *source.units, source.column]
+    if missing := [name for name in wanted if name not in names]:
+        return f"its table '{source.table}' has no column '{missing[0]}'"
+    return _read(table, source.where, [names.index(n) for n in source.units], names.index(source.column))
+
+
+def _read(
+    table: Table, where: Mapping[str, Cell], units: Sequence[int], column: int
+) -> list[tuple[Unit, float]] | str:
+    names = [one.name for one in table.columns]
+    wanted = [(names.index(name), cell) for name, cell in where.items()]
+    kept = [row for row in table.rows if all(row[place] == cell for place, cell in wanted)]
+    values = [(tuple(row[place] for place in units), row[column]) for row in kept]
+    held = [(unit, float(value)) for unit, value in values if isinstance(value, bool | int | float)]
+    return held or f"its table '{table.name}' has no such row"
+
+
+def mean(values: Sequence[float]) -> float:
+    """Return the mean, summed without rounding on the way."""
+    return math.fsum(values) / len(values)
+
+
+def clustered_error(rows: Sequence[tuple[Unit, float]]) -> tuple[float, int] | None:
+    """Return standard error of the mean and its degrees of freedom; None where one unit stands alone.
+
+    Rows vary with the units of each column that names some, such as templates and fillers: with two columns
+    `V_first + V_second - V_rows` (Cameron, Gelbach and Miller 2011), no less than the larger of the first
+    two, each `k / (k - 1)` times the sum of squares of its k clusters' centred sums. Degrees of freedom are
+    those of the column with fewest units, less one; columns with one unit are left out.
+    """
+    middle, count = mean([value for _, value in rows]), len(rows)
+    centred = [(unit, (value - middle) / count) for unit, value in rows]
+    width = len(rows[0][0])
+    ways = [way for way in range(width) if len({unit[way] for unit, _ in rows}) > 1]
+    if width == 0:
+        return (_sum_of_squares([part for _, part in centred]) ** 0.5, count - 1) if count > 1 else None
+    if not ways:
+        return None
+    sizes = [len({unit[way] for unit, _ in rows}) for way in ways]
+    parts = [_sum_of_squares(_by_cluster(centred, way)) for way in ways]
+    both = sum(parts) - (len(parts) - 1) * _sum_of_squares([part for _, part in centred])
+    return math.sqrt(max(both, *parts)), min(sizes) - 1
+
+
+def _by_cluster(parts: Sequence[tuple[Unit, float]], way: int) -> list[float]:
+    sums: dict[Cell, float] = {}
+    for unit, part in parts:
+        sums[unit[way]] = sums.get(unit[way], 0.0) + part
+    return list(sums.values())
+
+
+def _sum_of_squares(parts: Sequence[float]) -> float:
+    return math.fsum(part * part for part in parts) * len(parts) / (len(parts) - 1)
