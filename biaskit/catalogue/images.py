@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from biaskit.catalogue.reading import inside
+from biaskit.catalogue.audit_files import inside
 from biaskit.catalogue.tables import columns_there, filled, numbers, rows_of
 from biaskit.errors import ImageError, UnknownNameError
 

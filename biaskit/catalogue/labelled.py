@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from biaskit.catalogue.audit_files import inside
 from biaskit.catalogue.classes import few_classes
 from biaskit.catalogue.frames import Frame, frame_rows
-from biaskit.catalogue.reading import inside
 from biaskit.catalogue.tables import columns_there, filled, numbers, rows_of
 from biaskit.errors import CatalogueError, UnknownNameError
 from biaskit.records.labelled_texts import LabelledTexts

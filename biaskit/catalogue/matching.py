@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from biaskit.catalogue.audit_files import inside
 from biaskit.catalogue.folders import find
 from biaskit.catalogue.naming import probe_set, unknown, usable
-from biaskit.catalogue.reading import inside, read_probe_set
+from biaskit.catalogue.reading import read_probe_set
 from biaskit.errors import CatalogueError
 from biaskit.records.any_probe_set import AnyProbeSet
 from biaskit.records.probe_set import ControlSet, Modality, ReferencePair, TargetSet

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from biaskit.catalogue.audit_files import read_audit_spec
 from biaskit.catalogue.folders import Origin, find, listing
-from biaskit.catalogue.reading import read_audit_spec, read_probe_set
+from biaskit.catalogue.reading import read_probe_set
 from biaskit.errors import CatalogueError, UnknownNameError
 from biaskit.records.any_probe_set import AnyProbeSet
 from biaskit.records.probe_set import Modality, ReferencePair, TargetSet

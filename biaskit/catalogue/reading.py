@@ -6,24 +6,16 @@ import re
 import tomllib
 from difflib import get_close_matches
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
 from biaskit.catalogue.folders import THINGS, Kind, readme
+from biaskit.catalogue.lines import line_of
 from biaskit.errors import CatalogueError
 from biaskit.records.any_probe_set import AnyProbeSet
-from biaskit.records.audit_spec import (
-    AnalyzerSpec,
-    AuditSpec,
-    ClassifierSpec,
-    DataSpec,
-    EncoderSpec,
-    Gate,
-    ImageSpec,
-    Subject,
-    Waiver,
-)
+from biaskit.records.audit_spec import AuditSpec
+from biaskit.records.base import Record
 from biaskit.records.probe_set import ControlSet, ReferencePair, TargetSet
 from biaskit.records.prompt_set import GroupSet, PromptCase, PromptSet
 
@@ -31,10 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from pydantic import JsonValue
     from pydantic_core import ErrorDetails
-
-    from biaskit.records.base import Record
 
 _SETS: Mapping[object, type[Record]] = {
     "target": TargetSet,
@@ -43,17 +32,6 @@ _SETS: Mapping[object, type[Record]] = {
     "groups": GroupSet,
     "prompts": PromptSet,
 }
-_SECTIONS: Mapping[object, type[Record]] = {
-    "analyzers": AnalyzerSpec,
-    "classifiers": ClassifierSpec,
-    "data": DataSpec,
-    "encoder": EncoderSpec,
-    "gates": Gate,
-    "images": ImageSpec,
-    "subject": Subject,
-    "waivers": Waiver,
-}
-_OUTSIDE = re.compile(r"^(/|~|[A-Za-z]:)|\\|(^|/)\.\.(/|$)")
 _MOST_PROBLEMS = 5
 
 
@@ -63,41 +41,10 @@ def read_probe_set(path: Path) -> AnyProbeSet:
     Raises:
         CatalogueError: The file cannot be used; file, line or key, and what to do are named.
     """
-    record: AnyProbeSet = _record("probes", path)
-    _check_name("probes", path, record.name)
-    return record
-
-
-def read_audit_spec(path: Path) -> AuditSpec:
-    """Read one audit file and check all that a single file can tell.
-
-    Raises:
-        CatalogueError: The file cannot be used, or it names a path outside its folder.
-    """
-    spec: AuditSpec = _record("audits", path)
-    _check_name("audits", path, spec.name)
-    for name in _named_files(spec):
-        inside(path.parent, name)
-    problems = list(_gate_problems(spec))
-    if problems:
-        raise _unusable("audits", path, *problems)
-    return spec
-
-
-def inside(folder: Path, name: str) -> Path:
-    """Return the path `name` relative to `folder`, links followed.
-
-    Raises:
-        CatalogueError: The path leaves the folder.
-    """
-    target = (folder / name).resolve()
-    if _OUTSIDE.search(name) or not target.is_relative_to(folder.resolve()):
-        raise CatalogueError(
-            f"The path '{name}' leaves the folder of the audit that names it.",
-            why=f"An audit in '{folder}' may only name files below that folder.",
-            fix="Move the file there, or give it on the command line.",
-        )
-    return target
+    text = decoded(path)
+    found: AnyProbeSet = record("probes", path, parsed("probes", path, text), text)
+    check_name("probes", path, found.name)
+    return found
 
 
 @cache
@@ -105,21 +52,38 @@ def _adapter(kind: Kind) -> TypeAdapter[Any]:
     return TypeAdapter(AnyProbeSet if kind == "probes" else AuditSpec)
 
 
-def _record(kind: Kind, path: Path) -> Any:
-    text = decoded(path)
+def record(kind: Kind, path: Path, content: Mapping[str, object], text: str) -> Any:
+    """Return the record that a file's content is.
+
+    Raises:
+        CatalogueError: It is none; every mistake has its line.
+    """
     try:
-        return _adapter(kind).validate_python(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise _unusable(kind, path, f"It is not TOML: {error}.") from error
+        return _adapter(kind).validate_python(content)
     except RecursionError as error:
-        raise _unusable(kind, path, "It is nested too deeply.") from error
+        raise unusable(kind, path, "It is nested too deeply.") from error
     except ValidationError as error:
         # A list of which every entry is wrong is also reported as empty, which it is not.
         details = [d for d in error.errors(include_url=False) if d["type"] != "too_short" or not d["input"]]
-        raise _unusable(kind, path, *(_problem(kind, detail, text) for detail in details)) from error
+        raise unusable(kind, path, *(_problem(kind, detail, text) for detail in details)) from error
 
 
-def _unusable(kind: Kind, path: Path, *problems: str) -> CatalogueError:
+def parsed(kind: Kind, path: Path, text: str) -> dict[str, Any]:
+    """Return what a TOML text holds.
+
+    Raises:
+        CatalogueError: It is not TOML.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise unusable(kind, path, f"It is not TOML: {error}.") from error
+    except RecursionError as error:
+        raise unusable(kind, path, "It is nested too deeply.") from error
+
+
+def unusable(kind: Kind, path: Path, *problems: str) -> CatalogueError:
+    """Return the error of a file with mistakes, the first few of them named."""
     more = [f"… and {len(problems) - _MOST_PROBLEMS} more"] if len(problems) > _MOST_PROBLEMS else []
     return CatalogueError(
         f"'{path}' is not a usable {THINGS[kind]}.",
@@ -149,34 +113,49 @@ def decoded(path: Path) -> str:
         ) from error
 
 
-def _check_name(kind: Kind, path: Path, name: str) -> None:
+def check_name(kind: Kind, path: Path, name: str) -> None:
+    """Refuse a file whose name is not that of what it holds.
+
+    Raises:
+        CatalogueError: The two differ.
+    """
     if name != path.stem:
         problem = f"name: the file is named '{path.stem}' and the set in it '{name}'; both must be the same"
-        raise _unusable(kind, path, problem)
+        raise unusable(kind, path, problem)
 
 
 def _problem(kind: Kind, detail: ErrorDetails, text: str) -> str:
     loc = [part for part in detail["loc"] if part != "[key]"]
     where = loc[1:] if kind == "probes" else loc
     key = ".".join(str(part) for part in where)
-    if len(where) == 1 and (line := _line(key, text)):
+    if line := line_of(text, where):
         key = f"line {line}, {key}"
     words = _words(detail, _fields(kind, loc))
     return f"{key}: {words}" if key else words
 
 
-def _line(key: str, text: str) -> int:
-    match = re.search(rf"^[ \t]*\[*\"?{re.escape(key)}\"?[ \t]*[=\]]", text, re.MULTILINE)
-    return text.count("\n", 0, match.start()) + 1 if match else 0
-
-
 def _fields(kind: Kind, loc: Sequence[int | str]) -> tuple[str, ...]:
-    if kind == "probes":
-        model: type[Record] = _SETS.get(loc[0], TargetSet) if loc else TargetSet
-        model = PromptCase if tuple(loc[:2]) == ("prompts", "cases") and len(loc) > 2 else model
-    else:
-        model = _SECTIONS.get(loc[0], AuditSpec) if len(loc) > 1 else AuditSpec
+    """Return the keys that may stand where an unknown one does."""
+    if kind == "audits":
+        return tuple(_record_at(AuditSpec, loc[:-1]).model_fields)
+    model: type[Record] = _SETS.get(loc[0], TargetSet) if loc else TargetSet
+    model = PromptCase if tuple(loc[:2]) == ("prompts", "cases") and len(loc) > 2 else model
     return tuple(model.model_fields)
+
+
+def _record_at(model: type[Record], way: Sequence[int | str]) -> type[Record]:
+    """Return the record that stands at the end of `way` through another one's fields."""
+    for step in way:
+        field = model.model_fields.get(str(step))
+        model = next(_records(field.annotation), model) if field else model
+    return model
+
+
+def _records(annotation: object) -> Iterator[type[Record]]:
+    if isinstance(annotation, type) and issubclass(annotation, Record):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _records(inner)
 
 
 def _words(detail: ErrorDetails, fields: Sequence[str]) -> str:
@@ -192,44 +171,22 @@ def _words(detail: ErrorDetails, fields: Sequence[str]) -> str:
         "too_short": "this is empty; at least one entry is needed",
         "union_tag_not_found": f"kind: this key is missing; it is one of {kinds}",
         "union_tag_invalid": f"kind: '{context.get('tag')}' is not one of {kinds}",
-        "literal_error": f"this is {detail['input']!r}; expected {context.get('expected')}",
-        "enum": f"this is {detail['input']!r}; expected {context.get('expected')}",
+        "literal_error": _choice(detail, context),
+        "enum": _choice(detail, context),
+        "string_type": f"this must be text, in quotes; it is {detail['input']!r}",
+        "tuple_type": f'this must be a list, such as ["{detail["input"]}"]',
+        "date_from_datetime_parsing": f"this is {detail['input']!r}; write a date as 2027-03-31",
+        "date_parsing": f"this is {detail['input']!r}; write a date as 2027-03-31",
+        "date_type": f"this is {detail['input']!r}; write a date as 2027-03-31",
+        "float_parsing": f"this must be a number; it is {detail['input']!r}",
+        "float_type": f"this must be a number; it is {detail['input']!r}",
     }
     return known.get(problem) or detail["msg"].removeprefix("Value error, ").replace("tuple", "list")
 
 
-def _named_files(spec: AuditSpec) -> Iterator[str]:
-    yield from (name for name in (*spec.concepts, *spec.references) if name.endswith(".toml"))
-    if spec.subject is not None:
-        yield spec.subject.model
-    yield from (name for one in spec.data for name in (one.path, one.shifted) if name)
-    yield from (one.path for one in spec.images)
-    if spec.encoder is not None:
-        yield spec.encoder.model
-    yield from (one.model for one in spec.classifiers)
-    for analyzer in spec.analyzers:
-        yield from filter(_OUTSIDE.search, _strings(list(analyzer.settings.values())))
-
-
-def _strings(value: JsonValue) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list | dict):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _strings(item)
-
-
-def _gate_problems(spec: AuditSpec) -> Iterator[str]:
-    ids = [gate.id for gate in spec.gates]
-    for gate in spec.gates:
-        if gate.at_most is None and gate.at_least is None:
-            yield f"gates: '{gate.id}' has no limit; give at_most or at_least"
-        elif gate.at_most is not None and gate.at_least is not None and gate.at_least > gate.at_most:
-            yield f"gates: '{gate.id}' can never hold; at_least exceeds at_most"
-    twice = sorted(gate for gate in set(ids) if ids.count(gate) > 1)
-    yield from (f"gates: the id '{gate}' stands there twice" for gate in twice)
-    for waiver in spec.waivers:
-        if waiver.gate not in ids:
-            near = get_close_matches(waiver.gate, ids, n=1, cutoff=0.5)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            yield f"waivers: there is no gate '{waiver.gate}'{hint}"
+def _choice(detail: ErrorDetails, context: Mapping[str, object]) -> str:
+    """Name the values that may stand here, the nearest one first."""
+    expected = str(context.get("expected", ""))
+    near = get_close_matches(str(detail["input"]), re.findall(r"'([^']*)'", expected), n=1, cutoff=0.5)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    return f"this is {detail['input']!r}; expected {expected}{hint}"

@@ -26,6 +26,7 @@ VERBS = {
     "schema": "Print the JSON Schema of a spec or a report.",
     "selfcheck": "Prove analyzers on nulls and planted doses.",
     "show": "Show a concept, a pair, an audit, an analyzer or an organism.",
+    "verify": "Check a saved run again: digests, verdicts, and numbers from their rows.",
     "validate": "Check probe sets and audits.",
 }
 

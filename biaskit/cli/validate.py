@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from biaskit import analyzers, catalogue, gates
-from biaskit.cli import options, tell
+from biaskit.cli import options, say, tell
 from biaskit.cli.shown import line
-from biaskit.errors import BiaskitError, NothingAuditedError, RequestError
+from biaskit.errors import BiaskitError, CatalogueError, NothingAuditedError, RequestError, UnknownNameError
 from biaskit.runner import images, metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from biaskit.records.audit_spec import AuditSpec
+    from biaskit.records.audit_spec import AuditSpec, Gate
 
 
 @click.command()
@@ -62,6 +63,8 @@ def _valid(path: Path, folders: tuple[Path, ...]) -> bool:
 
 def _is_audit(path: Path) -> bool:
     try:
+        if path.name == "pyproject.toml":
+            return True
         return "kind" not in tomllib.loads(path.read_text(encoding="utf-8")) and path.parent.name != "probes"
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
         return False
@@ -76,14 +79,26 @@ def _audit(path: Path, folders: tuple[Path, ...]) -> str:
     spec = catalogue.read_audit_spec(path)
     for analyzer in spec.analyzers:
         analyzers.find(analyzer.name)
-    for gate in spec.gates:
-        gates.check(gate)
-    metrics.check(spec.gates)
+    for number, gate in enumerate(spec.gates):
+        _check_metric(gate, path, number)
+    for warning in gates.ended(spec.waivers, datetime.now(UTC).date()):
+        say(f"{path}: {warning}", fg="yellow")
     held = [catalogue.labelled_texts(one, path.parent) for one in spec.data]
     data = (f"data {one.name}" for one in held)
     pictures = (f"images {one.name}" for one in images.find(spec.images, (), path.parent, None))
     parts = (_compared(spec, path, folders), *data, *pictures, f"{len(spec.gates)} gates")
     return f"audit {spec.name}, {', '.join(parts)}, sha256 {spec.digest[:12]}"
+
+
+def _check_metric(gate: Gate, path: Path, number: int) -> None:
+    """Refuse a gate on a metric that does not exist, and say where it stands."""
+    gates.check(gate)
+    try:
+        metrics.check([gate])
+    except UnknownNameError as error:
+        line_number = catalogue.line_in(path, ("gates", number, "metric"))
+        fix = f"The gate '{gate.id}' names it, in line {line_number} of '{path}'."
+        raise CatalogueError(error.what, why=error.why, fix=fix) from error
 
 
 def _compared(spec: AuditSpec, path: Path, folders: tuple[Path, ...]) -> str:

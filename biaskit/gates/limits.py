@@ -7,16 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from biaskit.errors import RequestError, UnknownNameError
+from biaskit.records.audit_spec import WHERE_KEYS
 from biaskit.records.finding import Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from biaskit.records.audit_spec import Gate
     from biaskit.records.finding import Finding
-
-KEYS = ("concept", "group", "site", "positive", "negative")
-"""What a gate's `where` may narrow by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +24,6 @@ class Limit:
     text: str
 
 
-def problems(gate: Gate) -> Iterator[str]:
-    """Yield what keeps a gate from being judged, one clause each; nothing where it can be."""
-    ends = (gate.at_most, gate.at_least)
-    if gate.within is not None:
-        if any(end is not None for end in ends):
-            yield "has 'within' beside at_most or at_least; give one or the other"
-        if gate.within[0] > gate.within[1]:
-            yield f"can never hold; 'within' runs from {gate.within[0]:g} down to {gate.within[1]:g}"
-        return
-    if ends == (None, None):
-        yield "has no limit; give at_most, at_least or within"
-    if gate.at_most is not None and gate.at_least is not None and gate.at_least > gate.at_most:
-        yield "can never hold; at_least exceeds at_most"
-    if gate.against is not None and gate.at_least is not None:
-        yield "is against a baseline: at_most says how much worse is allowed; it takes no at_least"
-
-
 def check(gate: Gate) -> None:
     """Refuse a gate that cannot be judged.
 
@@ -52,11 +31,11 @@ def check(gate: Gate) -> None:
         RequestError: It has no limit, or one that nothing can meet.
         UnknownNameError: `where` has a key that findings do not have.
     """
-    for problem in problems(gate):
+    for problem in gate.problems():
         raise RequestError(f"Gate '{gate.id}' {problem}.", fix="Limits are in the metric's unit.")
     for key in gate.where:
-        if key not in KEYS:
-            raise UnknownNameError("key of a gate's 'where'", key, KEYS)
+        if key not in WHERE_KEYS:
+            raise UnknownNameError("key of a gate's 'where'", key, WHERE_KEYS)
 
 
 def matches(gate: Gate, finding: Finding) -> bool:

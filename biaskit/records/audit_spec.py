@@ -12,6 +12,9 @@ from pydantic import Field, JsonValue
 
 from biaskit.records.base import Record
 
+WHERE_KEYS = ("concept", "group", "site", "positive", "negative")
+"""What a gate's `where` may narrow by."""
+
 _JUDGING = {"name", "description", "subject", "gates", "waivers", "statistics", "calibration"}
 
 
@@ -164,6 +167,21 @@ class Gate(Record):
     """How grave a failure is; shown, and without effect on the verdict."""
     rationale: str = ""
     """Why this limit."""
+
+    def problems(self) -> tuple[str, ...]:
+        """Return what keeps the gate from being judged, one clause each; nothing where it can be."""
+        ends, found = (self.at_most, self.at_least), []
+        if self.within is not None and ends != (None, None):
+            found.append("has 'within' beside at_most or at_least; give one or the other")
+        elif self.within is not None and self.within[0] > self.within[1]:
+            found.append(f"can never hold; 'within' runs from {self.within[0]:g} down to {self.within[1]:g}")
+        elif self.within is None and ends == (None, None):
+            found.append("has no limit; give at_most or at_least, or within")
+        if self.at_most is not None and self.at_least is not None and self.at_least > self.at_most:
+            found.append("can never hold; at_least exceeds at_most")
+        if self.against is not None and self.at_least is not None:
+            found.append("is against a baseline: at_most says how much worse it may be; it takes no at_least")
+        return tuple(found)
 
 
 class Waiver(Record):

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from biaskit.errors import RequestError
 from biaskit.records.report import Report
-from biaskit.reporting import measurements, page, table
+from biaskit.reporting import manifest, measurements, page, table
 
 if TYPE_CHECKING:
     from biaskit.records.finding import Finding
@@ -28,8 +28,9 @@ def write(report: Report, folder: Path) -> None:
 
     Files: `report.json`, `report.html`, `findings.csv` with one line a finding, one
     `evidence/<metric>.jsonl` a metric, each line one example with what it is about and how much it moves
-    the number, in the estimate's unit, and one `tables/<analyzer>.<table>.csv` a table. Evidence and
-    tables of an earlier run are removed.
+    the number, in the estimate's unit, and one `tables/<analyzer>.<table>.csv` a table; last
+    `manifest.json` with the digest of each, and of `arrays/`. Evidence and tables of an earlier run are
+    removed.
     """
     rows = {f"evidence/{metric}.jsonl": lines for metric, lines in evidence(report).items()}
     tables = measurements.files(report)
@@ -43,6 +44,9 @@ def write(report: Report, folder: Path) -> None:
     write_file(folder / "findings.csv", table.as_csv(report))
     write_file(folder / "report.html", page.render(report))
     write_file(folder / REPORT, to_json(report))
+    own = (REPORT, "report.html", "findings.csv", *rows, *tables)
+    arrays = (one.relative_to(folder).as_posix() for one in folder.glob("arrays/*.safetensors"))
+    write_file(folder / manifest.NAME, manifest.text_of(folder, {*own, *arrays}))
 
 
 def read(path: Path, kind: type[R]) -> R:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from biaskit import organisms
+from biaskit.catalogue.audit_files import inside
 from biaskit.catalogue.images import ImageListing, check_listed, first_of_each, list_images
-from biaskit.catalogue.reading import inside
 from biaskit.errors import CatalogueError, RequestError, UnknownNameError
 from biaskit.images.image_set import ImageSet
 from biaskit.records.audit_spec import EncoderSpec, ImageSpec

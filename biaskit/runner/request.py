@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from biaskit import analyzers, catalogue, gates
 from biaskit.errors import RequestError, UnknownNameError
 from biaskit.models.sources import find_source
@@ -19,6 +17,7 @@ from biaskit.records.report import Report
 from biaskit.reporting.folder import read as read_run
 from biaskit.runner import arguments, data, images, instruments, metrics, planted
 from biaskit.runner.limits import limited, limited_drawn
+from biaskit.runner.spec_changes import NO_MODEL, change, validated
 
 if TYPE_CHECKING:
     from biaskit.images.image_set import ImageSet
@@ -28,12 +27,12 @@ if TYPE_CHECKING:
 
 _SUBJECT = ("revision", "dtype", "device", "batch_size", "factory", "allow_pickle")
 DEFAULT_AUDIT = "quick"
+PROJECT_FILE = "pyproject.toml"
 SMOKE = 8
 """Most templates and fillers of a run in the profile `smoke`."""
 FOR_DATA = "sparse-probing"
 FOR_IMAGES = "vig-bias"
 FOR_PROMPTS = "diffusion-pid"
-_NO_MODEL = RequestError("No model was named.", fix="Give one, such as --model demo or --model gpt2.")
 _NO_CONCEPT = RequestError(
     "No concept was named and no data or images given.",
     fix="Give one, such as --concepts food (see `biaskit list concepts`), a file: --data reviews.csv, or, "
@@ -147,7 +146,7 @@ def request(
     """
     arguments.check(options, Options.__annotations__)
     asked = (arguments.names("concepts", concepts), arguments.names("references", references))
-    base, folder = _base(spec)
+    base, folder = _base(spec, named=model is not None or any(asked))
     own = _own(options)
     base = _with_own(base, own, model, asked[0], options)
     options = _fitting(base, own, asked, options, folder)
@@ -251,7 +250,10 @@ def _model(model: object, spec: AuditSpec, folder: Path | None) -> object:
     return name
 
 
-def _base(spec: AuditSpec | str | Path | None) -> tuple[AuditSpec, Path | None]:
+def _base(spec: AuditSpec | str | Path | None, *, named: bool) -> tuple[AuditSpec, Path | None]:
+    """Return the suite and its folder; a call that names nothing at all means the project file's."""
+    if spec is None and not named and catalogue.has_audit(Path(PROJECT_FILE)):
+        spec = PROJECT_FILE
     if spec is None:
         return catalogue.audit_spec(DEFAULT_AUDIT), None
     if isinstance(spec, AuditSpec):
@@ -284,8 +286,8 @@ def _asked(
     if {one["name"] for one in content["analyzers"]} != {one.name for one in base.analyzers}:
         content["description"] = ""
     for path, value in (options.get("changes") or {}).items():
-        _change(content, path, value)
-    return _validated(content)
+        change(content, path, value)
+    return validated(content)
 
 
 def _fitting(
@@ -367,34 +369,9 @@ def _settings_of(name: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in plain.items() if "." not in key} | own
 
 
-def _validated(content: dict[str, Any]) -> AuditSpec:
-    try:
-        return AuditSpec.model_validate(content)
-    except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in problem["loc"])
-        if place == "subject.model":
-            raise _NO_MODEL from error
-        raise RequestError(f"'{place}' cannot be that.", why=problem["msg"]) from error
-
-
-def _change(content: Any, path: str, value: Any) -> None:
-    """Set one field of the spec's content; a number in the path is an index."""
-    *way, last = path.split(".")
-    place = content
-    try:
-        for step in way:
-            place = place[int(step)] if isinstance(place, list) else place[step]
-        place[int(last) if isinstance(place, list) else last] = value
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise RequestError(
-            f"There is no field '{path}' in the spec.", fix="See `biaskit schema spec`; lists count from 0."
-        ) from error
-
-
 def _complete(spec: AuditSpec, own: _Own) -> AuditSpec:
     if spec.subject is None:
-        raise _NO_MODEL
+        raise NO_MODEL
     brought = any(analyzers.brings_material(one.name, one.settings) for one in spec.analyzers)
     if not (brought or spec.concepts or spec.data or own.texts or spec.images or own.pictures):
         # A misspelt organism brings nothing to be asked about; its name is what is wrong.

@@ -93,8 +93,13 @@ def test_without_torch_an_audit_says_what_to_install(python, tmp_path):
 
 def test_a_saved_run_is_judged_and_rendered_without_torch(python, tmp_path):
     folder.write(build_report(), tmp_path / "run")
-    judged = python("-m", "biaskit", "gate", "run")
+    judged = python("-m", "biaskit", "gate", "run", "--baseline", "run")
     assert judged.returncode in {0, 1, 4}, judged.stderr
+    compared = python("-m", "biaskit", "compare", "run", "run")
+    assert compared.returncode == 0, compared.stderr
+    verified = python("-m", "biaskit", "verify", "run")
+    assert verified.returncode in {0, 6}, verified.stderr
+    assert "checked: digests" in verified.stdout
     forms = ("page.html", "page.md", "page.json")
     rendered = python("-m", "biaskit", "report", "run", *(part for form in forms for part in ("-o", form)))
     assert rendered.returncode == 0, rendered.stderr

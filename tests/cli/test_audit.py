@@ -39,7 +39,13 @@ def test_a_run_is_written_and_shown(audit):
     assert the_run().name.startswith("demo-food-")
     report = Run.read(the_run())
     assert report.spec.seed == 5
-    assert {path.name for path in the_run().iterdir()} == {"report.json", "report.html", "evidence"}
+    assert {path.name for path in the_run().iterdir()} == {
+        "evidence",
+        "findings.csv",
+        "manifest.json",
+        "report.html",
+        "report.json",
+    }
 
 
 @pytest.mark.parametrize(

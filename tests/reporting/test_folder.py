@@ -25,7 +25,7 @@ def test_the_files_of_a_run(report, tmp_path):
     folder.write(report, tmp_path / "a" / "run")
     found = {str(path.relative_to(tmp_path / "a" / "run")) for path in tmp_path.rglob("*") if path.is_file()}
     evidence = {f"evidence/biaslens.{name}.jsonl" for name in ("score", "behaviour", "latent")}
-    assert found == {"report.json", "report.html", "findings.csv", *evidence}
+    assert found == {"manifest.json", "report.json", "report.html", "findings.csv", *evidence}
 
 
 def test_writing_twice_gives_the_same_bytes(report, tmp_path):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jaxtyping import Float
+from numpy import ndarray
+
 from biaskit.records.finding import FromRows
 from biaskit.records.table import Cell, Column, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-    from jaxtyping import Float
-    from numpy import ndarray
 
     from biaskit.analyzers.biaslens.measured import Measured
     from biaskit.session import Comparison
