@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from biaskit.concepts.mean_difference import fit_mean_difference
+from biaskit.records.calibration import Planting
 from biaskit.records.estimate import Estimate, Unit
 from biaskit.records.finding import Analysis, Finding
 from biaskit.records.probe_set import Modality
@@ -27,6 +28,7 @@ class MeanDifference:
     unit: ClassVar[str] = Unit.ONE
     nulls: ClassVar[tuple[str, ...]] = ("neutral nouns in the same templates",)
     limitations: ClassVar[tuple[str, ...]] = ("The axis is stated, not calibrated: its sign may mislead.",)
+    planting: ClassVar[Planting] = Planting(metric="mean_difference.position")
     site: str = "resid_post.0"
 
     def analyze(self, session: Session) -> Analysis:
@@ -43,9 +45,7 @@ class MeanDifference:
         groups = (*map(c.pair.examples, c.pair.poles), c.targets.positives(target), negatives)
         read = [session.activations([Prompt(row.text) for row in rows], [site])[site] for rows in groups]
         axis = fit_mean_difference(read[0], read[1])
-        cells, neutral = (
-            axis.position(rows).reshape(len(c.targets.templates), -1).numpy() for rows in read[2:]
-        )
+        cells, neutral = (axis.position(r).reshape(len(c.targets.templates), -1).numpy() for r in read[2:])
         centred = cells - neutral.mean(axis=1, keepdims=True)
         estimate = Estimate(
             value=float(centred.mean()),

@@ -136,10 +136,20 @@ def build(name: str, settings: Mapping[str, JsonValue]) -> Analyzer:
         UnknownNameError: The analyzer or one of the settings does not exist.
         RequestError: A setting has a value that it cannot take.
     """
-    kind: Any = load(name)
+    return make(load(name), settings)
+
+
+def make(analyzer: type[Analyzer], settings: Mapping[str, JsonValue]) -> Analyzer:
+    """Make an analyzer of a class that need not be registered.
+
+    Raises:
+        UnknownNameError: One of the settings does not exist.
+        RequestError: A setting has a value that it cannot take.
+    """
+    kind: Any = analyzer
     for setting in settings:
         if setting not in _names(kind):
-            raise UnknownNameError(f"setting of {name}", setting, _names(kind))
+            raise UnknownNameError(f"setting of {kind.name}", setting, _names(kind))
     lists = {field.name for field in fields(kind) if str(field.type).startswith("tuple")}
     settings = {key: _listed(value) if key in lists else value for key, value in settings.items()}
     try:

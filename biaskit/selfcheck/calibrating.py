@@ -16,10 +16,9 @@ from biaskit.errors import InstrumentError, RequestError
 from biaskit.records.calibration import Calibration, NullRate, Planting
 from biaskit.records.estimate import Unit
 from biaskit.records.progress import Progress, Silent
-from biaskit.runner.specimens import Bench, Specimen, bench
+from biaskit.runner.specimens import LEVEL, Bench, Judgement, Specimen, bench, judgements
 from biaskit.selfcheck.power_curve import POWER, detectable, points, rate
 from biaskit.selfcheck.profiles import PROFILES, Profile
-from biaskit.selfcheck.trials import LEVEL, Judgement, trial
 from biaskit.selfcheck.twins import twins
 
 if TYPE_CHECKING:
@@ -147,11 +146,11 @@ class _Work:
         self, made: Sequence[_Made], numbers: Iterator[int], what: str, shown: Bench
     ) -> list[Judgement]:
         tracked = self.progress.track(made, f"{self.analyzer.name} on {what}", len(made))
-        return [
-            test
-            for one in tracked
-            for test in trial(self.analyzer, self.planting, one(), next(numbers), shown)
-        ]
+        return [test for one in tracked for test in self._judged(one(), next(numbers), shown)]
+
+    def _judged(self, specimen: Specimen, number: int, shown: Bench) -> Iterator[Judgement]:
+        findings = self.analyzer.analyze(specimen.session).findings
+        return judgements(findings, self.planting.metric, specimen, signed=shown.signed, trial=number)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

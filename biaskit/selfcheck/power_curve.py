@@ -12,7 +12,7 @@ from scipy.optimize import isotonic_regression
 
 from biaskit.records.calibration import PowerPoint
 from biaskit.records.estimate import Estimate, Interval, Unit
-from biaskit.selfcheck.trials import Judgement
+from biaskit.runner.specimens import Judgement
 from biaskit.stats.measured import measured_mean
 
 POWER = 0.8

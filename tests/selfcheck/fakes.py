@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
+import torch
 from scipy import stats
 
 from biaskit.errors import NothingAuditedError
@@ -43,10 +44,20 @@ class Gauge:
     def analyze(self, session):
         if not session.doses:
             raise NothingAuditedError("No doses.")
+        read = self.read(session.model.module)
         drawn = session.rng.normal(0.0, ERROR, len(session.doses))
         pairs = zip(session.doses, drawn, strict=True)
-        findings = tuple(self._finding(i, self.gain * d + self.shift + e) for i, (d, e) in enumerate(pairs))
-        return Analysis(analyzer=self.name, settings={}, findings=findings)
+        findings = tuple(
+            self._finding(i, self.gain * d + self.shift + e + 0 * read) for i, (d, e) in enumerate(pairs)
+        )
+        settings = {"error": self.error, "shift": self.shift, "gain": self.gain, "note": self.note}
+        return Analysis(
+            analyzer=self.name, settings=settings, findings=findings, limitations=self.limitations
+        )
+
+    def read(self, module):
+        with torch.inference_mode():
+            return float(module(torch.ones(2)).sum())
 
     def _finding(self, number, value):
         half = stats.norm.ppf(0.975) * self.error
@@ -77,8 +88,14 @@ class Shelf:
         return self._made("plants", seed + 10_000, signs * np.resize(doses, TESTS))
 
     def empty(self):
-        return SimpleNamespace(doses=(), model=None)
+        return SimpleNamespace(doses=(), model=self._model())
+
+    def _model(self):
+        torch_state = torch.random.get_rng_state()
+        module = torch.nn.Sequential(*(torch.nn.Linear(2, 2) for _ in range(4))).eval()
+        torch.random.set_rng_state(torch_state)
+        return SimpleNamespace(module=module)
 
     def _made(self, kind, seed, doses):
-        session = SimpleNamespace(doses=doses.tolist(), rng=np.random.default_rng(seed), model=None)
+        session = SimpleNamespace(doses=doses.tolist(), rng=np.random.default_rng(seed), model=self._model())
         return Specimen(kind, session, lambda finding: session.doses[int(finding.concepts[0])])

@@ -5,8 +5,8 @@ import pytest
 
 from biaskit.records.calibration import PowerPoint
 from biaskit.records.estimate import Unit
+from biaskit.runner.specimens import Judgement
 from biaskit.selfcheck.power_curve import crossing, detectable, points, rate
-from biaskit.selfcheck.trials import Judgement
 from biaskit.stats.power import achieved_power, minimum_detectable_effect
 
 DOSES = np.array([0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0])

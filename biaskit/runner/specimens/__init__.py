@@ -8,6 +8,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from biaskit.runner.specimens.judging import LEVEL as LEVEL
+from biaskit.runner.specimens.judging import Judgement as Judgement
+from biaskit.runner.specimens.judging import judgements as judgements
 from biaskit.runner.specimens.specimen import Bench as Bench
 from biaskit.runner.specimens.specimen import Specimen as Specimen
 

@@ -1,17 +1,12 @@
-"""One analysis of a specimen, reduced to the tests in it."""
+"""The findings of an analysis held against what is known of its specimen."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from biaskit.records.finding import Direction, Finding
-
-if TYPE_CHECKING:
-    from biaskit.protocols import Analyzer
-    from biaskit.records.calibration import Planting
-    from biaskit.runner.specimens import Bench, Specimen
+from biaskit.runner.specimens.specimen import Specimen
 
 LEVEL = 0.05
 
@@ -40,20 +35,13 @@ class Judgement:
     detectable: float | None
 
 
-def trial(
-    analyzer: Analyzer, planting: Planting, specimen: Specimen, number: int, bench: Bench
-) -> list[Judgement]:
-    """Analyse a specimen and return every test of the metric whose dose is known."""
-    analysis = analyzer.analyze(specimen.session)
-    return list(_tests(analysis.findings, planting, specimen, number, signed=bench.signed))
-
-
-def _tests(
-    findings: Iterable[Finding], planting: Planting, specimen: Specimen, number: int, *, signed: bool
+def judgements(
+    findings: Iterable[Finding], metric: str, specimen: Specimen, *, signed: bool, trial: int = 0
 ) -> Iterator[Judgement]:
+    """Yield every test of a metric about something whose dose is known."""
     for finding in findings:
         estimate = finding.estimate
-        if finding.metric != planting.metric or estimate.null is None or estimate.value is None:
+        if finding.metric != metric or estimate.null is None or estimate.value is None:
             continue
         dose = specimen.dose(finding)
         if dose is None:
@@ -62,7 +50,7 @@ def _tests(
         right = not signed or dose == 0 or estimate.value * dose > 0
         yield Judgement(
             specimen.kind,
-            number,
+            trial,
             dose,
             estimate.value,
             alarm,
