@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from biaskit.records.site import Site, SiteKind
     from biaskit.runner.audit import audit
     from biaskit.session import Session, VisionSession
+    from biaskit.triangulation import triangulate
 
 __version__ = "0.1.0"
 
@@ -72,6 +73,7 @@ _HOMES = {
     "biaskit.records.site": ("Site", "SiteKind"),
     "biaskit.runner.audit": ("audit",),
     "biaskit.session": ("Session", "VisionSession"),
+    "biaskit.triangulation": ("triangulate",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -112,6 +114,7 @@ __all__ = [
     "load",
     "load_classifier",
     "load_encoder",
+    "triangulate",
 ]
 
 

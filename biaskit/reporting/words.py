@@ -47,6 +47,7 @@ METRIC_WORDS = {
     "association.weat_d": "association of two word sets, Caliskan's d",
     "association.weat_g": "association of two word sets, pooled effect",
     "association.interaction": "association of an intersection beyond the sum of its parts",
+    "triangulation.agreement": "agreement of two views over concepts, rank correlation",
     "biaslens.score": "inside",
     "biaslens.profile": "inside, layer by layer",
     "biaslens.behaviour": "behaviour",

@@ -24,6 +24,7 @@ from biaskit.runner.modalities import check_model, modality
 from biaskit.runner.offline import guard
 from biaskit.runner.run import Run
 from biaskit.session import Comparison, DiffusionSession, Session, VisionSession
+from biaskit.triangulation import triangulate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -75,7 +76,7 @@ def execute(request: Request) -> Run:
         model = _open(request)
         check_model(model, wanted, chosen)
         session = _session(request, model, wanted)
-        work = _noted(_analyze(chosen, session, request), model, request)
+        work = _triangulated(_noted(_analyze(chosen, session, request), model, request))
     run = _report(request, model.subject, work, meter, _sets(request, session))
     # A waiver is read on the day the run began.
     run = gates.judged(run, run.run.started_at.date(), request.baseline)
@@ -158,6 +159,14 @@ def _noted(work: _Work, model: ModelAdapter, request: Request) -> _Work:
     said = {"caveats": (*left_out, *first.caveats), "notes": (*first.notes, *own)}
     noted = first.model_copy(update=said)
     return replace(work, analyses=(noted, *rest))
+
+
+def _triangulated(work: _Work) -> _Work:
+    """Add the views of each concept side by side where more than one analyzer looked."""
+    if len(work.analyses) < 2:
+        return work
+    found = triangulate(finding for analysis in work.analyses for finding in analysis.findings)
+    return work if found is None else replace(work, analyses=(*work.analyses, found))
 
 
 def _named(error: Exception) -> str:

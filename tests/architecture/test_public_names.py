@@ -45,6 +45,7 @@ PUBLIC = [
     "load",
     "load_classifier",
     "load_encoder",
+    "triangulate",
 ]
 
 
