@@ -248,7 +248,7 @@ def _beyond(case: _Case, said: str, estimate: Estimate, how: Statistics) -> tupl
     if case.p is not None and case.p > alpha + 1e-12:
         why = f"p of that = {case.p:.2g} after Holm's correction for the other verdicts"
         return Outcome.UNDECIDED, f"{said}, but one of many does that by chance ({why})."
-    if null is None:
+    if null is None or _falls_short(estimate, case.limit):
         return Outcome.FAIL, f"{said}."
     p = null.p if null.adjusted is None else null.adjusted
     letter = "p" if null.adjusted is None else "corrected p"
@@ -256,3 +256,11 @@ def _beyond(case: _Case, said: str, estimate: Estimate, how: Statistics) -> tupl
     if p > alpha + 1e-12:
         return Outcome.UNDECIDED, f"{said}, but chance could do that ({chance}; null: {null.kind})."
     return Outcome.FAIL, f"{said} ({chance})."
+
+
+def _falls_short(estimate: Estimate, limit: Limit | None) -> bool:
+    """Whether a number lies between zero and a limit that it had to reach: there chance excuses nothing."""
+    value = estimate.value or 0.0
+    return limit is not None and (
+        (value < limit.low and limit.low > 0) or (value > limit.high and limit.high < 0)
+    )
