@@ -207,10 +207,17 @@ class DenoisingAdapter:
         filled = torch.cat([torch.arange(rows), torch.zeros(self.batch_size - rows, dtype=torch.long)])
         image = noisy.to(self._device, torch.float32)[filled.to(self._device)]
         at = levels[filled]
+        return self.forward(image, at, conditioning.select(filled))[:rows].to(noisy.device)
+
+    def forward(
+        self, noisy: Float[Tensor, "n c h w"], levels: Int[Tensor, " n"], conditioning: Conditioning
+    ) -> Float[Tensor, "n c h w"]:
+        """Predict eps of one batch in the caller's gradient mode, on the caller's graph."""
+        image, at = noisy.to(self._device, torch.float32), levels.cpu()
         times = self._channel.timesteps[at].to(self._device, torch.float32)
-        text = {name: self._taken(tensor) for name, tensor in conditioning.select(filled).tensors.items()}
+        text = {name: self._taken(tensor) for name, tensor in conditioning.tensors.items()}
         raw = self._family.raw(self._channel.to_network(image, at).to(self.dtype), times, text)
-        return self._channel.to_noise(raw.float(), image, at)[:rows].to(noisy.device)
+        return self._channel.to_noise(raw.float(), image, at).to(noisy.device)
 
     def _taken(self, encoded: Tensor) -> Tensor:
         """Encoded text on the network's device, in its number format."""

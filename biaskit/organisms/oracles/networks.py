@@ -53,9 +53,15 @@ class OracleDenoiser:
         self, noisy: Float[Tensor, "n c h w"], levels: Int[Tensor, " n"], conditioning: Conditioning
     ) -> Float[Tensor, "n c h w"]:
         """Return E[eps | z], rounded to `dtype`."""
+        return self.forward(noisy.double(), levels, conditioning).to(self.dtype).float()
+
+    def forward(
+        self, noisy: Float[Tensor, "n c h w"], levels: Int[Tensor, " n"], conditioning: Conditioning
+    ) -> Float[Tensor, "n c h w"]:
+        """Return E[eps | z] in the dtype of `noisy`, differentiable."""
         flat, alphas = noisy.flatten(1).cpu().double(), self.log_snrs[levels.cpu()]
         found = self.distribution.noise(flat, alphas, conditioning.tensors["which"].cpu())
-        return found.reshape(noisy.shape).to(self.dtype).float().to(noisy.device)
+        return found.reshape(noisy.shape).to(noisy)
 
 
 @dataclass(frozen=True, slots=True)
