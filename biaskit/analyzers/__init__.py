@@ -34,6 +34,7 @@ BUILT_IN = {
     "sparse-probing": "biaskit.analyzers.sparse_probing:SparseProbing",
     "vig-bias": "biaskit.analyzers.vig_bias:VigBias",
     "diffusion-pid": "biaskit.analyzers.diffusion_pid:DiffusionPid",
+    "representation": "biaskit.analyzers.representation:Representation",
 }
 
 _OWN_MATERIAL = {"association": ("tests",)}

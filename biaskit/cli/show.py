@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from biaskit.records.prompt_set import PromptCase
 
 _EXAMPLES = 3
-_EXTRA_OF = {"vig-bias": "vision", "diffusion-pid": "diffusion"}
+_EXTRA_OF = {"vig-bias": "vision", "diffusion-pid": "diffusion", "representation": "diffusion"}
 
 
 @click.command()

@@ -9,6 +9,7 @@ from biaskit.records.finding import Direction
 from biaskit.records.report import Outcome, Status
 from biaskit.reporting import view, words
 from biaskit.reporting.diffusion_words import DIFFUSION
+from biaskit.reporting.representation_words import REPRESENTATION
 from biaskit.reporting.standing import Standing, standing
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def _seen(report: Report) -> str:
 
 def _of_prompts(report: Report) -> bool:
     """Whether scores are of a text-to-image model, which are not compared with neutral words."""
-    return all(one.metric.startswith(DIFFUSION) for one in report.findings())
+    return all(one.metric.startswith((DIFFUSION, REPRESENTATION)) for one in report.findings())
 
 
 def _first_sentence(report: Report) -> str:

@@ -10,6 +10,11 @@ from typing import TYPE_CHECKING
 from biaskit.records.estimate import NO_RANKING, Unit
 from biaskit.records.report import Outcome, Status
 from biaskit.reporting.diffusion_words import DIFFUSION, DIFFUSION_GLOSSARY, DIFFUSION_METRICS
+from biaskit.reporting.representation_words import (
+    REPRESENTATION,
+    REPRESENTATION_GLOSSARY,
+    REPRESENTATION_METRICS,
+)
 from biaskit.reporting.vision_words import VISION, VISION_GLOSSARY, VISION_METRICS
 
 if TYPE_CHECKING:
@@ -92,6 +97,7 @@ METRIC_WORDS = {
     "sparse_probing.length": "control: the text's length alone",
     **VISION_METRICS,
     **DIFFUSION_METRICS,
+    **REPRESENTATION_METRICS,
 }
 
 GLOSSARY = (
@@ -268,11 +274,17 @@ def metric(name: str) -> str:
 def glossary(report: Report) -> tuple[tuple[str, str], ...]:
     """Return the words to explain: those of probing, of images and of comparisons, as far as they occur."""
     metrics = [finding.metric for finding in report.findings()]
-    own = ((_PROBING, PROBING_GLOSSARY), (VISION, VISION_GLOSSARY), (DIFFUSION, DIFFUSION_GLOSSARY))
+    own = (
+        (_PROBING, PROBING_GLOSSARY),
+        (VISION, VISION_GLOSSARY),
+        (DIFFUSION, DIFFUSION_GLOSSARY),
+        (REPRESENTATION, REPRESENTATION_GLOSSARY),
+    )
+    starts = tuple(start for start, _ in own)
     given = [
         entry for start, entries in own if any(one.startswith(start) for one in metrics) for entry in entries
     ]
-    others = not metrics or not all(one.startswith((_PROBING, VISION, DIFFUSION)) for one in metrics)
+    others = not metrics or not all(one.startswith(starts) for one in metrics)
     known = (entry for entry in GLOSSARY if others or entry[0] in _SHARED)
     return tuple({word: (word, meaning) for word, meaning in (*known, *given)}.values())
 

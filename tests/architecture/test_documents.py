@@ -16,6 +16,7 @@ DOCUMENTS = (
     "docs/index.md",
     "docs/vision.md",
     "docs/diffusion.md",
+    "docs/representation.md",
 )
 
 

@@ -1,0 +1,148 @@
+"""Groups of a target's images that nobody named: those that the model denoises well and badly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from biaskit.analyzers.representation.showing import slug
+from biaskit.decomposition.error_groups import REPLICATES, error_groups
+from biaskit.decomposition.measure import Asked
+from biaskit.decomposition.plan import Plan
+from biaskit.errors import RequestError
+from biaskit.images.tiles import png
+from biaskit.records.contact_sheet import ContactSheet, Tile
+from biaskit.records.estimate import Estimate, Null, Unit
+from biaskit.records.finding import Direction, Evidence, Finding
+from biaskit.records.probe_set import SLOT
+from biaskit.stats.loss_groups import LossGroups, association
+from biaskit.stats.multiplicity import benjamini_hochberg
+
+if TYPE_CHECKING:
+    from biaskit.analyzers.representation.seeing import Seen
+    from biaskit.analyzers.representation.study import Study
+
+EVIDENCE = 5
+
+
+def discovered(study: Study, seen: Sequence[Seen]) -> None:
+    """Look for groups among the images of every target, and compare them with the groups that are known.
+
+    Raises:
+        RequestError: Images are the user's own, or too few.
+    """
+    if study.session.images:
+        raise RequestError(
+            "Groups are looked for among images that the model draws, and images of your own were given.",
+            fix="Set discover to 0, or call biaskit.decomposition.error_groups on their latents.",
+        )
+    tracked = study.session.progress.track(seen, "denoising images", len(seen))
+    found = [(one, _groups(study, one)) for one in tracked]
+    tested = benjamini_hochberg(np.array([each.null.p for _, each in found]))
+    for (one, each), q in zip(found, tested.tolist(), strict=True):
+        null = each.null.model_copy(update={"adjusted": q, "correction": f"BH over {len(found)} targets"})
+        study.found.findings.append(_gap(one, each, null))
+        study.found.findings += _associations(study, one, each)
+        study.found.sheets.append(_sheet(study, one, each))
+    beyond = sum(q <= 0.05 for q in tested.tolist())
+    study.found.summary.append(
+        f"Without labels, {beyond} of {len(found)} targets hold images that the model denoises worse "
+        "than others "
+        "on noise that was held out (q 0.05)."
+    )
+
+
+def _groups(study: Study, one: Seen) -> LossGroups:
+    targets, settings = study.compared[0].targets, study.settings
+    prompt = targets.templates[0].replace(SLOT, targets.targets[one.target][0])
+    plan = Plan(nodes=settings.nodes, replicates=REPLICATES, seed=study.session.seed)
+    asked = Asked(plan=plan, keys=tuple(one.names))
+    return error_groups(study.session.model, torch.cat(one.latents), settings.discover, prompt, asked)
+
+
+def _gap(one: Seen, each: LossGroups, null: Null) -> Finding:
+    method = (
+        f"held-out loss of the worst denoised of {each.members.max() + 1} groups less the best; "
+        f"{each.found_gap:.2f} "
+        "on the noise that the groups were found on"
+    )
+    return Finding(
+        metric="representation.error_gap",
+        concepts=(one.target,),
+        direction=Direction.NONE,
+        estimate=Estimate(
+            value=each.gap,
+            unit=Unit.NAT,
+            n=len(one),
+            resampling_unit="images",
+            method=method,
+            interval=each.interval,
+            null=null,
+        ),
+        evidence=_evidence(one, each),
+    )
+
+
+def _evidence(one: Seen, each: LossGroups) -> tuple[Evidence, ...]:
+    worst = np.argsort(-each.held_out, kind="stable")[:EVIDENCE]
+    return tuple(
+        Evidence(text=one.names[row], value=float(each.held_out[row]), filler=one.target)
+        for row in worst.tolist()
+    )
+
+
+def _associations(study: Study, one: Seen, each: LossGroups) -> list[Finding]:
+    """How far found groups are the known ones: Cramer's V."""
+    findings = []
+    for compared in study.compared:
+        name = compared.groups.name
+        rng = study.session.rng(f"representation/association/{one.target}/{name}")
+        value, null = association(each.members, np.array(one.said[name], dtype=np.int64), rng)
+        findings.append(
+            Finding(
+                metric="representation.error_association",
+                concepts=(one.target,),
+                group=name,
+                direction=Direction.NONE,
+                estimate=Estimate(
+                    value=value,
+                    unit=Unit.ONE,
+                    n=len(one),
+                    resampling_unit="images",
+                    method="Cramer's V of groups found by denoising error and groups that are shown",
+                    null=null,
+                    reason=(
+                        "Cramer's V of few images has no interval that holds near 0; its test stands beside."
+                    ),
+                ),
+            )
+        )
+    return findings
+
+
+def _sheet(study: Study, one: Seen, each: LossGroups) -> ContactSheet:
+    """Show the images at both ends."""
+    order = np.argsort(each.held_out, kind="stable").tolist()
+    half = max(1, study.settings.shown // 2)
+    rows = [*order[:half], *order[-half:]]
+    pixels = study.session.model.decode(torch.cat(one.latents)[rows])
+    return ContactSheet(
+        name=slug(f"error groups {one.target}"),
+        title=f"Images of '{one.target}' that are denoised best and worst",
+        caption="Left the best explained, right the worst, by held-out loss in nats around the mean.",
+        tiles=tuple(_tile(one, each, row, pixels[place]) for place, row in enumerate(rows)),
+    )
+
+
+def _tile(one: Seen, each: LossGroups, row: int, pixels: Float[Tensor, "rgb y x"]) -> Tile:
+    return Tile(
+        name=one.names[row],
+        image=png(pixels),
+        label=one.prompts[row],
+        remark=f"group {int(each.members[row]) + 1}, loss {each.held_out[row]:+.2f} nats",
+    )

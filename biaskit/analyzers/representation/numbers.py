@@ -1,0 +1,195 @@
+"""Counts of groups as estimates: shares, distance from the reference, shares behind a classifier's errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from biaskit.records.estimate import Estimate, Interval, Null, Unit
+from biaskit.records.finding import Direction, Finding
+from biaskit.stats.proportions import wilson
+from biaskit.stats.shares import (
+    ByChance,
+    by_chance,
+    discrepancy,
+    discrepancy_interval,
+    discrepancy_squared,
+    inequality,
+    inequality_interval,
+)
+
+if TYPE_CHECKING:
+    from biaskit.stats.misclassified import Corrected
+
+IMAGES = "images"
+TESTED = "representation.fd"
+NOT_TESTED = "A share is not tested by itself; its distance from the reference is."
+UNTESTED_HERE = "The test stands at the FD; a debiased score can lie below what the true one can be."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Counted:
+    """Groups counted over the images of one target.
+
+    Attributes:
+        target: The target.
+        groups: Names of the groups.
+        name: Name of the set of groups.
+        counts: Images that show each group.
+        box: Intervals of the shares, all at once.
+        reference: Shares that are compared with.
+        null: The test against the reference.
+    """
+
+    target: str
+    groups: tuple[str, ...]
+    name: str
+    counts: Int[ndarray, " k"]
+    box: tuple[Interval, ...]
+    reference: Float[ndarray, " k"]
+    null: Null | None = None
+
+    @property
+    def n(self) -> int:
+        """How many images there are."""
+        return int(self.counts.sum())
+
+    @property
+    def shares(self) -> Float[ndarray, " k"]:
+        """Observed shares."""
+        return np.asarray(self.counts / self.n)
+
+    @property
+    def reach(self) -> float:
+        """Half the width of the widest interval."""
+        return max((each.high - each.low) / 2 for each in self.box)
+
+    @property
+    def chance(self) -> ByChance:
+        """What a model with the reference's shares shows at this number of images."""
+        return by_chance(self.n, self.reference)
+
+
+def findings(one: Counted) -> list[Finding]:
+    """Return shares, FD and B of one target."""
+    return [*_shares(one), _discrepancy(one), _squared(one), _inequality(one)]
+
+
+def _shares(one: Counted) -> list[Finding]:
+    return [
+        Finding(
+            metric="representation.share",
+            concepts=(one.target,),
+            group=group,
+            direction=Direction.NONE,
+            estimate=Estimate(
+                value=float(share),
+                unit=Unit.PROPORTION,
+                n=one.n,
+                resampling_unit=IMAGES,
+                method=f"share of images that show the group, of {one.name}",
+                interval=interval,
+                reason=NOT_TESTED,
+            ),
+        )
+        for group, share, interval in zip(one.groups, one.shares.tolist(), one.box, strict=True)
+    ]
+
+
+def _discrepancy(one: Counted) -> Finding:
+    """Distance from the reference, debiased and not below 0, with the test."""
+    squared = discrepancy_squared(one.counts, one.reference)
+    observed, chance = discrepancy(one.shares, one.reference), one.chance
+    method = (
+        f"||shares - reference||, square debiased; observed {observed:.3f}, and {chance.discrepancy:.3f} on "
+        f"average (one in twenty above {chance.high:.3f}) for a model that follows the reference"
+    )
+    interval = discrepancy_interval(one.box, one.reference)
+    return _about(one, TESTED, method, max(0.0, squared) ** 0.5, interval)
+
+
+def _squared(one: Counted) -> Finding:
+    interval = discrepancy_interval(one.box, one.reference)
+    value = discrepancy_squared(one.counts, one.reference)
+    squared = interval.model_copy(update={"low": min(interval.low**2, value), "high": interval.high**2})
+    method = "||shares - reference||^2 - sum p (1 - p) / (n - 1): unbiased, so it can lie below 0"
+    return _about(one, "representation.fd_squared", method, value, squared)
+
+
+def _inequality(one: Counted) -> Finding:
+    """B less what a model with equal shares shows at this number of images."""
+    observed = inequality(one.shares)
+    even = np.full(len(one.groups), 1 / len(one.groups))
+    chance = by_chance(one.n, even).inequality
+    own = inequality_interval(one.box)
+    interval = own.model_copy(update={"low": min(own.low, observed - chance)})
+    method = (
+        f"mean |p_i - p_j| over pairs, observed {observed:.3f}, less {chance:.3f} by chance at equal shares"
+    )
+    return _about(one, "representation.inequality", method, observed - chance, interval)
+
+
+def _about(one: Counted, metric: str, method: str, value: float, interval: Interval) -> Finding:
+    headline = metric == TESTED
+    null = one.null if headline else None
+    return Finding(
+        metric=metric,
+        concepts=(one.target,),
+        group=one.name,
+        direction=Direction.TOWARD_ZERO,
+        headline=headline,
+        estimate=Estimate(
+            value=value,
+            unit=Unit.ONE,
+            n=one.n,
+            resampling_unit=IMAGES,
+            method=method,
+            interval=interval,
+            null=null,
+            reason=None if null else UNTESTED_HERE,
+        ),
+    )
+
+
+def corrected_findings(one: Counted, found: Corrected) -> list[Finding]:
+    """Return the shares of the true groups behind those that the classifier said."""
+    return [
+        Finding(
+            metric="representation.corrected_share",
+            concepts=(one.target,),
+            group=group,
+            direction=Direction.NONE,
+            estimate=Estimate(
+                value=float(share),
+                unit=Unit.PROPORTION,
+                n=one.n,
+                resampling_unit=IMAGES,
+                method=f"share of {one.name} once the classifier's errors are taken out",
+                interval=interval,
+                reason=NOT_TESTED,
+            ),
+        )
+        for group, share, interval in zip(one.groups, found.shares.tolist(), found.intervals, strict=True)
+    ]
+
+
+def share_of(metric: str, target: str, method: str, hits: int, n: int) -> Finding:
+    """Return a plain share of images as a finding with Wilson's interval, such as a miss rate."""
+    return Finding(
+        metric=metric,
+        concepts=(target,),
+        direction=Direction.NONE,
+        estimate=Estimate(
+            value=hits / n,
+            unit=Unit.PROPORTION,
+            n=n,
+            resampling_unit=IMAGES,
+            method=method,
+            interval=wilson(hits, n),
+            reason="It describes the images; there is nothing that it is tested against.",
+        ),
+    )

@@ -1,0 +1,244 @@
+"""The representation audit on a model that draws known shares: power, nulls, faults, and what is shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from biaskit.analyzers.representation import Representation
+from biaskit.errors import InstrumentError, NothingAuditedError, RequestError
+from biaskit.images.in_memory import image_set
+from biaskit.session import DiffusionSession
+from biaskit.stats.proportions import binomial_band
+from tests.analyzers.diffusion_pid.conftest import PAIRS, SHARES, KnownModel, compared
+from tests.analyzers.representation.conftest import Nearest
+
+FAIR = dict.fromkeys(SHARES, 0.5)
+PLAIN = {"named": 0, "shown": 0}
+
+
+def shares(analysis, group="female", metric="representation.share"):
+    return {
+        one.concepts[0]: one.estimate
+        for one in analysis.findings
+        if one.metric == metric and group in (None, one.group)
+    }
+
+
+@pytest.fixture(scope="module")
+def analysis():
+    known = KnownModel()
+    session = DiffusionSession(
+        model=known,
+        comparisons=(compared("gender"), compared("age")),
+        classifiers=(Nearest(known), Nearest(known, "age", PAIRS["age"])),
+        seed=1,
+    )
+    return Representation(images=200, shown=2, named=8).analyze(session)
+
+
+def test_planted_shares_are_ranked_and_lie_in_their_intervals(analysis):
+    found = shares(analysis)
+    assert spearmanr([found[job].value for job in SHARES], list(SHARES.values())).statistic >= 0.9
+    assert all(SHARES[job] in found[job].interval for job in SHARES)
+    assert all(one.n == 200 for one in found.values())
+
+
+def test_leaning_targets_are_told_and_the_fair_one_and_the_control_are_not(analysis):
+    tested = {
+        (one.concepts[0], one.group): one.estimate.null.adjusted <= 0.05
+        for one in analysis.findings
+        if one.metric == "representation.fd"
+    }
+    assert {job for (job, name), told in tested.items() if told and name == "gender"} == set(SHARES) - {
+        "judge"
+    }
+    assert not any(told for (_, name), told in tested.items() if name == "age")
+    assert "4 of 5 targets" in analysis.summary[0]
+    assert "no target of 5" in analysis.summary[1]
+
+
+def test_scores_are_those_of_the_closed_forms(analysis):
+    fd, b = (shares(analysis, "gender", f"representation.{name}") for name in ("fd", "inequality"))
+    p = shares(analysis)["pilot"].value
+    assert fd["pilot"].value ** 2 == pytest.approx(2 * (p - 0.5) ** 2 - 2 * p * (1 - p) / 199)
+    assert b["pilot"].value == pytest.approx(abs(2 * p - 1), abs=0.06)
+    assert 2**0.5 * 0.4 in fd["pilot"].interval
+    assert "on average" in fd["pilot"].method
+
+
+def test_what_is_shown(analysis):
+    dots = {one.name: one for one in analysis.dots}
+    assert [row.name for row in dots["shares-jobs-by-gender"].rows] == sorted(SHARES, key=SHARES.get)[::-1]
+    assert dots["shares-jobs-by-gender"].chance == 0.5
+    assert len(analysis.sheets) == 10
+    assert {tile.prediction for one in analysis.sheets for tile in one.tiles} <= {
+        "female",
+        "male",
+        "old",
+        "young",
+    }
+    assert len(analysis.tables[0].rows) == 1000
+    control = [one for one in analysis.findings if one.metric == "representation.named"]
+    assert [one.estimate.value for one in control] == [1.0] * 4
+
+
+def test_every_target_starts_from_the_same_noise(session_of):
+    found = Representation(images=8, **PLAIN).analyze(session_of()).tables[0].rows
+    seeds = {}
+    for target, name, *_ in found:
+        seeds.setdefault(target, []).append(name.rpartition("#")[2])
+    assert len({tuple(one) for one in seeds.values()}) == 1
+
+
+def test_intervals_hold_at_their_level(session_of):
+    known, runs, held = KnownModel(), 60, dict.fromkeys(SHARES, 0)
+    for seed in range(runs):
+        found = shares(Representation(images=40, **PLAIN).analyze(session_of(known, seed=seed)))
+        for job, share in SHARES.items():
+            held[job] += share in found[job].interval
+    assert min(held.values()) / runs >= binomial_band(0.95, runs, 0.999).low
+
+
+@pytest.mark.parametrize("correction", ["holm", "benjamini-hochberg"])
+def test_a_fair_model_is_called_unfair_no_more_often_than_stated(session_of, correction):
+    known, runs, alarms = KnownModel(shares=FAIR), 60, 0
+    for seed in range(runs):
+        session = session_of(known, seed=seed)
+        found = Representation(images=24, correction=correction, **PLAIN).analyze(session)
+        tests = [one.estimate.null for one in found.findings if one.metric == "representation.fd"]
+        alarms += any(null.adjusted <= 0.05 for null in tests)
+    assert alarms / runs <= binomial_band(0.05, runs, 0.999).high
+
+
+def test_neutral_nouns_as_reference_forgive_a_lean_that_all_prompts_share(session_of):
+    leaning = KnownModel(shares=dict.fromkeys(SHARES, 0.8))
+    plain, paired = (
+        Representation(images=100, reference=kind, **PLAIN).analyze(session_of(leaning))
+        for kind in ("uniform", "neutral")
+    )
+    told = [
+        {one.concepts[0] for one in found.findings if one.headline and one.estimate.null.adjusted <= 0.05}
+        for found in (plain, paired)
+    ]
+    assert (len(told[0]), len(told[1])) == (5, 0)
+    found = Representation(images=150, reference="neutral", **PLAIN).analyze(session_of(seed=1))
+    leans = {one.concepts[0] for one in found.findings if one.headline and one.estimate.null.adjusted <= 0.05}
+    assert {"baker", "pilot"} <= leans
+    assert "judge" not in leans
+
+
+def test_images_are_drawn_until_every_interval_is_narrow_enough(session_of):
+    found = Representation(images=24, half_width=0.12, **PLAIN).analyze(session_of())
+    measured = shares(found)
+    assert all((one.interval.high - one.interval.low) / 2 <= 0.12 for one in measured.values())
+    assert measured["baker"].n < measured["judge"].n
+    assert all(SHARES[job] in one.interval for job, one in measured.items())
+    assert "looks" in measured["baker"].interval.method
+
+
+def test_a_half_width_that_is_not_reached_is_told(session_of):
+    """No look at 100 images or fewer is narrow enough for a share of one half."""
+    found = Representation(images=24, half_width=0.11, most=100, **PLAIN).analyze(session_of())
+    assert any("was not reached" in one and "are needed" in one for one in found.caveats)
+
+
+def test_a_classifiers_errors_are_taken_out(session_of, tmp_path):
+    known, path = KnownModel(), tmp_path / "confusion.csv"
+    path.write_text("true,said,count\nfemale,female,700\nfemale,male,300\nmale,male,900\nmale,female,100\n")
+    read = (Nearest(known, wrong=(0.3, 0.1)),)
+    found = Representation(images=400, confusion=str(path), **PLAIN).analyze(session_of(known, read, seed=1))
+    plain, mended = shares(found), shares(found, metric="representation.corrected_share")
+    assert SHARES["pilot"] not in plain["pilot"].interval
+    assert all(SHARES[job] in mended[job].interval for job in SHARES)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("a,b\n1,2\n", "no confusion table"),
+        ("true,said,count\nfemale,female,x\n", "no whole number"),
+        ("true,said,count\nfemale,female,9\nmale,female,9\n", "never says 'male'"),
+        ("true,said,count\nfemale,female,9\nfemale,male,9\n", "no image of 'male'"),
+    ],
+)
+def test_a_confusion_table_that_corrects_nothing_is_refused(session_of, tmp_path, content, said):
+    (tmp_path / "c.csv").write_text(content)
+    with pytest.raises(RequestError, match=said):
+        Representation(images=4, confusion=str(tmp_path / "c.csv"), **PLAIN).analyze(session_of())
+
+
+def test_a_classifier_that_never_sees_a_group_stops_the_run(session_of):
+    known = KnownModel()
+    blind = (Nearest(known, blind=True),)
+    with pytest.raises(InstrumentError, match="'male' is never seen, though 16 prompts name it"):
+        Representation(images=4).analyze(session_of(known, blind))
+    found = Representation(images=4, **PLAIN).analyze(session_of(known, blind))
+    assert any("no image of 20 was taken for 'male'" in one for one in found.caveats)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"half_width": 0.05, "most": 100}, "402"),
+        ({"images": 1}, "at least 2"),
+        ({"half_width": 0.7}, "half_width"),
+        ({"discover": 1}, "discover"),
+        ({"confusion": "/no/such.csv"}, "no file"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_in_words(session_of, settings, said):
+    with pytest.raises(RequestError, match=said):
+        Representation(**settings).analyze(session_of())
+
+
+def test_without_a_classifier_or_a_target_nothing_runs(session_of):
+    with pytest.raises(RequestError, match="Nobody tells the groups of 'gender' apart"):
+        Representation().analyze(session_of(classifiers=()))
+    with pytest.raises(NothingAuditedError, match="No targets"):
+        Representation().analyze(DiffusionSession(model=KnownModel()))
+
+
+def own(share=0.75, captions=(), count=40):
+    pixels = np.zeros((count * len(SHARES), 4, 4), np.uint8)
+    cells = [("female" if row < share * count else "male") for _ in SHARES for row in range(count)]
+    labels = [job for job in SHARES for _ in range(count)]
+    said = tuple(captions) * (len(labels) // max(1, len(captions)))
+    return image_set(pixels, labels, attributes={"gender": cells}, captions=said)
+
+
+def test_labelled_images_need_no_classifier(session_of):
+    found = Representation(**PLAIN).analyze(session_of(classifiers=(), images=(own(),)))
+    assert {one.value for one in shares(found).values()} == {0.75}
+    assert {one.n for one in shares(found).values()} == {40}
+
+
+def test_captions_give_sets_of_words_at_equal_sizes(session_of):
+    captions = ("a baker with bread", "a man with bread", "a woman and a man with bread", "a clerk at work")
+    found = Representation(**PLAIN).analyze(session_of(classifiers=(), images=(own(captions=captions),)))
+    jaccard = shares(found, None, "representation.hallucination")
+    assert all(0 <= one.value <= 1 for one in jaccard.values())
+    assert jaccard["baker"].value < jaccard["judge"].value
+    bias = shares(found, None, "representation.distribution_bias")
+    assert len({one.n for one in bias.values()}) == 1
+    assert "as published" in bias["baker"].method
+
+
+def test_too_few_images_of_ones_own_say_how_many_are_needed(session_of):
+    session = session_of(classifiers=(), images=(own(),))
+    with pytest.raises(RequestError, match=r"'baker' has 40 images[\s\S]*104 are needed"):
+        Representation(half_width=0.1, **PLAIN).analyze(session)
+
+
+def test_groups_are_found_without_labels_and_compared_with_the_known_ones(session_of):
+    found = Representation(images=40, discover=2, nodes=6, **PLAIN | {"shown": 4}).analyze(session_of())
+    gaps = [one for one in found.findings if one.metric == "representation.error_gap"]
+    assert len(gaps) == len(SHARES)
+    assert all(one.estimate.null.correction for one in gaps)
+    assert all(len(one.evidence) == 5 for one in gaps)
+    linked = [one for one in found.findings if one.metric == "representation.error_association"]
+    assert all(0 <= one.estimate.value <= 1 for one in linked)
+    assert sum(one.name.startswith("error-groups") for one in found.sheets) == len(SHARES)
+    with pytest.raises(RequestError, match="images of your own"):
+        Representation(discover=2, **PLAIN).analyze(session_of(classifiers=(), images=(own(),)))
