@@ -22,6 +22,7 @@ VERBS = {
     "gate": "Judge a saved run again; needs no torch.",
     "list": "List concepts, references, controls, analyzers, audits or organisms.",
     "organism": "Build or list models with a planted bias.",
+    "plan": "Tell what an audit would do, take and be able to see.",
     "report": "Show a saved run, or write it as HTML, Markdown or JSON.",
     "schema": "Print the JSON Schema of a spec or a report.",
     "selfcheck": "Prove analyzers on nulls and planted doses.",

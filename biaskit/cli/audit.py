@@ -101,13 +101,15 @@ REPORT = "report.json"
 def audit(**flags: Any) -> int:
     """Audit a model and write a run folder."""
     _free(flags["out_dir"], force=flags["force"])
-    asked = request(flags["model"], flags["concepts"], flags["references"], flags["config"], _options(flags))
+    named = (flags["model"], flags["concepts"], flags["references"], flags["config"])
+    asked = request(*named, options_of(flags))
     # What follows loads torch; a mistake in a name has been answered by now.
     carry_out: Callable[..., int] = import_module("biaskit.cli.carry_out").carry_out
     return carry_out(asked, flags)
 
 
-def _options(flags: dict[str, Any]) -> Options:
+def options_of(flags: dict[str, Any]) -> Options:
+    """Return what the flags of an audit ask for, as `biaskit.audit` takes it."""
     plain = ("analyzers", "seed", "device", "dtype", "revision", "batch_size", "probes", "offline")
     some = ("limit", "profile", "baseline")
     grouped = (DataOptions, ImageOptions, ClassifierOptions)

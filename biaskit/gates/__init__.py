@@ -5,7 +5,13 @@ A verdict is decided by the interval, never by the point; `docs/gates.md` says w
 
 from __future__ import annotations
 
-from biaskit.gates.changes import check_asked, check_baseline, compare
+from biaskit.gates.changes import (
+    check_asked,
+    check_baseline,
+    compare,
+    differences_by_finding,
+    identity,
+)
 from biaskit.gates.codes import INTERRUPTED, FailOn, exit_code, first_code, undecided_policy
 from biaskit.gates.evidence import carried
 from biaskit.gates.judging import UNDECIDED, judge, judged
@@ -22,9 +28,11 @@ __all__ = [
     "check_asked",
     "check_baseline",
     "compare",
+    "differences_by_finding",
     "ended",
     "exit_code",
     "first_code",
+    "identity",
     "judge",
     "judged",
     "limit_of",

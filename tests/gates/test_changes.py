@@ -18,6 +18,8 @@ from tests.reporting.sample import build_report, spec
 
 TODAY = date(2026, 11, 23)
 TEMPLATES, FILLERS = 8, 6
+SPEC = spec()
+REPORT = build_report(spec=SPEC)
 
 
 def run_of(tables, gates=(), direction=Direction.TOWARD_ZERO, *, kept=True, **changes):
@@ -53,8 +55,9 @@ def run_of(tables, gates=(), direction=Direction.TOWARD_ZERO, *, kept=True, **ch
     table = Table(name="cells", title="cells", columns=columns, rows=tuple(rows))
     tables = (table,) if kept else ()
     analysis = Analysis(analyzer="biaslens", settings={}, findings=tuple(findings), tables=tables)
-    report = build_report(spec=spec().model_copy(update={"gates": tuple(gates)}))
-    return report.model_copy(update={"analyses": (analysis,), "verdicts": (), **changes})
+    asked = SPEC.model_copy(update={"gates": tuple(gates)})
+    told = {"spec": asked, "spec_digest": asked.digest, "analyses": (analysis,), "verdicts": ()}
+    return REPORT.model_copy(update=told | changes)
 
 
 def cells(rng, truth=0.0, spread=1.0):
