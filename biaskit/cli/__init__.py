@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 
 VERBS = {
     "audit": "Audit a model and write a run folder.",
+    "cache": "List, measure or prune the store of activations.",
     "compare": "Compare two saved runs; needs no torch.",
     "doctor": "Tell versions, devices, caches and what is broken.",
+    "fetch": "Download all that an audit opens, to run it offline.",
     "gate": "Judge a saved run again; needs no torch.",
+    "init": "Write a starter audit and the workflow that runs it.",
     "list": "List concepts, references, controls, analyzers, audits or organisms.",
     "organism": "Build or list models with a planted bias.",
     "plan": "Tell what an audit would do, take and be able to see.",
-    "report": "Show a saved run, or write it as HTML, Markdown or JSON.",
+    "report": "Show a saved run, or write it as HTML, Markdown, JUnit, SARIF and more.",
     "schema": "Print the JSON Schema of a spec or a report.",
     "selfcheck": "Prove analyzers on nulls and planted doses.",
     "show": "Show a concept, a pair, an audit, an analyzer or an organism.",

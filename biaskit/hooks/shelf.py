@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -68,6 +69,23 @@ class StoreSize:
 
     shards: int
     bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a store holds of one model at one site.
+
+    Attributes:
+        origin: What was captured, in words.
+        shards: Number of shards.
+        bytes: Size in bytes.
+        used_at: When one of them was last used, UTC.
+    """
+
+    origin: str
+    shards: int
+    bytes: int
+    used_at: datetime
 
 
 class Shelf(Protocol):
@@ -220,6 +238,18 @@ class DiskShelf:
             freed += status.st_size
         return freed
 
+    def contents(self) -> Iterator[Held]:
+        """Yield what is held, context by context, the one used last first."""
+        contexts: dict[str, list[tuple[Path, os.stat_result]]] = {}
+        for path, status in self._files(_SUFFIX):
+            contexts.setdefault(path.parent.name, []).append((path, status))
+        used = {name: max(status.st_mtime for _, status in files) for name, files in contexts.items()}
+        for name in sorted(contexts, key=lambda name: -used[name]):
+            files = contexts[name]
+            size = sum(status.st_size for _, status in files)
+            origin = _origin(files[0][0]) or name
+            yield Held(origin, len(files), size, datetime.fromtimestamp(used[name], UTC))
+
     def _path(self, context: str, name: str) -> Path:
         return self.folder / context / f"{name}{_SUFFIX}"
 
@@ -242,6 +272,17 @@ class DiskShelf:
             why=str(error),
             fix="Make the folder writable or use another one, and run again: it goes on where it stopped.",
         )
+
+
+def _origin(path: Path) -> str:
+    """Write what a shard says it holds, as `resid_post.2, last, float32, model 956a6a3f0993`."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            origin = json.loads(file.metadata()["biaskit"])["origin"]
+        _, fingerprint, dtype, _, pooling, site = json.loads(origin)
+        return f"{site}, {pooling}, {dtype}, model {fingerprint[:12]}"
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError):
+        return ""
 
 
 def write_atomically(path: Path, content: bytes) -> None:

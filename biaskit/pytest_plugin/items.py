@@ -124,8 +124,10 @@ def _judged(path: Path, spec: AuditSpec, config: pytest.Config) -> Report:
     if config.getoption("--biaskit-update-baseline"):
         _update_baseline(report, config)
         return report
-    verdicts = gates.judge(report, spec.gates, spec.waivers, datetime.now(UTC).date())
-    return report.model_copy(update={"verdicts": verdicts})
+    before = baseline(config)
+    if before is not None:
+        gates.check_baseline(before, report)
+    return gates.judged(report, datetime.now(UTC).date(), before)
 
 
 def _update_baseline(report: Report, config: pytest.Config) -> None:

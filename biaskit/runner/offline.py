@@ -15,8 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-_VARIABLES = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
-_EVENTS = {"socket.connect", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname"}
+# The last keeps downloads out of native code, which no audit hook sees.
+_VARIABLES = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE", "HF_HUB_DISABLE_XET")
+_WITH_ADDRESS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
+_EVENTS = _WITH_ADDRESS | {
+    "socket.getaddrinfo",
+    "socket.gethostbyname",
+    "socket.gethostbyaddr",
+    "socket.getnameinfo",
+}
 # Nobody to blame: the standard library, and what may be wrapped around any function.
 _BLAMELESS = frozenset({*sys.stdlib_module_names, "jaxtyping", "beartype"}) - {"__main__"}
 
@@ -66,13 +73,15 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     if host is not None and not _stays_here(host):
         raise RequestError(
             f"'{_culprit(sys._getframe(1))}' tried to reach {host}, but the run is offline.",  # noqa: SLF001  the way to the caller
-            fix="Download what is needed first, or run without --offline.",
+            fix="Download what is needed with `biaskit fetch`, or run without --offline.",
         )
 
 
 def _host(event: str, arguments: tuple[Any, ...]) -> str | None:
     """Return the host an event is about; None for a local kind of socket."""
-    address = arguments[1] if event in {"socket.connect", "socket.sendto"} else arguments
+    address = arguments[1] if event in _WITH_ADDRESS else arguments
+    if event == "socket.getnameinfo":
+        address = arguments[0]
     if not isinstance(address, tuple) or not address:
         return None
     host = address[0]

@@ -17,6 +17,7 @@ DOCUMENTS = (
     "docs/vision.md",
     "docs/diffusion.md",
     "docs/representation.md",
+    "docs/ci.md",
 )
 
 
