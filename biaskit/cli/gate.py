@@ -13,7 +13,7 @@ from biaskit.cli.shown import show, table
 from biaskit.records.report import Report
 from biaskit.reporting import words
 from biaskit.reporting.folder import read
-from biaskit.runner import metrics
+from biaskit.runner import calibrated, metrics
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ def gate(
 ) -> int:
     """Judge the run in folder RUN again; waivers are read today."""
     report, today = read(run, Report), datetime.now(UTC).date()
-    report = _asked(report, config)
+    report = _calibrated(_asked(report, config), config)
     before = _baseline(baseline, report, **other)
     judged = gates.judged(report, today, before)
     for warning in gates.ended(report.spec.waivers, today):
@@ -50,11 +50,24 @@ def _asked(report: Report, config: str | None) -> Report:
     spec = report.spec
     if config:
         own = catalogue.audit_spec(config)
-        given = {"gates": own.gates, "waivers": own.waivers, "statistics": own.statistics}
+        kept = ("gates", "waivers", "statistics", "calibration")
+        given = {key: getattr(own, key) for key in kept}
         spec = spec.model_copy(update=given)
     found = {finding.metric for finding in report.findings()}
     metrics.check(spec.gates, {one.analyzer for one in report.analyses}, found)
     return report.model_copy(update={"spec": spec})
+
+
+def _calibrated(report: Report, config: str | None) -> Report:
+    """Return the report with the calibrations that its spec requires.
+
+    Raises:
+        InstrumentError: One is missing, failed, or is of other settings.
+    """
+    folder = catalogue.audit_path(config).parent if config else None
+    found = calibrated.required(report.spec, folder, cited=report.calibrations)
+    calibrated.check_settings(report.spec, found, {one.analyzer: one.settings for one in report.analyses})
+    return report.model_copy(update={"calibrations": found or report.calibrations})
 
 
 def _baseline(path: Path | None, report: Report, *, other_model: bool, other_spec: bool) -> Report | None:

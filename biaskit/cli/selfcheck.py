@@ -14,6 +14,7 @@ from biaskit.cli.progress import reporter
 from biaskit.cli.shown import line, table
 from biaskit.errors import InstrumentError, MissingExtraError, RequestError
 from biaskit.records.calibration import CalibrationFile
+from biaskit.runner.calibrated import DEFAULT_FILE
 from biaskit.runner.request import parse_value
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from biaskit.records.calibration import Calibration
     from biaskit.records.estimate import Estimate
 
-DEFAULT_FILE = "biaskit-calibration.json"
 _MINUTES = "quick: minutes; standard: at the analyzers' own settings; full: builds null twins as well"
 
 

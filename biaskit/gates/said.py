@@ -17,13 +17,15 @@ def numbers(value: float) -> str:
 
 
 def tested(estimate: Estimate, interval: Interval, *, against: bool) -> str:
-    """Write value, interval and unit, and what the number is where it is a change."""
+    """Write value, interval and unit, what the number is where it is a change, and what its design sees."""
     if estimate.value is None:
         raise TypeError("a number that was not measured is not written")
     level = "" if abs(interval.level - 0.95) < 1e-9 else f" ({100 * interval.level:.4g} %)"
     ends = f"[{numbers(interval.low)}, {numbers(interval.high)}]{level}"
     since = " since the baseline" if against else ""
-    return f"{numbers(estimate.value)} {ends} {estimate.unit}{since}"
+    effect = estimate.minimum_detectable_effect
+    sees = "" if effect is None else f" (sees {effect:.2g})"
+    return f"{numbers(estimate.value)} {ends} {estimate.unit}{since}{sees}"
 
 
 def sentence(text: str) -> str:

@@ -197,6 +197,24 @@ class Waiver(Record):
     """Who takes responsibility."""
 
 
+class CalibrationSpec(Record):
+    """What an analyzer must have been shown to do before a gate decides on its numbers."""
+
+    require: bool = False
+    """Whether every analyzer of a gate needs a valid calibration; without gates, every analyzer."""
+    path: str | None = None
+    """The file that `biaskit selfcheck` wrote, relative to the audit's folder, which it must not leave; None
+    for `biaskit-calibration.json` where one is required."""
+    max_age_days: int | None = Field(default=90, ge=0)
+    """Oldest that it may be; None for any age."""
+    max_false_alarm: float | None = Field(default=None, gt=0, lt=1)
+    """Largest false-alarm rate that may have been measured; None for what the self-check itself allows."""
+    same_version: bool = True
+    """Whether it must have been made with this version of biaskit."""
+    same_settings: bool = True
+    """Whether it must have been made with the settings of the run, as far as they bear on the metric."""
+
+
 class AuditSpec(Record):
     """A suite of analyzers over probe sets, with its gates."""
 
@@ -230,6 +248,8 @@ class AuditSpec(Record):
     """What is judged."""
     waivers: tuple[Waiver, ...] = ()
     """What is tolerated."""
+    calibration: CalibrationSpec = CalibrationSpec()
+    """What the instrument must have been shown to do."""
     seed: int = Field(default=0, ge=0)
     """Seed of every resampling, permutation and random direction."""
 

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from biaskit.records.audit_spec import AuditSpec
 from biaskit.records.base import Record
+from biaskit.records.calibration import Calibration
 from biaskit.records.finding import Analysis, Finding
 from biaskit.records.site import Site
 
@@ -161,6 +162,8 @@ class Report(Record):
     """What each gate said."""
     baseline: str | None = None
     """Id of the earlier run that gates against a baseline were judged by."""
+    calibrations: tuple[Calibration, ...] = ()
+    """The calibrations of its analyzers, where the spec names or requires them."""
     not_measured: tuple[str, ...] = ()
     """What was asked or expected and not measured, one sentence each, with the reason."""
     environment: dict[str, str] = Field(default_factory=dict)

@@ -30,6 +30,7 @@ def render(report: Report) -> str:
         _verdicts(open_ones),
         f"{len(judged) - len(open_ones)} of {len(judged)} verdicts passed." if judged else "",
         "" if judged else markdown.headline_numbers(report, _MOST_ROWS),
+        markdown.bullets("Calibration", [markdown.cited(one) for one in report.calibrations], level=4),
         markdown.bullets("Not measured", report.not_measured[:_MOST_LINES], level=4),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"

@@ -15,6 +15,7 @@ from biaskit.reporting.standing import Standing
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from biaskit.records.calibration import Calibration
     from biaskit.records.contact_sheet import ContactSheet
     from biaskit.records.finding import Finding
     from biaskit.records.report import Report
@@ -43,11 +44,19 @@ def render(report: Report) -> str:
         *(_section(section) for section in sections(report)),
         gates(report),
         bullets("Notes", [line for analysis in report.analyses for line in analysis.caveats]),
+        bullets("Calibration", [cited(one) for one in report.calibrations]),
         bullets("Not measured", report.not_measured),
         bullets("Limits", [line for analysis in report.analyses for line in analysis.limitations]),
         _reproduce(report),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def cited(calibration: Calibration) -> str:
+    """Write what a calibration found, with its date, profile and digest."""
+    day, version = f"{calibration.created_at:%Y-%m-%d}", calibration.tool_version
+    made = f"{day}, profile {calibration.profile}, biaskit {version}"
+    return f"{calibration.sentence} ({made}, sha256 {calibration.digest[:12]})"
 
 
 def escape(text: str) -> str:

@@ -64,7 +64,8 @@ def render(report: Report, folder: Path | None = None) -> RenderableType:
     for section in sections(report):
         parts += [Text(""), *_section(section)]
     missing = [f"not measured: {words.plain(line)}" for line in report.not_measured]
-    notes = [*_caveats(report), *missing, *_undecided(report)]
+    proofs = [f"calibration: {words.plain(one.sentence)}" for one in report.calibrations]
+    notes = [*_caveats(report), *missing, *proofs, *_undecided(report)]
     parts += [Text("\n" * bool(notes), end=""), *(Text(line, style="dim") for line in notes)]
     return Group(*parts, Text(""), _verdict(report), _after(report, folder))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -17,7 +17,7 @@ from biaskit.hooks.store import ActivationStore
 from biaskit.records.probe_set import Modality
 from biaskit.records.report import ProbeSetRecord, RunRecord, Status
 from biaskit.reporting import words
-from biaskit.runner import data, metrics
+from biaskit.runner import calibrated, data, metrics
 from biaskit.runner.environment import Meter, environment, peak_memory_mib
 from biaskit.runner.limits import fewer_images
 from biaskit.runner.modalities import check_model, modality
@@ -72,6 +72,7 @@ def execute(request: Request) -> Run:
         built = analyzers.build_all([(one.name, _settings(one, request)) for one in request.spec.analyzers])
         chosen = [fewer_images(one, request.limit) for one in built]
         metrics.check_declared(request.spec.gates, chosen)
+        calibrated.check_settings(request.spec, request.calibrations, _ran(chosen))
         wanted = modality(chosen, request)
         model = _open(request)
         check_model(model, wanted, chosen)
@@ -84,6 +85,11 @@ def execute(request: Request) -> Run:
     if request.out_dir is not None:
         run.save(request.out_dir)
     return run
+
+
+def _ran(chosen: Sequence[Analyzer]) -> dict[str, dict[str, Any]]:
+    """Return every setting of each analyzer."""
+    return {one.name: asdict(one) for one in chosen}  # type: ignore[call-overload]
 
 
 def _settings(asked: AnalyzerSpec, request: Request) -> dict[str, JsonValue]:
@@ -194,6 +200,7 @@ def _report(
         spec_digest=request.spec.digest,
         probe_sets=sets,
         analyses=work.analyses,
+        calibrations=request.calibrations,
         not_measured=(*work.missing, *_not_measured(work.analyses)),
         environment=environment(),
     )

@@ -15,13 +15,14 @@ from biaskit.records.audit_spec import AuditSpec
 from biaskit.records.progress import Progress, Silent
 from biaskit.records.report import Report
 from biaskit.reporting.folder import read as read_run
-from biaskit.runner import arguments, data, images, instruments, metrics, planted
+from biaskit.runner import arguments, calibrated, data, images, instruments, metrics, planted
 from biaskit.runner.limits import limited, limited_drawn
 from biaskit.runner.spec_changes import NO_MODEL, change, validated
 
 if TYPE_CHECKING:
     from biaskit.images.image_set import ImageSet
     from biaskit.records.audit_spec import DataSpec, ImageSpec
+    from biaskit.records.calibration import Calibration
     from biaskit.records.labelled_texts import LabelledTexts
     from biaskit.records.probe_set import ControlSet, ReferencePair, TargetSet
 
@@ -107,6 +108,7 @@ class Request:
         limit: Most images of a label in a part, or None.
         data_folder: Folder that paths of data are relative to, or None.
         baseline: The earlier run that gates against a baseline are judged by, or None.
+        calibrations: Calibrations of the analyzers, where the spec names or requires them.
     """
 
     spec: AuditSpec
@@ -128,6 +130,7 @@ class Request:
     limit: int | None = None
     data_folder: Path | None = None
     baseline: Report | None = None
+    calibrations: tuple[Calibration, ...] = ()
 
 
 def request(
@@ -174,6 +177,7 @@ def request(
         limit=limit,
         data_folder=data_folder,
         baseline=_baseline(options.get("baseline"), complete),
+        calibrations=calibrated.required(complete, folder),
     )
 
 
