@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,7 @@ from biaskit.cli import options
 from biaskit.cli.shown import line, show
 from biaskit.errors import RequestError, UnknownNameError
 from biaskit.records.report import Report
+from biaskit.reporting import trackers
 from biaskit.reporting.folder import read, write_file
 
 if TYPE_CHECKING:
@@ -42,26 +43,32 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The audit's TOML file, for SARIF.",
 )
+@click.option(
+    "--to", "hand_to", multiple=True, help="Hand the run to a tracker: mlflow or wandb. Can be repeated."
+)
 @click.option("--force", is_flag=True, help="Write over files that exist.")
 @options.debug
 def report(
-    run: Path, forms: tuple[str, ...], files: tuple[Path, ...], spec: Path | None, *, force: bool
+    run: Path, forms: tuple[str, ...], files: tuple[Path, ...], spec: Path | None, **rest: Any
 ) -> None:
     """Show the run in folder RUN, or write it to files.
 
     Forms by ending: .html, .json, .md, .summary.md, .txt, .junit.xml, .sarif, .csv, .card.md, .eee.json.
     """
     named = _named(forms, files)
-    _free(files, force=force)
+    _free(files, force=rest["force"])
     found = read(run, Report)
     texts = [reporting.render(found, name, spec) for name in named]
     for path, text in zip(files, texts, strict=False):
         write_file(path, text)
         line(f"wrote {path}")
+    place = run if run.is_dir() else run.parent
+    for tracker in rest["hand_to"]:
+        line(f"handed to {tracker} as {trackers.track(found, place, tracker)}")
     if not files and texts:
         click.echo(texts[0], nl=False)
-    elif not files:
-        show(found, run if run.is_dir() else run.parent)
+    elif not files and not rest["hand_to"]:
+        show(found, place)
 
 
 def _named(forms: Sequence[str], files: Sequence[Path]) -> tuple[str, ...]:

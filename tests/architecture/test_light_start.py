@@ -11,6 +11,7 @@ import sys
 
 import pytest
 
+from biaskit import reporting
 from biaskit.reporting import folder
 from tests.reporting.sample import build_report
 
@@ -100,7 +101,7 @@ def test_a_saved_run_is_judged_and_rendered_without_torch(python, tmp_path):
     verified = python("-m", "biaskit", "verify", "run")
     assert verified.returncode in {0, 6}, verified.stderr
     assert "checked: digests" in verified.stdout
-    forms = ("page.html", "page.md", "page.json")
+    forms = [f"page{form.endings[0]}" for form in reporting.FORMS.values()]
     rendered = python("-m", "biaskit", "report", "run", *(part for form in forms for part in ("-o", form)))
     assert rendered.returncode == 0, rendered.stderr
     assert all((tmp_path / form).stat().st_size for form in forms)
