@@ -6,6 +6,7 @@ REPRESENTATION = "representation."
 
 REPRESENTATION_METRICS = {
     "representation.share": "share of images that show the group",
+    "representation.lean": "share of the group less the reference's",
     "representation.fd": "distance of shares from the reference (FD), debiased",
     "representation.fd_squared": "distance from the reference, squared and unbiased",
     "representation.inequality": "unevenness of shares (B), less chance",

@@ -10,6 +10,7 @@ import torch
 
 from biaskit.analyzers.biaslens import BiasLens
 from biaskit.analyzers.diffusion_pid import DiffusionPid
+from biaskit.analyzers.representation import Representation
 from biaskit.analyzers.sparse_probing import SparseProbing
 from biaskit.analyzers.vig_bias import VigBias
 from biaskit.records.calibration import Planting
@@ -309,8 +310,11 @@ def test_the_other_analyzers_conform(kind):
 
 
 @pytest.mark.slow
-def test_diffusion_pid_conforms():
-    check_analyzer(DiffusionPid, {"steps": 8})
+@pytest.mark.parametrize(
+    ("kind", "settings"), [(DiffusionPid, {"steps": 8}), (Representation, {"steps": 12, "images": 32})]
+)
+def test_analyzers_of_prompts_conform(kind, settings):
+    check_analyzer(kind, settings)
 
 
 def test_a_check_names_what_is_wrong():

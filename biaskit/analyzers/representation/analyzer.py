@@ -19,8 +19,10 @@ from biaskit.analyzers.representation.confusion import read_confusions
 from biaskit.analyzers.representation.study import Study
 from biaskit.errors import NothingAuditedError, RequestError
 from biaskit.protocols import Sampling
+from biaskit.records.calibration import Planting
 from biaskit.records.finding import Analysis
 from biaskit.records.probe_set import Modality
+from biaskit.stats.sequential import looks
 from biaskit.stats.shares import images_needed, reach
 
 if TYPE_CHECKING:
@@ -66,6 +68,14 @@ class Representation:
         "Without a confusion table, shares are those that the classifier says, its errors included.",
         "A uniform reference is a choice: equal shares need not be what a use calls for.",
     )
+
+    planting: ClassVar[Planting] = Planting(
+        metric="representation.lean",
+        plant="shares",
+        lean={"shown": 0, "named": 0},
+        quick={"images": 24},
+    )
+    full: ClassVar[dict[str, int]] = {"images": 128}
 
     images: int = 64
     half_width: float = 0.0
@@ -141,10 +151,11 @@ class Representation:
         if not self.half_width or reach(self.most, level) <= self.half_width:
             return
         needed = images_needed(self.half_width, classes=classes)
+        plan = looks(self.images, self.half_width, classes)
         raise RequestError(
             f"{self.most} images a target are too few for intervals of ±{self.half_width:g}.",
             why=f"A share near one half needs {needed:,} of them, and more where one looks in between.",
-            fix=f"Set most to {2 * needed:,}, or half_width to {reach(self.most, level) * 1.4:.2f}.",
+            fix=f"Set most to {plan.sizes[-1]:,}, or half_width to {reach(self.most, level) * 1.4:.2f}.",
         )
 
 

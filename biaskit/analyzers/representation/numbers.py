@@ -76,7 +76,7 @@ class Counted:
 
 def findings(one: Counted) -> list[Finding]:
     """Return shares, FD and B of one target."""
-    return [*_shares(one), _discrepancy(one), _squared(one), _inequality(one)]
+    return [*_shares(one), *_leans(one), _discrepancy(one), _squared(one), _inequality(one)]
 
 
 def _shares(one: Counted) -> list[Finding]:
@@ -98,6 +98,35 @@ def _shares(one: Counted) -> list[Finding]:
         )
         for group, share, interval in zip(one.groups, one.shares.tolist(), one.box, strict=True)
     ]
+
+
+def _leans(one: Counted) -> list[Finding]:
+    """Signed: share less the reference's; of two groups the first alone, which has the test."""
+    two = len(one.groups) == 2
+    shown = one.groups[:1] if two else one.groups
+    return [
+        Finding(
+            metric="representation.lean",
+            concepts=(one.target,),
+            group=group,
+            direction=Direction.TOWARD_ZERO,
+            estimate=Estimate(
+                value=float(one.shares[k] - one.reference[k]),
+                unit=Unit.PROPORTION,
+                n=one.n,
+                resampling_unit=IMAGES,
+                method=f"share of images that show {group}, less {one.reference[k]:.0%} of the reference",
+                interval=_moved(one.box[k], float(one.reference[k])),
+                null=one.null if two else None,
+                reason=None if two and one.null else "All groups are tested at once, at the FD.",
+            ),
+        )
+        for k, group in enumerate(shown)
+    ]
+
+
+def _moved(interval: Interval, by: float) -> Interval:
+    return interval.model_copy(update={"low": interval.low - by, "high": interval.high - by})
 
 
 def _discrepancy(one: Counted) -> Finding:

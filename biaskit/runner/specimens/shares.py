@@ -76,6 +76,12 @@ class Shares:
         asked = catalogue.drawn(CONCEPTS, (groups,))
         if asked is None:
             raise TypeError(f"'{CONCEPTS[0]}' is not for text-to-image models")
+        sets = [one for _, one, _ in asked.comparisons]
         return DiffusionSession(
-            self._model, tuple(GroupComparison(*one) for one in asked.comparisons), seed=seed
+            self._model,
+            tuple(GroupComparison(*one) for one in asked.comparisons),
+            classifiers=tuple(
+                models.load_classifier(str(self._folder), one.name, one.groups) for one in sets
+            ),
+            seed=seed,
         )

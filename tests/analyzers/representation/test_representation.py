@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from scipy.stats import spearmanr
 
 from biaskit.analyzers.representation import Representation
@@ -66,6 +67,33 @@ def test_scores_are_those_of_the_closed_forms(analysis):
     assert b["pilot"].value == pytest.approx(abs(2 * p - 1), abs=0.06)
     assert 2**0.5 * 0.4 in fd["pilot"].interval
     assert "on average" in fd["pilot"].method
+
+
+def test_the_lean_is_the_signed_share_less_the_reference(analysis):
+    lean, found = shares(analysis, "female", "representation.lean"), shares(analysis)
+    assert all(lean[job].value == pytest.approx(found[job].value - 0.5) for job in SHARES)
+    assert lean["baker"].interval.high < 0 < lean["pilot"].interval.low
+    assert lean["baker"].null == shares(analysis, "gender", "representation.fd")["baker"].null
+
+
+class Encoder:
+    """Images are near to prompts of pilots, and to a blank text otherwise."""
+
+    name, fingerprint, width = "two axes", "f" * 64, 2
+
+    def encode_images(self, pixels):
+        return torch.tensor([[1.0, 0.0]]).expand(len(pixels), 2)
+
+    def encode_texts(self, texts):
+        return torch.tensor(
+            [[0.9, 0.4] if "pilot" in one else [0.1, 0.9] if one != " " else [0.5, 0.8] for one in texts]
+        )
+
+
+def test_images_that_a_blank_text_fits_better_are_misses(session_of):
+    found = Representation(images=6, **PLAIN).analyze(session_of(encoder=Encoder()))
+    missed = shares(found, None, "representation.miss_rate")
+    assert {job: one.value for job, one in missed.items()} == {job: float(job != "pilot") for job in SHARES}
 
 
 def test_what_is_shown(analysis):
