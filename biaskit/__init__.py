@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from biaskit.records.report import Report
     from biaskit.records.site import Site, SiteKind
     from biaskit.runner.audit import audit
+    from biaskit.runner.by_group import ByGroup
+    from biaskit.runner.comparing import ComparedRuns, compare
+    from biaskit.runner.run import Run, load_report
     from biaskit.session import Session, VisionSession
     from biaskit.triangulation import triangulate
 
@@ -72,6 +75,9 @@ _HOMES = {
     "biaskit.records.report": ("Report",),
     "biaskit.records.site": ("Site", "SiteKind"),
     "biaskit.runner.audit": ("audit",),
+    "biaskit.runner.by_group": ("ByGroup",),
+    "biaskit.runner.comparing": ("ComparedRuns", "compare"),
+    "biaskit.runner.run": ("Run", "load_report"),
     "biaskit.session": ("Session", "VisionSession"),
     "biaskit.triangulation": ("triangulate",),
 }
@@ -82,7 +88,9 @@ __all__ = [
     "Analysis",
     "AuditSpec",
     "BiaskitError",
+    "ByGroup",
     "CatalogueError",
+    "ComparedRuns",
     "ControlSet",
     "Estimate",
     "Finding",
@@ -98,6 +106,7 @@ __all__ = [
     "ReferencePair",
     "Report",
     "RequestError",
+    "Run",
     "RunError",
     "Session",
     "Site",
@@ -109,11 +118,13 @@ __all__ = [
     "VisionSession",
     "audit",
     "capture",
+    "compare",
     "edit",
     "image_set",
     "load",
     "load_classifier",
     "load_encoder",
+    "load_report",
     "triangulate",
 ]
 

@@ -7,6 +7,7 @@ VISION = "vig_bias."
 VISION_METRICS = {
     "vig_bias.accuracy": "accuracy",
     "vig_bias.accuracy_gap": "accuracy: best group less worst",
+    "vig_bias.accuracy_ratio": "accuracy: worst group over best",
     "vig_bias.accuracy_worst": "accuracy of the worst group",
     "vig_bias.region_flips": "flips when the region is erased, no control",
     "vig_bias.region_flips_gap": "flips when the region is erased: most less fewest",

@@ -5,15 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-import pandas as pd
 from pydantic import PrivateAttr
 
 from biaskit.errors import RequestError, UnknownNameError
 from biaskit.records.report import Report
-from biaskit.reporting import folder, markdown, page, table, terminal
+from biaskit.reporting import folder, markdown, page, terminal
+from biaskit.runner.by_group import ByGroup
+from biaskit.runner.on_demand import on_demand
 
 if TYPE_CHECKING:
     from collections.abc import Container
+
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 
 class Run(Report):
@@ -67,7 +71,35 @@ class Run(Report):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a finding: metric, what it is about, value, interval, p, n, unit and reason."""
-        return pd.DataFrame(table.rows(self), columns=list(table.COLUMNS))
+        frame: pd.DataFrame = on_demand("biaskit.runner.frames", "text").of_findings(self)
+        return frame
+
+    def by_group(self, metric: str, concept: str | None = None) -> ByGroup:
+        """Return a metric group by group, with the difference and ratio that the audit measured.
+
+        Args:
+            metric: The metric, such as `vig_bias.accuracy`.
+            concept: Only the groups of this concept or image set.
+
+        Raises:
+            UnknownNameError: The run holds no groups of that metric, or none of that concept.
+        """
+        return ByGroup.of(self, metric, concept)
+
+    def plot(self, name: str | None = None) -> tuple[Axes, ...]:
+        """Draw with matplotlib; returns one `Axes` a panel.
+
+        Args:
+            name: A metric of the run (its numbers with their intervals) or one of its pictures, such as
+                `views`, where several analyzers looked. None: the headline numbers.
+
+        Raises:
+            UnknownNameError: The run has no metric or picture of that name.
+            RequestError: The run has no headline number.
+            MissingExtraError: matplotlib is not installed.
+        """
+        axes: tuple[Axes, ...] = on_demand("biaskit.runner.plotting", "plot").draw(self, name)
+        return axes
 
     def table(self, name: str, analyzer: str | None = None) -> pd.DataFrame:
         """Return one of the tables of single measurements, one row a measurement; None is missing.
@@ -91,8 +123,8 @@ class Run(Report):
         if len({owner for owner, _ in found}) > 1:
             names = ", ".join(owner for owner, _ in found)
             raise RequestError(f"Several analyzers have a table '{name}': {names}.", fix="Give analyzer=.")
-        table = found[0][1]
-        return pd.DataFrame(list(table.rows), columns=[column.name for column in table.columns])
+        frame: pd.DataFrame = on_demand("biaskit.runner.frames", "text").of_table(found[0][1])
+        return frame
 
     def __str__(self) -> str:
         """Return the terminal's table as plain text."""
@@ -116,3 +148,12 @@ class Run(Report):
             for kind, text in offered.items()
             if (include is None or kind in include) and (exclude is None or kind not in exclude)
         }
+
+
+def load_report(path: str | Path) -> Run:
+    """Read a saved run, its folder or its report.json; needs neither torch nor numpy.
+
+    Raises:
+        RequestError: There is no report, or it cannot be understood.
+    """
+    return Run.read(path)

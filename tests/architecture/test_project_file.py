@@ -65,7 +65,7 @@ def test_transformer_lens_and_sae_lens_fit_each_other(extras):
 
 def test_all_holds_the_three_modalities_and_no_torchvision(extras, pins):
     (everything,) = extras["all"]
-    assert everything.extras == {"text", "vision", "diffusion"}
+    assert everything.extras == {"text", "vision", "diffusion", "plot"}
     pulled = set().union(*(names(extras[extra]) for extra in ("text", "vision", "diffusion", "dev")))
     assert not {"torchvision", "timm", "open-clip-torch"} & (pulled | pins.keys())
     wanted = {

@@ -9,7 +9,14 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from biaskit.analyzers.vig_bias.numbers import CLUSTERS, IMAGES, group_gap, group_value, worst_group
+from biaskit.analyzers.vig_bias.numbers import (
+    CLUSTERS,
+    IMAGES,
+    group_gap,
+    group_ratio,
+    group_value,
+    worst_group,
+)
 from biaskit.errors import RequestError
 from biaskit.records.dot_plot import Dot, DotPlot, DotRow
 from biaskit.records.finding import Direction, Evidence, Finding
@@ -101,6 +108,14 @@ def group_findings(grouped: Grouped, frame: GroupFrame) -> Iterator[Finding]:
             estimate=group_gap(entry, grouped.unit),
             evidence=grouped.mistakes(entry) if entry.metric == "accuracy" else (),
         )
+        if entry.metric == "accuracy":
+            yield Finding(
+                metric=f"{metric}_ratio",
+                concepts=about,
+                group=entry.attribute,
+                direction=Direction.HIGHER,
+                estimate=group_ratio(entry, grouped.unit),
+            )
         yield Finding(
             metric=f"{metric}_worst",
             concepts=about,

@@ -47,6 +47,22 @@ def group_gap(metric: GroupMetric, unit_of: str) -> Estimate:
     )
 
 
+def group_ratio(metric: GroupMetric, unit_of: str) -> Estimate:
+    """Smallest over largest group value, with an interval that holds after picking; 1 is no disparity."""
+    found = metric.ratio
+    by_chance = "" if found.by_chance is None else f"; {found.by_chance:.3f} with shuffled groups"
+    return Estimate(
+        value=found.value,
+        unit=Unit.ONE,
+        n=sum(group.n for group in metric.groups),
+        resampling_unit=unit_of,
+        method=f"smallest over largest of {len(metric.groups)} groups{by_chance}",
+        interval=found.interval,
+        null=found.null,
+        reason=found.reason or (None if found.interval and found.null else "There is too little to compare."),
+    )
+
+
 def worst_group(metric: GroupMetric, unit_of: str) -> Estimate:
     """The lowest group value, with an interval for the lowest of the true values."""
     found = metric.worst
