@@ -128,14 +128,17 @@ class Scene:
         return float(minority[wrong].mean()), float(wrong[minority].mean())
 
 
-def scene(plant: Plant, *, amplify: bool = True) -> Scene:
-    """Draw a plant, train both models on it (or the first alone) and look at validation and test images."""
+def scene(plant: Plant, *, amplify: bool = True, masks: bool = True) -> Scene:
+    """Draw a plant, train both models on it (or the first alone) and look at validation and test images.
+
+    Without `masks` images are embedded whole alone.
+    """
     planted = plant.draw()
     subject = train_subject(planted, SubjectRecipe())
     both = {ERM: opened(subject)}
     if amplify:
         both[AMPLIFIED] = opened(amplified(planted))
-    found, tested = (look(planted, both, part) for part in (Part.VALIDATION, Part.TEST))
+    found, tested = (look(planted, both, part, masks=masks) for part in (Part.VALIDATION, Part.TEST))
     return Scene(planted, measure(subject, planted).follows, found, tested)
 
 
@@ -158,7 +161,7 @@ def amplified(planted: Planted) -> ShapesForImageClassification:
     return rule.train(blank, examples, torch.Generator().manual_seed(seed)).eval()
 
 
-def look(planted: Planted, both: dict[str, VisionModel], part: Part) -> Seen:
+def look(planted: Planted, both: dict[str, VisionModel], part: Part, *, masks: bool) -> Seen:
     rows = planted.rows(part)
     pixels = torch.from_numpy(np.ascontiguousarray(planted.images[rows].transpose(0, 3, 1, 2))).float() / 255
     patch, rng = (
@@ -166,11 +169,11 @@ def look(planted: Planted, both: dict[str, VisionModel], part: Part) -> Seen:
         torch.Generator().manual_seed(planted.plant.seed),
     )
     logits = {name: model.logits(pixels) for name, model in both.items()}
-    maps = {name: _maps(model, pixels, logits[name].argmax(1)) for name, model in both.items()}
+    maps = {name: _maps(model, pixels, logits[name].argmax(1)) for name, model in both.items() if masks}
     asked = {
-        **{str(one): (maps[ERM], str(one)) for one in (Control.RANDOM, Control.INVERSE)},
+        **{str(one): (maps[ERM], str(one)) for one in (Control.RANDOM, Control.INVERSE) if masks},
         **{name: (found, None) for name, found in maps.items()},
-        ORACLE: (_around(patch), None),
+        **({ORACLE: (_around(patch), None)} if masks else {}),
     }
     cut = {
         name: ground(pixels, found, Masking(control=control), rng=rng)
@@ -319,7 +322,7 @@ def _print_keywords(console: Console, seeds: list[int]) -> None:
     table = Table("shortcut", "seed", "class", "keyword", "lead", "accuracy gap", title="Keywords, 2x2")
     for shortcut in ("patch", "scene"):
         for seed in seeds:
-            for said in keywords(scene(replace(CASES["2x2"], shortcut=shortcut, seed=seed))):
+            for said in keywords(scene(replace(CASES["2x2"], shortcut=shortcut, seed=seed), masks=False)):
                 table.add_row(
                     shortcut, str(seed), said.label, said.phrase, f"{said.lead:.1f}", f"{said.gap:.2f}"
                 )
