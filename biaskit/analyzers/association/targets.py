@@ -8,7 +8,7 @@ from biaskit.analyzers.association.found import Found
 from biaskit.analyzers.association.views import VIEW_WORDS, Seen, View, read
 from biaskit.concepts.against_controls import Wording, estimates_against_controls
 from biaskit.records.estimate import Estimate, Unit
-from biaskit.records.finding import Direction, Evidence, Finding
+from biaskit.records.finding import Direction, Evidence, Finding, FromRows
 from biaskit.records.table import Column, Table
 
 if TYPE_CHECKING:
@@ -112,6 +112,12 @@ def _scores(
             headline=headline,
             estimate=estimate if _speaks(seen) else _silenced(estimate),
             evidence=_evidence(comparison, nouns, seen, target),
+            rows=FromRows(
+                table=_table_name(comparison),
+                column="association",
+                where={"target": target, "view": str(seen.view), "site": str(seen.site)},
+                units=("context", "noun"),
+            ),
         )
         for target, estimate in estimates.items()
     ]
@@ -147,8 +153,12 @@ def _table(comparison: Comparison, nouns: Nouns, seen: Sequence[Seen]) -> Table:
         for row in range(len(one.cells))
         for column, word in enumerate(nouns.words)
     )
-    name = f"{comparison.targets.name}-{comparison.pair.name}"
-    return Table(name=name, title="Association of every noun in every context", columns=_COLUMNS, rows=rows)
+    title = "Association of every noun in every context"
+    return Table(name=_table_name(comparison), title=title, columns=_COLUMNS, rows=rows)
+
+
+def _table_name(comparison: Comparison) -> str:
+    return f"{comparison.targets.name}-{comparison.pair.name}"
 
 
 def _note(comparison: Comparison, seen: Seen) -> str:

@@ -9,6 +9,7 @@ import biaskit
 from biaskit import organisms
 from biaskit.analyzers.association import Association
 from biaskit.errors import RequestError, UnknownNameError
+from biaskit.runner.verifying import verify
 
 CONCEPTS = ("food", "service", "price", "music")
 
@@ -55,6 +56,13 @@ def test_a_view_that_does_not_rank_neutral_nouns_as_behaviour_is_undecided(run):
         assert (one.estimate.reason or "").startswith("undecided:") == (not speaks)
         marked += not speaks
     assert marked
+
+
+def test_every_difference_is_computed_again_from_its_rows(run, tmp_path):
+    run.save(tmp_path / "run")
+    found = verify(tmp_path / "run")
+    assert not found.problems
+    assert "association.difference" not in found.others
 
 
 def test_every_noun_of_every_context_is_in_the_table(run):
