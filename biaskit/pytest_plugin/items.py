@@ -84,7 +84,9 @@ class GateItem(pytest.Item):
             raise GateFailure(_REWRITTEN)
         report = _of_gate(self._file().judged(), self.gate)
         own = decided(report)
-        self.user_properties += [pair for one in own for pair in _numbers(one)]
+        self.user_properties += [
+            (f"{one.about}: {name}", text) for one in own for name, text in one.numbers()
+        ]
         said = "\n".join(_line(one) for one in own)
         fail_on = gates.FailOn(self.config.getoption("--biaskit-fail-on"))
         if gates.exit_code(report, fail_on):
@@ -164,20 +166,4 @@ def _of_gate(report: Report, gate: Gate) -> Report:
 
 
 def _line(one: Decided) -> str:
-    word = words.OUTCOME_WORDS[one.verdict.outcome]
-    advisory = " (advisory)" if one.verdict.advisory else ""
-    return f"{word}{advisory}: {one.about}: {words.plain(one.verdict.reason)}"
-
-
-def _numbers(one: Decided) -> Iterator[tuple[str, str]]:
-    yield f"{one.about}: outcome", one.verdict.outcome.value
-    if one.finding is None:
-        return
-    estimate = one.finding.estimate
-    yield f"{one.about}: n", f"{estimate.n} {estimate.resampling_unit}"
-    if estimate.value is not None:
-        yield f"{one.about}: value", f"{estimate.value!r} {estimate.unit.value}"
-    if estimate.interval is not None:
-        yield f"{one.about}: interval", f"[{estimate.interval.low!r}, {estimate.interval.high!r}]"
-    if estimate.minimum_detectable_effect is not None:
-        yield f"{one.about}: minimum_detectable_effect", repr(estimate.minimum_detectable_effect)
+    return f"{one.word}: {one.about}: {words.plain(one.verdict.reason)}"

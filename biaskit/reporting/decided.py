@@ -11,6 +11,9 @@ from biaskit.records.report import Outcome
 from biaskit.reporting import view, words
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from biaskit.records.estimate import Estimate
     from biaskit.records.finding import Finding
     from biaskit.records.report import Report, Verdict
 
@@ -77,6 +80,35 @@ class Decided:
         metric = one.metric or (self.gate.metric if self.gate else "")
         poles = " - ".join(one.references or ())
         return "|".join((one.gate, metric, one.concept, poles, one.group or "", str(one.site or "")))
+
+    @property
+    def word(self) -> str:
+        """The outcome in one word, and whether it is advisory."""
+        word = words.OUTCOME_WORDS[self.verdict.outcome]
+        return f"{word} (advisory)" if self.verdict.advisory else word
+
+    def numbers(self) -> Iterator[tuple[str, str]]:
+        """Yield what a build server shows beside the verdict: name and text of limit, value, interval, n."""
+        yield "outcome", self.verdict.outcome.value
+        yield "severity", self.verdict.severity
+        for name, limit in (("at_least", self.verdict.low), ("at_most", self.verdict.high)):
+            if limit is not None:
+                yield name, repr(limit)
+        if self.finding is not None:
+            yield "metric", self.finding.metric
+            yield from _numbers(self.finding.estimate)
+
+
+def _numbers(estimate: Estimate) -> Iterator[tuple[str, str]]:
+    yield "unit", estimate.unit.value
+    yield "n", f"{estimate.n} {estimate.resampling_unit}"
+    if estimate.value is not None:
+        yield "value", repr(estimate.value)
+    if estimate.interval is not None:
+        ends = f"[{estimate.interval.low!r}, {estimate.interval.high!r}]"
+        yield "interval", f"{ends} at {estimate.interval.level:g}, {estimate.interval.method}"
+    if estimate.minimum_detectable_effect is not None:
+        yield "minimum_detectable_effect", repr(estimate.minimum_detectable_effect)
 
 
 def decided(report: Report) -> tuple[Decided, ...]:

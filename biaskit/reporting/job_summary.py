@@ -48,14 +48,9 @@ def _verdicts(shown: list[Decided]) -> str:
     if not shown:
         return ""
     rows = [
-        (f"{_MARKS[one.effect]} {_word(one)}", one.verdict.gate, one.about, one.verdict.reason)
+        (f"{_MARKS[one.effect]} {one.word}", one.verdict.gate, one.about, one.verdict.reason)
         for one in shown[:_MOST_ROWS]
     ]
     left = len(shown) - len(rows)
     more = f"\n\nAnd {left} more in the report." if left else ""
     return f"{markdown.table(('verdict', 'gate', 'about', 'why'), rows)}{more}"
-
-
-def _word(one: Decided) -> str:
-    word = words.OUTCOME_WORDS[one.verdict.outcome]
-    return f"{word} (advisory)" if one.verdict.advisory else word

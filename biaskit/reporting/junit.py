@@ -14,7 +14,6 @@ from biaskit.reporting.decided import Effect, decided
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from biaskit.records.finding import Finding
     from biaskit.records.report import Report
     from biaskit.reporting.decided import Decided
 
@@ -49,43 +48,13 @@ def render(report: Report) -> str:
 def _case(one: Decided, report: Report) -> TestCase:
     verdict = one.verdict
     case = TestCase(one.about, classname=words.plain(f"{report.spec.name}.{verdict.gate}"))
-    for name, text in _numbers(one):
+    for name, text in one.numbers():
         case.add_property(name, words.plain(text))
     if one.effect is not Effect.PASSES:
-        said = words.plain(f"{_word(one)}: {verdict.reason}")
+        said = words.plain(f"{one.word}: {verdict.reason}")
         result = _RESULTS[one.effect](said, verdict.outcome.value)
         case.result = [result]
     return case
-
-
-def _word(one: Decided) -> str:
-    word = words.OUTCOME_WORDS[one.verdict.outcome]
-    return f"{word} (advisory)" if one.verdict.advisory else word
-
-
-def _numbers(one: Decided) -> Iterator[tuple[str, str]]:
-    verdict = one.verdict
-    yield "outcome", verdict.outcome.value
-    yield "severity", verdict.severity
-    for name, limit in (("at_least", verdict.low), ("at_most", verdict.high)):
-        if limit is not None:
-            yield name, repr(limit)
-    if one.finding is not None:
-        yield from _estimate(one.finding)
-
-
-def _estimate(finding: Finding) -> Iterator[tuple[str, str]]:
-    estimate = finding.estimate
-    yield "metric", finding.metric
-    yield "unit", estimate.unit.value
-    yield "n", f"{estimate.n} {estimate.resampling_unit}"
-    if estimate.value is not None:
-        yield "value", repr(estimate.value)
-    if estimate.interval is not None:
-        ends = f"[{estimate.interval.low!r}, {estimate.interval.high!r}]"
-        yield "interval", f"{ends} at {estimate.interval.level:g}, {estimate.interval.method}"
-    if estimate.minimum_detectable_effect is not None:
-        yield "minimum_detectable_effect", repr(estimate.minimum_detectable_effect)
 
 
 def _run(report: Report) -> Iterator[tuple[str, str]]:

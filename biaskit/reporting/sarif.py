@@ -99,7 +99,7 @@ def _result(one: Decided, index: int, place: dict[str, Any]) -> dict[str, Any]:
         "ruleId": _id(verdict.gate),
         "ruleIndex": index,
         "level": _level(one),
-        "message": {"text": f"{words.OUTCOME_WORDS[verdict.outcome]}, {one.about}: {said}"},
+        "message": {"text": f"{one.word}, {one.about}: {said}"},
         "locations": [{"physicalLocation": place}],
         "partialFingerprints": {"biaskitVerdict/v1": hashlib.sha256(one.key.encode()).hexdigest()},
         "properties": dict(_numbers(one)),

@@ -76,6 +76,7 @@ def test_a_heavy_module_meets_the_poison(python):
         ("list", "analyzers"),
         ("show", "food"),
         ("validate", "food"),
+        ("init", "new", "--at-most", "0.5"),
     ],
     ids=" ".join,
 )
