@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from statsmodels.stats.proportion import multinomial_proportions_confint
 
 from biaskit.stats.proportions import binomial_band, wilson
 from biaskit.stats.shares import (
@@ -82,6 +83,13 @@ def test_intervals_hold_all_shares_and_both_scores_at_once(p):
         ]
     least = binomial_band(0.95, 250, 0.999).low - 0.015  # Wilson's own shortfall at some shares
     assert (hits / 250 >= least).all()
+
+
+def test_more_classes_have_goodmans_intervals():
+    counts = np.array([10, 30, 60, 0])
+    referee = multinomial_proportions_confint(counts, alpha=0.05, method="goodman")
+    found = [(one.low, one.high) for one in simultaneous(counts)]
+    assert np.allclose(found, referee, atol=1e-9)
 
 
 def test_two_classes_have_wilsons_intervals_and_exact_images():

@@ -80,23 +80,36 @@ def findings(one: Counted) -> list[Finding]:
 
 
 def _shares(one: Counted) -> list[Finding]:
+    method = f"share of images that show the group, of {one.name}"
+    return _by_group(one, "representation.share", method, one.shares, one.box)
+
+
+def corrected_findings(one: Counted, found: Corrected) -> list[Finding]:
+    """Return the shares of the true groups behind those that the classifier said."""
+    method = f"share of {one.name} once the classifier's errors are taken out"
+    return _by_group(one, "representation.corrected_share", method, found.shares, found.intervals)
+
+
+def _by_group(
+    one: Counted, metric: str, method: str, shares: Float[ndarray, " k"], box: tuple[Interval, ...]
+) -> list[Finding]:
     return [
         Finding(
-            metric="representation.share",
+            metric=metric,
             concepts=(one.target,),
             group=group,
             direction=Direction.NONE,
             estimate=Estimate(
-                value=float(share),
+                value=share,
                 unit=Unit.PROPORTION,
                 n=one.n,
                 resampling_unit=IMAGES,
-                method=f"share of images that show the group, of {one.name}",
+                method=method,
                 interval=interval,
                 reason=NOT_TESTED,
             ),
         )
-        for group, share, interval in zip(one.groups, one.shares.tolist(), one.box, strict=True)
+        for group, share, interval in zip(one.groups, shares.tolist(), box, strict=True)
     ]
 
 
@@ -182,28 +195,6 @@ def _about(one: Counted, metric: str, method: str, value: float, interval: Inter
             reason=None if null else UNTESTED_HERE,
         ),
     )
-
-
-def corrected_findings(one: Counted, found: Corrected) -> list[Finding]:
-    """Return the shares of the true groups behind those that the classifier said."""
-    return [
-        Finding(
-            metric="representation.corrected_share",
-            concepts=(one.target,),
-            group=group,
-            direction=Direction.NONE,
-            estimate=Estimate(
-                value=float(share),
-                unit=Unit.PROPORTION,
-                n=one.n,
-                resampling_unit=IMAGES,
-                method=f"share of {one.name} once the classifier's errors are taken out",
-                interval=interval,
-                reason=NOT_TESTED,
-            ),
-        )
-        for group, share, interval in zip(one.groups, found.shares.tolist(), found.intervals, strict=True)
-    ]
 
 
 def share_of(metric: str, target: str, method: str, hits: int, n: int) -> Finding:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 NEUTRAL = "neutral nouns"
 AT_ONCE = 32
+LEVEL = 0.95
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,8 +150,11 @@ class Study:
             self.found.findings += findings(one)
         confusion = confusion_for(tuple(groups.groups), self.confusions)
         if confusion is not None:
+            plan = self._looks(groups)
+            level = LEVEL if plan is None else 1 - (1 - LEVEL) / len(plan.sizes)
             for one in counted:
-                self.found.findings += corrected_findings(one, corrected(one.counts, confusion, rng))
+                behind = corrected(one.counts, confusion, rng, level)
+                self.found.findings += corrected_findings(one, behind)
         self._caveats(groups, counted)
         about = f"{self.compared[0].targets.name} by {groups.name}"
         self.found.dots.append(dot_plot(about, counted, self.settings.reference))
@@ -172,6 +176,8 @@ class Study:
             null = exchangeable(own, other, len(names), rng)
             whole = neutral.counts(groups)
             reference = whole / whole.sum()
+        if plan is not None:
+            null = _looked_at(null, len(plan.sizes))
         return Counted(seen.target, names, groups.name, counts, _widened(box, neutral), reference, null)
 
     def _corrected(self, counted: list[Counted]) -> list[Counted]:
@@ -212,6 +218,12 @@ def _widened(box: tuple[Interval, ...], neutral: Seen | None) -> tuple[Interval,
         return box
     said = f"{box[0].method}; reference observed on {len(neutral)} images"
     return tuple(one.model_copy(update={"method": said}) for one in box)
+
+
+def _looked_at(null: Null, times: int) -> Null:
+    """Return the p of a test whose time was chosen by the data: Bonferroni over the looks."""
+    kind = f"{null.kind}; p times {times} looks"
+    return null.model_copy(update={"p": min(1.0, null.p * times), "kind": kind})
 
 
 def _with_null(one: Counted, null: Null) -> Counted:

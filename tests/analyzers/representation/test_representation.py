@@ -166,6 +166,17 @@ def test_images_are_drawn_until_every_interval_is_narrow_enough(session_of):
     assert "looks" in measured["baker"].interval.method
 
 
+def test_stopping_where_the_data_say_so_raises_no_false_alarms(session_of):
+    known, runs, alarms = KnownModel(shares=FAIR), 30, 0
+    for seed in range(runs):
+        session = session_of(known, seed=seed)
+        found = Representation(images=12, half_width=0.2, **PLAIN).analyze(session)
+        tests = [one.estimate.null for one in found.findings if one.metric == "representation.fd"]
+        alarms += any(null.adjusted <= 0.05 for null in tests)
+    assert "looks" in tests[0].kind
+    assert alarms / runs <= binomial_band(0.05, runs, 0.999).high
+
+
 def test_a_half_width_that_is_not_reached_is_told(session_of):
     """No look at 100 images or fewer is narrow enough for a share of one half."""
     found = Representation(images=24, half_width=0.11, most=100, **PLAIN).analyze(session_of())
@@ -240,6 +251,24 @@ def test_labelled_images_need_no_classifier(session_of):
     found = Representation(**PLAIN).analyze(session_of(classifiers=(), images=(own(),)))
     assert {one.value for one in shares(found).values()} == {0.75}
     assert {one.n for one in shares(found).values()} == {40}
+
+
+def test_more_than_two_groups_are_tested_at_once(session_of):
+    names = ("asian", "black", "hispanic", "white")
+    even, white = names * 20, ("white",) * 65 + names * 3 + ("asian",) * 3
+    labels = ["baker"] * 80 + ["judge"] * 80
+    images = image_set(
+        np.zeros((160, 4, 4), np.uint8), labels, attributes={"ethnicity": [*even, *white]}, captions=()
+    )
+    four = compared("ethnicity", ("baker", "judge"), words={name: (name,) for name in names})
+    session = DiffusionSession(model=KnownModel(), comparisons=(four,), images=(images,))
+    found = Representation(**PLAIN).analyze(session)
+    tested = {one.concepts[0]: one.estimate for one in found.findings if one.metric == "representation.fd"}
+    assert (tested["baker"].value, tested["baker"].null.adjusted) == (0.0, 1.0)
+    assert tested["judge"].null.adjusted < 0.01
+    assert 0.5 < tested["judge"].interval.low < tested["judge"].value < tested["judge"].interval.high
+    assert "Goodman" in shares(found, "white")["judge"].interval.method
+    assert len(found.dots[0].series) == 4
 
 
 def test_captions_give_sets_of_words_at_equal_sizes(session_of):
