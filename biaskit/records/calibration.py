@@ -21,6 +21,8 @@ class Planting(Record):
 
     metric: str
     """The metric that must find the plant; its findings carry a p-value."""
+    groups: tuple[str, ...] = ()
+    """Groups of findings that must find it, such as a view; empty for all of the metric."""
     plant: PlantKind = "associations"
     """What is planted: `associations` of targets with a reference pair, `labels` of texts, `attributes` of
     images, or `shares` of groups among drawn images."""

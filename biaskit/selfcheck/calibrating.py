@@ -150,7 +150,7 @@ class _Work:
 
     def _judged(self, specimen: Specimen, number: int, shown: Bench) -> Iterator[Judgement]:
         findings = self.analyzer.analyze(specimen.session).findings
-        return judgements(findings, self.planting.metric, specimen, signed=shown.signed, trial=number)
+        return judgements(findings, self.planting, specimen, signed=shown.signed, trial=number)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

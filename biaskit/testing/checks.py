@@ -166,8 +166,10 @@ def check_fails_clearly_without_data(subject: Subject) -> None:
 
 
 def _judged(subject: Subject, watched: Watched) -> list[Any]:
-    metric = subject.planting.metric if subject.planting else ""
-    return list(judgements(watched.analysis.findings, metric, watched.specimen, signed=subject.bench.signed))
+    if subject.planting is None:
+        return []
+    findings, signed = watched.analysis.findings, subject.bench.signed
+    return list(judgements(findings, subject.planting, watched.specimen, signed=signed))
 
 
 def _unchanged(watched: Watched, what: str, message: str) -> None:

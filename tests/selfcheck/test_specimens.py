@@ -25,7 +25,7 @@ def about(concept, group=None):
 
 def judged(specimen):
     findings = LEAN.analyze(specimen.session).findings
-    return list(judgements(findings, BiasLens.planting.metric, specimen, signed=True))
+    return list(judgements(findings, BiasLens.planting, specimen, signed=True))
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from biaskit.analyzers.association import Association
 from biaskit.analyzers.biaslens import BiasLens
 from biaskit.analyzers.diffusion_pid import DiffusionPid
 from biaskit.analyzers.representation import Representation
@@ -304,9 +305,12 @@ def test_biaslens_conforms():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [SparseProbing, VigBias])
-def test_the_other_analyzers_conform(kind):
-    check_analyzer(kind)
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [(SparseProbing, {}), (VigBias, {}), (Association, {"views": ["readout"], "sites": ["resid_post.2"]})],
+)
+def test_the_other_analyzers_conform(kind, settings):
+    check_analyzer(kind, settings)
 
 
 @pytest.mark.slow

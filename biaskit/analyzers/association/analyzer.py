@@ -17,6 +17,7 @@ from biaskit.analyzers.association.views import View, chosen_sites
 from biaskit.analyzers.association.word_sets import word_set_findings
 from biaskit.association import read_word_tests
 from biaskit.errors import NothingAuditedError, RequestError, UnknownNameError
+from biaskit.records.calibration import Planting
 from biaskit.records.finding import Analysis
 from biaskit.records.probe_set import Modality
 from biaskit.records.site import Site
@@ -49,6 +50,7 @@ class Association:
         "Caliskan's d cannot exceed a bound set by the sizes of the sets; read the difference first.",
         "A test sees the association that its sets were written for; others can cancel in it.",
     )
+    planting: ClassVar[Planting] = Planting(metric="association.difference", groups=("readout",))
 
     tests: tuple[str, ...] = ()
     vectors: str = ""

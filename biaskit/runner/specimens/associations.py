@@ -88,7 +88,7 @@ class Associations:
         }
 
         def dose(finding: Finding) -> float | None:
-            own = finding.group in (None, *set(map(str, Reading)) - {str(Reading.GIVEN_REFERENCE)})
+            own = finding.group != str(Reading.GIVEN_REFERENCE)
             return found.get(finding.concepts[0]) if own and finding.concepts else None
 
         return Specimen("weight edit", _session(model, Comparison(targets, pair, controls), seed), dose)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from biaskit.records.calibration import Planting
 from biaskit.records.finding import Direction, Finding
 from biaskit.runner.specimens.specimen import Specimen
 
@@ -36,12 +37,13 @@ class Judgement:
 
 
 def judgements(
-    findings: Iterable[Finding], metric: str, specimen: Specimen, *, signed: bool, trial: int = 0
+    findings: Iterable[Finding], planting: Planting, specimen: Specimen, *, signed: bool, trial: int = 0
 ) -> Iterator[Judgement]:
-    """Yield every test of a metric about something whose dose is known."""
+    """Yield every test of the planted metric about something whose dose is known."""
     for finding in findings:
         estimate = finding.estimate
-        if finding.metric != metric or estimate.null is None or estimate.value is None:
+        asked = finding.metric == planting.metric and finding.group in (planting.groups or (finding.group,))
+        if not asked or estimate.null is None or estimate.value is None:
             continue
         dose = specimen.dose(finding)
         if dose is None:
