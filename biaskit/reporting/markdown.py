@@ -69,7 +69,7 @@ def _panel(panel: view.Panel) -> str:
     heading = f"## {escape(words.pair(panel.references))}"
     if panel.group:
         heading += f", {escape(panel.group)}"
-    head = ("target", "layer", "inside", "chance", "behaviour", "left after erasing", "verdict")
+    head = ("target", "layer", panel.heading, "chance", "behaviour", "left after erasing", "verdict")
     return f"{heading}\n\n{table(head, (_cells(row, panel) for row in panel.rows))}"
 
 

@@ -256,7 +256,7 @@ def _examples(report: Report) -> Iterator[Examples]:
 
 def _triad(panel: view.Panel) -> Iterator[tuple[str, str]]:
     """Yield what stands side by side: inside, behaviour, and patching where it was done."""
-    named = ((panel.main, "inside"), ("behaviour", "behaviour"), ("patching", "patched in"))
+    named = ((panel.main, panel.heading), ("behaviour", "behaviour"), ("patching", "patched in"))
     for part, name in named:
         if any(part in row.findings for row in panel.rows):
             yield part, name

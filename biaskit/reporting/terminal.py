@@ -190,7 +190,7 @@ def _heads(panel: view.Panel, *, wide: bool) -> tuple[tuple[str, JustifyMethod],
     return (
         ("target", "left"),
         (_LAYER, "right"),
-        (f"inside [{words.unit_name(panel.unit)}]".replace(" []", ""), "left"),
+        (f"{panel.heading} [{words.unit_name(panel.unit)}]".replace(" []", ""), "left"),
         ("chance", "left"),
         ("behaviour", "left"),
         ("left after\nerasing" if wide else "left\nafter\nerasing", "right"),

@@ -25,6 +25,8 @@ ORDER = (Outcome.FAIL, Outcome.ERROR, Outcome.UNDECIDED, Outcome.WAIVED, Outcome
 MAIN = ("score", "paper")
 """Last parts of the metrics that open a row, most wanted first."""
 
+_LONGEST_HEADING = 20
+
 BAND = 1.96
 """Standard deviations of the neutral words that hold 95 % of them."""
 
@@ -115,6 +117,14 @@ class Panel:
         known = {part for row in self.rows for part in row.findings}
         headline = {part for row in self.rows for part, finding in row.findings.items() if finding.headline}
         return next(part for part in (*MAIN, *sorted(headline), *sorted(known)) if part in known)
+
+    @property
+    def heading(self) -> str:
+        """What the main number is called at the head of its column."""
+        if self.main in MAIN:
+            return "inside"
+        name = words.metric(f"{self.analyzer.replace('-', '_')}.{self.main}")
+        return name if len(name) <= _LONGEST_HEADING else self.main.replace("_", " ")
 
     @property
     def control_sd(self) -> float | None:
