@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -20,11 +20,24 @@ if TYPE_CHECKING:
 REPLICATES = 4
 
 
+class Told(NamedTuple):
+    """Prompts that images are denoised under.
+
+    Attributes:
+        prompt: The prompt; the empty one asks for what the model knows without text.
+        baseline: A prompt whose loss is taken off, at the same noise: what then differs between images is
+            what the prompt says of them, and not how hard they are in themselves. None takes nothing off.
+    """
+
+    prompt: str = ""
+    baseline: str | None = None
+
+
 def error_groups(
     denoiser: Denoiser,
     latents: Float[Tensor, "n c h w"],
     groups: int = 2,
-    prompt: str = "",
+    told: Told | None = None,
     asked: Asked | None = None,
 ) -> LossGroups:
     """Find groups of images that a model explains well and badly, all under one prompt.
@@ -38,7 +51,7 @@ def error_groups(
         denoiser: The model.
         latents: The images, as the model denoises them.
         groups: How many groups.
-        prompt: The prompt; the empty one asks for what the model knows without text.
+        told: The prompt, and what is taken off; the empty prompt and nothing where it is None.
         asked: How much is computed; levels and noise are shared in any case.
 
     Raises:
@@ -47,9 +60,12 @@ def error_groups(
     """
     wanted = asked or Asked(plan=Plan(replicates=REPLICATES))
     plan = replace(wanted.plan, shared=True, enough=None)
-    found = measure(denoiser, latents, [prompt], [], replace(wanted, plan=plan, maps=False))
+    under = told or Told()
+    prompts = [under.prompt] if under.baseline is None else [under.prompt, under.baseline]
+    found = measure(denoiser, latents, prompts, [], replace(wanted, plan=plan, maps=False)).losses.values
+    losses = found[:, 0] if under.baseline is None else found[:, 0] - found[:, 1]
     try:
-        return loss_groups(found.losses.values[:, 0], groups, np.random.default_rng(plan.seed), plan.level)
+        return loss_groups(losses, groups, np.random.default_rng(plan.seed), plan.level)
     except ValueError as error:
         raise RequestError(
             f"No {groups} groups can be found: {error}.", fix="Give more images, or ask for fewer groups."

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from biaskit.analyzers.representation.showing import slug
-from biaskit.decomposition.error_groups import REPLICATES, error_groups
+from biaskit.decomposition.error_groups import REPLICATES, Told, error_groups
 from biaskit.decomposition.measure import Asked
 from biaskit.decomposition.plan import Plan
 from biaskit.errors import RequestError
@@ -62,7 +62,7 @@ def _groups(study: Study, one: Seen) -> LossGroups:
     prompt = targets.templates[0].replace(SLOT, targets.targets[one.target][0])
     plan = Plan(nodes=settings.nodes, replicates=REPLICATES, seed=study.session.seed)
     asked = Asked(plan=plan, keys=tuple(one.names))
-    return error_groups(study.session.model, torch.cat(one.latents), settings.discover, prompt, asked)
+    return error_groups(study.session.model, torch.cat(one.latents), settings.discover, Told(prompt), asked)
 
 
 def _gap(one: Seen, each: LossGroups, null: Null) -> Finding:

@@ -1,5 +1,4 @@
-"""organism:portraits, as shipped: planted shares are ranked and lie in their intervals; the control is "
-"silent."""
+"""organism:portraits as shipped: planted shares are ranked and in their intervals; the control is silent."""
 
 from __future__ import annotations
 
