@@ -77,6 +77,7 @@ def test_a_heavy_module_meets_the_poison(python):
         ("show", "food"),
         ("validate", "food"),
         ("init", "new", "--at-most", "0.5"),
+        ("plan", "--model", "demo", "--concepts", "food"),
     ],
     ids=" ".join,
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from biaskit.analyzers.sparse_probing.floors import SHUFFLED
+from biaskit.analyzers.sparse_probing.long_table import from_folds
 from biaskit.analyzers.sparse_probing.measure import SHIFT
 from biaskit.analyzers.sparse_probing.methods import LOGISTIC, in_words
 from biaskit.analyzers.sparse_probing.results import DENSE, LATENTS, mean_validation
@@ -26,7 +27,7 @@ from biaskit.concepts.probe_auc import clustered_auc
 from biaskit.probing.comparison import difference_on_one
 from biaskit.probing.evaluation import Evaluation, best_of
 from biaskit.records.estimate import Estimate, Unit
-from biaskit.records.finding import Direction, Finding
+from biaskit.records.finding import Direction, Finding, FromRows
 
 if TYPE_CHECKING:
     from biaskit.analyzers.sparse_probing.questions import Question
@@ -210,7 +211,8 @@ class Scribe:
     def _each(self) -> Iterator[Finding]:
         for result in self.results.where(self.question):
             if result.evaluation.probe != LOGISTIC or result.site != self.focus:
-                yield self.finding("auc", self._auc(result.evaluation), _name(result), result.site)
+                about = (_name(result), result.site)
+                yield self.finding("auc", self._auc(result.evaluation), *about, rows=_averaged(result))
             yield self.finding("optimism", self._optimism(result.evaluation), _name(result), result.site)
 
     def _shifted(self) -> Iterator[Finding]:
@@ -241,6 +243,12 @@ class Scribe:
             method="mean over folds of validation AUC less test AUC",
             reason="folds share rows; it describes the choice of settings and is not tested",
         )
+
+
+def _averaged(result: Result) -> FromRows | None:
+    """Return the rows an AUC is the mean of; where folds differ in k, no key tells them apart."""
+    alike = len({fold.k for fold in result.evaluation.folds}) == 1
+    return from_folds(result, "auc") if alike else None
 
 
 def _shown_k(results: Sequence[Result]) -> int | None:

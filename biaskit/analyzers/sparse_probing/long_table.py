@@ -8,12 +8,14 @@ from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 from biaskit.probing.metrics import Metrics
+from biaskit.records.finding import FromRows
 from biaskit.records.table import Cell, Column, Table
 
 if TYPE_CHECKING:
     from biaskit.analyzers.sparse_probing.results import Result
     from biaskit.probing.evaluation import FoldResult
 
+TABLE = "folds"
 COLUMNS = {
     "concept": "What was told apart.",
     "kind": "`concept`, or `attribute` for a sensitive property that activations may leak.",
@@ -53,16 +55,23 @@ NOTHING = Metrics(None, None, None, None, None, None)
 def long_table(results: Iterable[Result]) -> Table:
     """Return one row for each fold of each result."""
     return Table(
-        name="folds",
+        name=TABLE,
         title="every probe on every fold",
         columns=tuple(Column(name=name, description=text) for name, text in COLUMNS.items()),
         rows=tuple(row for result in results for row in _rows(result)),
     )
 
 
-def _rows(result: Result) -> Iterator[tuple[Cell, ...]]:
+def from_folds(result: Result, column: str) -> FromRows:
+    """Say which rows a result's mean over folds is taken over; folds share rows, so they are no units."""
+    where: dict[str, Cell] = dict(zip(COLUMNS, _about(result), strict=False))
+    where |= {"k": result.k, "control": None, "regime": None}
+    return FromRows(table=TABLE, column=column, where=where)
+
+
+def _about(result: Result) -> tuple[Cell, ...]:
     evaluation, question = result.evaluation, result.question
-    about: tuple[Cell, ...] = (
+    return (
         question.name,
         "attribute" if question.sensitive else "concept",
         result.view,
@@ -70,7 +79,11 @@ def _rows(result: Result) -> Iterator[tuple[Cell, ...]]:
         evaluation.probe,
         evaluation.variant or None,
     )
-    for fold in evaluation.folds:
+
+
+def _rows(result: Result) -> Iterator[tuple[Cell, ...]]:
+    about = _about(result)
+    for fold in result.evaluation.folds:
         tags = fold.split.tags
         yield (
             *about,
