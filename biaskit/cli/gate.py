@@ -12,7 +12,7 @@ from biaskit.cli import options, say
 from biaskit.cli.shown import show, table
 from biaskit.records.report import Report
 from biaskit.reporting import words
-from biaskit.reporting.folder import read
+from biaskit.reporting.reading import read
 from biaskit.runner import calibrated, metrics
 
 if TYPE_CHECKING:

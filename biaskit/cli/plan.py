@@ -12,7 +12,7 @@ from biaskit.cli.shown import line, table
 from biaskit.errors import RequestError
 from biaskit.records.report import Report
 from biaskit.reporting import words
-from biaskit.reporting.folder import read
+from biaskit.reporting.reading import read
 from biaskit.runner.planning import plan as planned
 from biaskit.runner.request import request
 

@@ -11,7 +11,7 @@ from biaskit.cli.shown import line
 from biaskit.errors import InstrumentError
 from biaskit.records.report import Report
 from biaskit.reporting import manifest
-from biaskit.reporting.folder import read
+from biaskit.reporting.reading import read
 from biaskit.runner.verifying import Verified, verify_weights
 from biaskit.runner.verifying import verify as check
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from statistics import NormalDist
 
-_NORMAL = NormalDist()
 _LARGE = 1e7
 _TINY = 1e-300
 _PRECISION = 1e-16
@@ -33,8 +31,6 @@ def quantile(probability: float, freedom: float = math.inf) -> float:
     """
     if not 0 < probability < 1:
         raise ValueError("a quantile needs a probability strictly between 0 and 1")
-    if freedom >= _LARGE:
-        return _NORMAL.inv_cdf(probability)
     if probability < 0.5:
         return -quantile(1 - probability, freedom)
     low, high = 0.0, 1.0

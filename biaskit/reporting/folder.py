@@ -7,20 +7,17 @@ import os
 import re
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
-from biaskit.errors import RequestError
-from biaskit.records.report import Report
 from biaskit.reporting import manifest, measurements, page, table
+from biaskit.reporting.reading import REPORT, read
 
 if TYPE_CHECKING:
     from biaskit.records.finding import Finding
+    from biaskit.records.report import Report
 
-R = TypeVar("R", bound=Report)
 
-REPORT = "report.json"
+__all__ = ["REPORT", "evidence", "folder_name", "read", "to_json", "write", "write_file"]
 
 
 def write(report: Report, folder: Path) -> None:
@@ -47,30 +44,6 @@ def write(report: Report, folder: Path) -> None:
     own = (REPORT, "report.html", "findings.csv", *rows, *tables)
     arrays = (one.relative_to(folder).as_posix() for one in folder.glob("arrays/*.safetensors"))
     write_file(folder / manifest.NAME, manifest.text_of(folder, {*own, *arrays}))
-
-
-def read(path: Path, kind: type[R]) -> R:
-    """Read a report from a run folder or from its `report.json`.
-
-    Raises:
-        RequestError: There is no report, or it cannot be understood.
-    """
-    file = path / REPORT if path.is_dir() else path
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(
-            f"There is no report at '{path}'.", why=str(error), fix="Give a run folder or its report.json."
-        ) from error
-    try:
-        return kind.model_validate_json(text)
-    except ValidationError as error:
-        raise RequestError(
-            f"'{file}' is not a report that this version reads.",
-            why=first_problem(error),
-            fix="It was cut short, changed by hand, or written by another version of biaskit; take the whole "
-            "run folder as `biaskit audit` wrote it.",
-        ) from error
 
 
 def to_json(report: Report) -> str:
@@ -117,10 +90,3 @@ def folder_name(report: Report) -> str:
     concepts = "-".join(report.spec.concepts[:3]) + ("-and-more" if len(report.spec.concepts) > 3 else "")
     words = "-".join(part for part in (report.subject.name, concepts, report.run.id[:8]) if part)
     return re.sub(r"[^A-Za-z0-9._-]+", "-", words).strip(".-")[:120]
-
-
-def first_problem(error: ValidationError) -> str:
-    """Say the first thing pydantic found, with the place it stands at."""
-    problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    place = ".".join(str(part) for part in problem["loc"])
-    return f"{place}: {problem['msg']}" if place else problem["msg"]

@@ -14,7 +14,7 @@ from biaskit.models.sources import find_source
 from biaskit.records.audit_spec import AuditSpec
 from biaskit.records.progress import Progress, Silent
 from biaskit.records.report import Report
-from biaskit.reporting.folder import read as read_run
+from biaskit.reporting.reading import read as read_run
 from biaskit.runner import arguments, calibrated, data, images, instruments, metrics, planted
 from biaskit.runner.limits import limited, limited_drawn
 from biaskit.runner.spec_changes import NO_MODEL, change, validated
