@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 MOST_ALARMS = 0.07
 GRID = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+WIDE = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 # An effect of this many standard errors is found with power 0.8 at level 0.05.
 _ERRORS = 2.8
 _LARGEST = {"auc": 0.5, "proportion": 0.9}
@@ -150,7 +151,7 @@ class _Work:
 
     def _judged(self, specimen: Specimen, number: int, shown: Bench) -> Iterator[Judgement]:
         findings = self.analyzer.analyze(specimen.session).findings
-        return judgements(findings, self.planting, specimen, signed=shown.signed, trial=number)
+        return judgements(findings, self.planting, specimen, shown, number)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,7 +167,9 @@ class _Made:
 
 
 def _grid(nulls: Sequence[Judgement], shown: Bench) -> tuple[float, ...]:
-    """Return doses around the one that should be found with power 0.8."""
+    """Return doses around the one that should be found with power 0.8; a wide range where units differ."""
+    if not all(test.comparable for test in nulls):
+        return WIDE
     stated = _stated(nulls)
     if stated is None:
         away = np.array([test.value - _AT_NULL.get(shown.unit, 0.0) for test in nulls])

@@ -168,8 +168,7 @@ def check_fails_clearly_without_data(subject: Subject) -> None:
 def _judged(subject: Subject, watched: Watched) -> list[Any]:
     if subject.planting is None:
         return []
-    findings, signed = watched.analysis.findings, subject.bench.signed
-    return list(judgements(findings, subject.planting, watched.specimen, signed=signed))
+    return list(judgements(watched.analysis.findings, subject.planting, watched.specimen, subject.bench))
 
 
 def _unchanged(watched: Watched, what: str, message: str) -> None:

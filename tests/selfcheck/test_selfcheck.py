@@ -114,3 +114,12 @@ class Untested(Shelf):
     def _made(self, kind, seed, doses):
         made = super()._made(kind, seed, doses)
         return type(made)(kind, made.session, lambda finding: None)
+
+
+def test_a_number_in_another_unit_than_the_doses_is_not_compared_with_them(gauge, monkeypatch):
+    """A cosine says nothing about how large a dose in nats is worth planting."""
+    monkeypatch.setattr(Shelf, "unit", "logit")
+    made = selfcheck(gauge, "standard")
+    assert made.detectable_analytic is None
+    assert [one.dose for one in made.power] == pytest.approx([0.02, 0.05, 0.1, 0.25, 0.5, 1.0])
+    assert made.detectable.unit == "logit"

@@ -23,9 +23,9 @@ def about(concept, group=None):
     return Finding(metric="biaslens.score", concepts=(concept,), group=group, estimate=estimate)
 
 
-def judged(specimen):
+def judged(specimen, shown):
     findings = LEAN.analyze(specimen.session).findings
-    return list(judgements(findings, BiasLens.planting, specimen, signed=True))
+    return list(judgements(findings, BiasLens.planting, specimen, shown))
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_planting_leaves_the_shipped_organism_alone(associations, planted):
 
 def test_biaslens_reads_the_planted_doses(associations, planted):
     """Estimates lie along the doses with slope 1, and the larger ones are found."""
-    tests = judged(planted)
+    tests = judged(planted, associations)
     assert len(tests) == 12
     for test in tests:
         assert test.value == pytest.approx(test.dose, abs=0.04)
@@ -85,5 +85,5 @@ def test_biaslens_reads_the_planted_doses(associations, planted):
 
 
 def test_biaslens_is_silent_on_random_concepts(associations):
-    tests = judged(associations.nulls["random concepts"](1))
+    tests = judged(associations.nulls["random concepts"](1), associations)
     assert sum(test.alarm for test in tests) <= 3

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from biaskit.records.calibration import Planting
 from biaskit.records.finding import Direction, Finding
-from biaskit.runner.specimens.specimen import Specimen
+from biaskit.runner.specimens.specimen import Bench, Specimen
 
 LEVEL = 0.05
 
@@ -24,7 +24,8 @@ class Judgement:
         alarm: Whether p is at or below the level.
         found: Whether it is an alarm, with the dose's sign where it has one, whose interval leaves out 0
             where that is the metric's target: what a gate would fail.
-        detectable: The minimum detectable effect that the estimate states, or None.
+        detectable: The minimum detectable effect that the estimate states in the unit of doses, or None.
+        comparable: Whether the estimate counts in the unit of doses.
     """
 
     kind: str
@@ -34,10 +35,11 @@ class Judgement:
     alarm: bool
     found: bool
     detectable: float | None
+    comparable: bool = True
 
 
 def judgements(
-    findings: Iterable[Finding], planting: Planting, specimen: Specimen, *, signed: bool, trial: int = 0
+    findings: Iterable[Finding], planting: Planting, specimen: Specimen, shown: Bench, trial: int = 0
 ) -> Iterator[Judgement]:
     """Yield every test of the planted metric about something whose dose is known."""
     for finding in findings:
@@ -48,8 +50,8 @@ def judgements(
         dose = specimen.dose(finding)
         if dose is None:
             continue
-        alarm = estimate.null.p <= LEVEL
-        right = not signed or dose == 0 or estimate.value * dose > 0
+        alarm, same = estimate.null.p <= LEVEL, estimate.unit == shown.unit
+        right = not shown.signed or dose == 0 or estimate.value * dose > 0
         yield Judgement(
             specimen.kind,
             trial,
@@ -57,7 +59,8 @@ def judgements(
             estimate.value,
             alarm,
             alarm and right and _beyond(finding),
-            estimate.minimum_detectable_effect,
+            estimate.minimum_detectable_effect if same else None,
+            same,
         )
 
 
