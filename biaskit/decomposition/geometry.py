@@ -51,8 +51,7 @@ class Look:
         modes: Leading modes.
         probes: Random vectors for trace and asymmetry.
         rounds: Rounds of subspace iteration; each multiplies the error of a mode by the square of its ratio
-        to
-            the first singular value that is left out.
+            to the first singular value that is left out.
         seed: Seed of noise and probes.
     """
 
@@ -80,8 +79,7 @@ class Geometry:
         modes: Leading right singular vectors, of length 1, the largest first.
         singular_values: Their singular values, descending.
         eigenvalues: Eigenvalues of the symmetric part on the same directions (Rayleigh-Ritz), descending;
-        above
-            1 where the posterior is wider than the noise, as between two modes of a mixture.
+            above 1 where the posterior is wider than the noise, as between two modes of a mixture.
         effective_dimension: tr J: how many directions are kept.
         interval: Interval of tr J over the probes.
         asymmetry: ||(J - J^T) v|| / ||J v||, root mean square over the probes; 0 for a posterior mean.

@@ -46,14 +46,12 @@ REPRESENTATION_GLOSSARY = (
     ("chance", "How often a model that follows the reference leans so far: p, corrected for all targets."),
     (
         "distribution bias",
-        "B_D: how flat the counts of further words in captions are; small means that few words return "
-        "again and "
-        "again. It grows with the number of words, so it is shown for equal numbers.",
+        "B_D: how flat the counts of further words in captions are; small means that few words return again "
+        "and again. It grows with the number of words, so it is shown for equal numbers.",
     ),
     (
         "denoising loss",
         "How badly the model tells the noise in an image, over all noise levels, in nats: high where an "
-        "image is "
-        "unlikely to the model.",
+        "image is unlikely to the model.",
     ),
 )

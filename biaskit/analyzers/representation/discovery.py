@@ -51,9 +51,8 @@ def discovered(study: Study, seen: Sequence[Seen]) -> None:
         study.found.sheets.append(_sheet(study, one, each))
     beyond = sum(q <= 0.05 for q in tested.tolist())
     study.found.summary.append(
-        f"Without labels, {beyond} of {len(found)} targets hold images that the model denoises worse "
-        "than others "
-        "on noise that was held out (q 0.05)."
+        f"Without labels, {beyond} of {len(found)} targets hold images that the model denoises worse than "
+        "others on noise that was held out (q 0.05)."
     )
 
 
@@ -68,8 +67,7 @@ def _groups(study: Study, one: Seen) -> LossGroups:
 def _gap(one: Seen, each: LossGroups, null: Null) -> Finding:
     method = (
         f"held-out loss of the worst denoised of {each.members.max() + 1} groups less the best; "
-        f"{each.found_gap:.2f} "
-        "on the noise that the groups were found on"
+        f"{each.found_gap:.2f} on the noise that the groups were found on"
     )
     return Finding(
         metric="representation.error_gap",

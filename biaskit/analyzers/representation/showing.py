@@ -107,8 +107,7 @@ def summary(about: str, counted: Sequence[Counted], settings: Representation) ->
     if not leaning:
         return [
             f"{about}: no target of {len(counted)} is drawn otherwise than {against} beyond chance "
-            "(adjusted p "
-            f"{ALPHA:g}; {min(one.n for one in counted):,} images a target or more)."
+            f"(adjusted p {ALPHA:g}; {min(one.n for one in counted):,} images a target or more)."
         ]
     widest = max(leaning, key=lambda one: float(abs(one.shares - one.reference).max()))
     place = int(abs(widest.shares - widest.reference).argmax())

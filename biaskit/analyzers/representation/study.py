@@ -93,9 +93,13 @@ class Study:
         return Reader(compared.groups, given)
 
     def _looks(self, groups: GroupSet) -> Looks | None:
-        if not self.settings.half_width:
+        """Return when images are counted: all sets of groups at the same times, which the largest needs."""
+        width = self.settings.half_width
+        if not width:
             return None
-        return looks(self.settings.images, self.settings.half_width, len(groups.groups))
+        most = max(len(one.groups.groups) for one in self.compared)
+        sizes = looks(self.settings.images, width, most).sizes
+        return Looks(sizes, width, len(groups.groups))
 
     def _check_own(self) -> None:
         """Refuse images of the user's own that are too few for the interval asked."""
@@ -201,7 +205,8 @@ class Study:
         width = self.settings.half_width
         wide = [one.target for one in counted if width and one.reach > width]
         if wide:
-            needed = looks(self.settings.images, width, len(groups.groups)).sizes[-1]
+            plan = self._looks(groups)
+            needed = plan.sizes[-1] if plan else 0
             self.found.caveats.append(
                 f"{groups.name}: ±{width:g} was not reached with {self.settings.most} images for "
                 f"{', '.join(wide)}; up to {needed:,} are needed."
