@@ -35,6 +35,7 @@ BUILT_IN = {
     "vig-bias": "biaskit.analyzers.vig_bias:VigBias",
     "diffusion-pid": "biaskit.analyzers.diffusion_pid:DiffusionPid",
     "representation": "biaskit.analyzers.representation:Representation",
+    "bias-features": "biaskit.analyzers.bias_features:BiasFeatures",
 }
 
 _OWN_MATERIAL = {"association": ("tests",)}

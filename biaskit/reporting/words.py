@@ -10,6 +10,14 @@ from typing import TYPE_CHECKING
 from biaskit.records.estimate import NO_RANKING, Unit
 from biaskit.records.report import Outcome, Status
 from biaskit.reporting.diffusion_words import DIFFUSION, DIFFUSION_GLOSSARY, DIFFUSION_METRICS
+from biaskit.reporting.features_words import (
+    FEATURES,
+    FEATURES_GLOSSARY,
+    FEATURES_METRICS,
+    MITIGATION,
+    MITIGATION_GLOSSARY,
+    MITIGATION_METRICS,
+)
 from biaskit.reporting.representation_words import (
     REPRESENTATION,
     REPRESENTATION_GLOSSARY,
@@ -98,6 +106,8 @@ METRIC_WORDS = {
     **VISION_METRICS,
     **DIFFUSION_METRICS,
     **REPRESENTATION_METRICS,
+    **FEATURES_METRICS,
+    **MITIGATION_METRICS,
 }
 
 GLOSSARY = (
@@ -279,6 +289,8 @@ def glossary(report: Report) -> tuple[tuple[str, str], ...]:
         (VISION, VISION_GLOSSARY),
         (DIFFUSION, DIFFUSION_GLOSSARY),
         (REPRESENTATION, REPRESENTATION_GLOSSARY),
+        (FEATURES, FEATURES_GLOSSARY),
+        (MITIGATION, MITIGATION_GLOSSARY),
     )
     starts = tuple(start for start, _ in own)
     given = [

@@ -1,0 +1,155 @@
+"""One set of targets over its groups: how it leans, what carries the groups, and what turning it does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from biaskit.analyzers.bias_features.leans import Leans, leans_of, require_enough
+from biaskit.analyzers.bias_features.numbers import (
+    effect_findings,
+    instrument_findings,
+    overlap_finding,
+    sentences,
+    shuffled_finding,
+)
+from biaskit.analyzers.bias_features.pictures import (
+    dose_curves,
+    instrument_curves,
+    latent_sheets,
+    latent_table,
+    share_dots,
+)
+from biaskit.analyzers.bias_features.turning import turned
+from biaskit.steering.ranking import Codes, Ranking, rank, shuffled_scores, split_half
+from biaskit.steering.trajectories import Asked, Stage, Trajectories, follow
+
+if TYPE_CHECKING:
+    from biaskit.analyzers.bias_features.analyzer import BiasFeatures
+    from biaskit.concepts.site_autoencoder import SiteAutoencoder
+    from biaskit.protocols import AttributeClassifier
+    from biaskit.records.contact_sheet import ContactSheet
+    from biaskit.records.dot_plot import DotPlot
+    from biaskit.records.figure import Figure
+    from biaskit.records.finding import Finding
+    from biaskit.records.table import Table
+    from biaskit.session import DiffusionSession, GroupComparison
+
+SEED_STRIDE = 1_000_003
+FRESH_FROM = 500_000
+"""Offset of the seeds that edits are tested on, apart from those that latents were found on."""
+
+
+@dataclass(eq=False)
+class Part:
+    """What one study gives to the analysis; see there."""
+
+    findings: list[Finding] = field(default_factory=list)
+    summary: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    figures: list[Figure] = field(default_factory=list)
+    dots: list[DotPlot] = field(default_factory=list)
+    sheets: list[ContactSheet] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class GroupStudy:
+    """Settings, session and one comparison; `run` does the rest.
+
+    Attributes:
+        settings: The analyzer's settings.
+        session: Model and seed.
+        compared: Targets and groups.
+        classifier: Who tells the groups.
+        autoencoder: Latents of the site.
+    """
+
+    settings: BiasFeatures
+    session: DiffusionSession
+    compared: GroupComparison
+    classifier: AttributeClassifier
+    autoencoder: SiteAutoencoder
+
+    @property
+    def title(self) -> str:
+        """What is compared, as `occupations by gender`."""
+        return f"{self.compared.targets.name} by {self.compared.groups.name}"
+
+    @property
+    def stage(self) -> Stage:
+        """Who draws, where it is read, and who tells the groups."""
+        return Stage(self.session.model, self.settings.place, self.classifier)
+
+    @property
+    def first_seed(self) -> int:
+        """First seed of the images of this run."""
+        return self.session.seed * SEED_STRIDE
+
+    def run(self, note: str) -> Part:
+        """Draw, classify, rank, test, and write it down.
+
+        Raises:
+            RequestError: There are too few images for the interval, or a class is never seen.
+        """
+        part = Part(notes=[note])
+        targets = tuple(self.compared.targets.targets)
+        each = self.settings.traced // len(targets)
+        require_enough(each, self.settings.half_width)
+        seen, owners = self._followed(targets, each)
+        leans = leans_of(
+            targets, self.classifier.classes, owners, seen.labels.numpy(), self.settings.tolerated
+        )
+        part.findings += leans.findings()
+        part.dots.append(share_dots(leans, self.title))
+        codes = Codes.of(self.autoencoder, seen, self.classifier.classes)
+        ranking = rank(codes, self.autoencoder)
+        part.findings += instrument_findings(self, ranking)
+        part.figures += instrument_curves(self, ranking)
+        widest = leans.widest()
+        if widest is None:
+            part.summary.append(
+                f"{self.title}: no target's share is beyond {leans.tolerated:.0%} of equal (Holm 0.05), "
+                "so no latent is called a bias feature."
+            )
+            return part
+        self._turn(part, leans, codes, ranking, seen)
+        return part
+
+    def _followed(self, targets: tuple[str, ...], each: int) -> tuple[Trajectories, list[str]]:
+        """Follow as many images of every target, template by template; each image has noise of its own."""
+        said = {target: [one.text for one in self.compared.targets.positives(target)] for target in targets}
+        pairs = [
+            (target, said[target][number % len(said[target])]) for target in targets for number in range(each)
+        ]
+        seeds = tuple(range(self.first_seed, self.first_seed + len(pairs)))
+        asked = Asked(tuple(prompt for _, prompt in pairs), seeds)
+        seen = follow(self.stage, asked, self.settings.every)
+        return seen, [target for target, _ in pairs]
+
+    def _turn(self, part: Part, leans: Leans, codes: Codes, ranking: Ranking, seen: Trajectories) -> None:
+        """Test the latents that lead to the rarest group of the target that leans most."""
+        row, number = leans.widest() or (0, 0)
+        target, group = leans.targets[row], self.classifier.classes[number]
+        prompts = [one.text for one in self.compared.targets.positives(target)]
+        asked = Asked.of(prompts, self.settings.fresh, self.first_seed + FRESH_FROM)
+        found = turned(self, codes, ranking, number, asked)
+        part.findings += effect_findings(self, found, target, group)
+        part.findings += self._controls(codes, ranking, number, target)
+        part.figures.append(dose_curves(found, target, group))
+        part.tables.append(latent_table(found, ranking, number, self.title))
+        part.sheets += latent_sheets(self, found, codes, seen)
+        part.summary += sentences(found, leans, row, self.title, group)
+
+    def _controls(self, codes: Codes, ranking: Ranking, number: int, target: str) -> list[Finding]:
+        overlap = split_half(codes, self.autoencoder, number, self.settings.features)
+        rng = self.session.rng(f"bias-features/{self.title}/shuffled")
+        shuffled = shuffled_scores(codes, self.autoencoder, rng, self.settings.shuffles)[:, number]
+        best = float(ranking.scores[number].max())
+        group = self.classifier.classes[number]
+        return [
+            overlap_finding(self, overlap, target, group),
+            shuffled_finding(self, best, np.asarray(shuffled), (target, group)),
+        ]

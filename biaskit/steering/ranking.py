@@ -1,0 +1,165 @@
+"""Which latents carry an attribute: attributions of a probe's probability, with their controls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy import ndarray
+from scipy import stats
+from torch import Tensor
+
+from biaskit.concepts.integrated_gradients import LatentProbe, summed
+from biaskit.concepts.site_autoencoder import SiteAutoencoder
+from biaskit.concepts.site_rows import per_image
+from biaskit.concepts.step_probe import StepProbe, fit_step_probe, require_every_class
+from biaskit.steering.trajectories import Trajectories
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Codes:
+    """Latents and activations of labelled images along their trajectories.
+
+    Attributes:
+        latents: Mean latents of each image, by timestep.
+        rows: Mean activations of each image, by timestep.
+        labels: The class of each image.
+        classes: Names of the classes.
+    """
+
+    latents: Mapping[float, Float[Tensor, "n s"]]
+    rows: Mapping[float, Float[Tensor, "n d"]]
+    labels: Int[Tensor, " n"]
+    classes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, autoencoder: SiteAutoencoder, seen: Trajectories, classes: Sequence[str]) -> Codes:
+        """Encode trajectories; with a row a place, latents and rows are averaged over places."""
+        latents = {
+            step: per_image(autoencoder.sae.encode(rows), seen.images) for step, rows in seen.rows.items()
+        }
+        rows = {step: seen.by_image(step) for step in seen.rows}
+        return cls(latents, rows, seen.labels, tuple(classes))
+
+    def part(self, which: Int[Tensor, " m"]) -> Codes:
+        """Return some of the images."""
+        return Codes(
+            {step: one[which] for step, one in self.latents.items()},
+            {step: one[which] for step, one in self.rows.items()},
+            self.labels[which],
+            self.classes,
+        )
+
+    def relabelled(self, labels: Int[Tensor, " n"]) -> Codes:
+        """Return the same images under other labels."""
+        return Codes(self.latents, self.rows, labels, self.classes)
+
+    def differences(self) -> Float[Tensor, "k t s"]:
+        """Mean latents of each class less those of all others, at each timestep."""
+        return torch.stack(
+            [
+                torch.stack([_difference(one, self.labels == number) for one in self.latents.values()])
+                for number in range(len(self.classes))
+            ]
+        )
+
+    def directions(self) -> Float[Tensor, "k t d"]:
+        """Mean activations of each class less those of all others, at each timestep."""
+        return torch.stack(
+            [
+                torch.stack([_difference(one, self.labels == number) for one in self.rows.values()])
+                for number in range(len(self.classes))
+            ]
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranking:
+    """How much each latent carries each class.
+
+    Attributes:
+        scores: Integrated gradients of the class's probability, summed over its images and all timesteps and
+            divided by the number of its images: probability that a latent brings in, over the trajectory.
+        probes: The probe of each timestep.
+    """
+
+    scores: Float[Tensor, "k s"]
+    probes: tuple[StepProbe, ...]
+
+    def top(self, number: int, count: int) -> tuple[int, ...]:
+        """Return the latents that bring class `number` in most, most first; only those above 0."""
+        scores = self.scores[number]
+        order = torch.argsort(scores, descending=True, stable=True)[:count].tolist()
+        return tuple(latent for latent in order if scores[latent] > 0)
+
+
+def rank(codes: Codes, autoencoder: SiteAutoencoder) -> Ranking:
+    """Fit a probe at each timestep and attribute its probability to the latents.
+
+    The baseline of an image of class c is the mean code of the images of all other classes, so that a latent
+    counts for what sets the class apart. Closed form, see `biaskit.concepts.integrated_gradients`.
+
+    Raises:
+        RequestError: A class is too rare.
+    """
+    require_every_class(codes.labels, codes.classes)
+    dictionary, offset = autoencoder.sae.dictionary, autoencoder.offset
+    probes = [fit_step_probe(rows, codes.labels, codes.classes, step) for step, rows in codes.rows.items()]
+    total = torch.zeros(len(codes.classes), dictionary.shape[0], dtype=torch.float64)
+    for fitted, latents in zip(probes, codes.latents.values(), strict=True):
+        through = LatentProbe.through(dictionary, offset, fitted.probe)
+        for number in range(len(codes.classes)):
+            own = codes.labels == number
+            start = latents[~own].mean(dim=0, keepdim=True)
+            labels = torch.full((int(own.sum()),), number)
+            total[number] += summed(through, latents[own], labels, start)[number] / int(own.sum())
+    return Ranking(total, tuple(probes))
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Latents that two halves of the images name alike.
+
+    Attributes:
+        shared: Share of the top latents of one half that are top of the other, in [0, 1].
+        by_chance: What two sets drawn at random would share.
+        p: How often they would share as many or more: hypergeometric.
+    """
+
+    shared: float
+    by_chance: float
+    p: float
+
+
+def split_half(codes: Codes, autoencoder: SiteAutoencoder, number: int, count: int) -> Overlap:
+    """Rank every second image of each class and the others by themselves, and compare the top latents."""
+    halves: list[list[int]] = [[], []]
+    for value in range(len(codes.classes)):
+        own = torch.nonzero(codes.labels == value)[:, 0].tolist()
+        halves[0] += own[::2]
+        halves[1] += own[1::2]
+    tops = [set(rank(codes.part(torch.tensor(half)), autoencoder).top(number, count)) for half in halves]
+    latents = autoencoder.sae.d_sae
+    both, sizes = len(tops[0] & tops[1]), (len(tops[0]), len(tops[1]))
+    least = max(min(sizes), 1)
+    p = float(stats.hypergeom.sf(both - 1, latents, *sizes))
+    return Overlap(both / least, sizes[0] * sizes[1] / latents / least, p)
+
+
+def shuffled_scores(
+    codes: Codes, autoencoder: SiteAutoencoder, rng: np.random.Generator, draws: int
+) -> Float[ndarray, "draws k"]:
+    """Return the largest attribution of any latent to each class under shuffled labels, draw by draw."""
+    found = []
+    for _ in range(draws):
+        labels = torch.from_numpy(rng.permutation(codes.labels.numpy()))
+        found.append(rank(codes.relabelled(labels), autoencoder).scores.amax(dim=1).numpy())
+    return np.stack(found)
+
+
+def _difference(rows: Float[Tensor, "n s"], own: Tensor) -> Float[Tensor, " s"]:
+    difference: Tensor = rows[own].mean(dim=0) - rows[~own].mean(dim=0)
+    return difference
