@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 GROUP = "biaskit.analyzers"
 DEFAULT = "biaslens"
 BUILT_IN = {
-    "association": "biaskit.analyzers.association:Association",
     "biaslens": "biaskit.analyzers.biaslens:BiasLens",
+    "association": "biaskit.analyzers.association:Association",
     "sparse-probing": "biaskit.analyzers.sparse_probing:SparseProbing",
     "vig-bias": "biaskit.analyzers.vig_bias:VigBias",
     "diffusion-pid": "biaskit.analyzers.diffusion_pid:DiffusionPid",

@@ -19,6 +19,7 @@ class Pipeline:
     module = folder = log_snrs = dtype = None
     takes_text, shape, batch_size = True, (1, 2, 2), 1
     sites = locate = encode_images = decode = draw = words = encode_prompts = predict_noise = _unasked
+    in_float32 = _unasked
 
     def __init__(self):
         self.subject = subject_record()
