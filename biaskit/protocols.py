@@ -108,6 +108,10 @@ class LanguageModel(ModelAdapter, Protocol):
     def folder(self) -> Path | None:
         """The local folder the model was read from; it may hold autoencoders of its own under `saes/`."""
 
+    @property
+    def mask_token(self) -> str | None:
+        """What an encoder fills in, as it is written in a text; None for a causal model."""
+
     def activations(
         self,
         prompts: Sequence[Prompt],

@@ -31,6 +31,7 @@ DEFAULT = "biaslens"
 BUILT_IN = {
     "biaslens": "biaskit.analyzers.biaslens:BiasLens",
     "association": "biaskit.analyzers.association:Association",
+    "behaviour": "biaskit.analyzers.behaviour:Behaviour",
     "sparse-probing": "biaskit.analyzers.sparse_probing:SparseProbing",
     "vig-bias": "biaskit.analyzers.vig_bias:VigBias",
     "diffusion-pid": "biaskit.analyzers.diffusion_pid:DiffusionPid",
@@ -38,7 +39,19 @@ BUILT_IN = {
     "bias-features": "biaskit.analyzers.bias_features:BiasFeatures",
 }
 
-_OWN_MATERIAL = {"association": ("tests",)}
+_OWN_MATERIAL = {
+    "association": ("tests",),
+    "behaviour": (
+        "crows_pairs",
+        "stereoset",
+        "winobias",
+        "winogender",
+        "bbq",
+        "honest",
+        "log_probability",
+        "counterfactual",
+    ),
+}
 """Settings by which an analyzer is given what it reads, so that a request needs no concepts."""
 
 _ATTRIBUTE = re.compile(r"^ {4}(?P<name>\w+): (?P<text>.+)$")

@@ -81,6 +81,11 @@ class LanguageAdapter:
         return self._parts.folder
 
     @property
+    def mask_token(self) -> str | None:
+        """What an encoder fills in, as it is written in a text; None for a causal model."""
+        return str(self._reader.tokenizer.mask_token) if self._reader.encoder else None
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the results should know, one sentence each."""
         return (*self._notes, *self._passes.batcher.notes)

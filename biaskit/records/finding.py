@@ -19,6 +19,7 @@ class Direction(StrEnum):
     """Which way an estimate should move for the model to be fairer."""
 
     TOWARD_ZERO = "toward_zero"
+    TOWARD_HALF = "toward_half"
     HIGHER = "higher"
     LOWER = "lower"
     NONE = "none"

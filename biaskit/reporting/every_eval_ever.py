@@ -28,8 +28,8 @@ _BOUNDS: dict[Unit, tuple[float | str | None, float | str | None]] = {
 def render(report: Report) -> str:
     """Return one JSON document with a result for each headline number that has a value and a better side.
 
-    Of a number that should be near zero a smaller size is better; its details say so, since the form knows
-    only lower and higher.
+    Of a number that should be near zero, or near one half, a smaller distance is better; its details say so,
+    since the form knows only lower and higher.
     """
     name, started = words.plain(f"biaskit-{report.spec.name}"), int(report.run.started_at.timestamp())
     shown = [

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from biaskit.records.estimate import NO_RANKING, Unit
 from biaskit.records.report import Outcome, Status
+from biaskit.reporting.behaviour_words import BEHAVIOUR, BEHAVIOUR_GLOSSARY, BEHAVIOUR_METRICS
 from biaskit.reporting.diffusion_words import DIFFUSION, DIFFUSION_GLOSSARY, DIFFUSION_METRICS
 from biaskit.reporting.features_words import (
     FEATURES,
@@ -103,6 +104,7 @@ METRIC_WORDS = {
     "sparse_probing.random_coordinates": "control: random coordinates",
     "sparse_probing.bag_of_words": "control: the words alone, without the model",
     "sparse_probing.length": "control: the text's length alone",
+    **BEHAVIOUR_METRICS,
     **VISION_METRICS,
     **DIFFUSION_METRICS,
     **REPRESENTATION_METRICS,
@@ -286,6 +288,7 @@ def glossary(report: Report) -> tuple[tuple[str, str], ...]:
     metrics = [finding.metric for finding in report.findings()]
     own = (
         (_PROBING, PROBING_GLOSSARY),
+        (BEHAVIOUR, BEHAVIOUR_GLOSSARY),
         (VISION, VISION_GLOSSARY),
         (DIFFUSION, DIFFUSION_GLOSSARY),
         (REPRESENTATION, REPRESENTATION_GLOSSARY),

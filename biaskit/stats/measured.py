@@ -94,22 +94,29 @@ def effective_rows(values: Float[ndarray, " n"], clusters: Shaped[ndarray, " n"]
     return values.size / max(1.0, variance / (rate * (1 - rate) / values.size))
 
 
-def _rate(values: Float[ndarray, " n"], clusters: Shaped[ndarray, " n"] | None) -> _Rate:
+def _rate(values: Float[ndarray, " n"], clusters: Shaped[ndarray, " n"] | None) -> Rate:
     count = values.size if clusters is None else np.unique(clusters).size
     if clusters is None or count == values.size:
-        return _Rate(float(values.mean()), float(values.size))
+        return Rate(float(values.mean()), float(values.size))
     rows = effective_rows(values, clusters)
     where = f" at {rows:.1f} effective rows of {count} clusters"
-    return _Rate(float(values.mean()), rows, max(count - 1, 1), where)
+    return Rate(float(values.mean()), rows, max(count - 1, 1), where)
 
 
 @dataclass(frozen=True, slots=True)
-class _Rate:
-    """A proportion over a number of rows that need not be whole."""
+class Rate:
+    """A proportion over a number of rows that need not be whole.
+
+    Attributes:
+        rate: The proportion.
+        rows: The number of rows.
+        freedom: Degrees of freedom of their number, where it was estimated over clusters.
+        where: What the method's name says of the rows.
+    """
 
     rate: float
     rows: float
-    freedom: int | None = None
+    freedom: float | None = None
     where: str = ""
 
     def wilson(self, level: float) -> Interval:

@@ -1,0 +1,101 @@
+"""What one benchmark came back with, and how its scores become findings and sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from biaskit.behaviour.score import Score, family, few, finding
+from biaskit.records.table import Column, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TypeVar
+
+    from biaskit.records.finding import Finding
+    from biaskit.records.table import Cell
+
+    _Item = TypeVar("_Item")
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Findings with what is to be said of them.
+
+    Attributes:
+        findings: The numbers.
+        limitations: What the benchmark cannot tell, one sentence each.
+        summary: What was found, one sentence each.
+        caveats: What was measured on less than was asked, one sentence each.
+        tables: Every item behind the numbers.
+    """
+
+    findings: tuple[Finding, ...]
+    limitations: tuple[str, ...]
+    summary: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+
+
+def findings_of(
+    scores: Sequence[Score], concept: str, rng: np.random.Generator, *, whole: bool = True
+) -> tuple[Finding, ...]:
+    """Return each score as a finding; the parts of one metric are corrected for their number.
+
+    Args:
+        scores: The scores.
+        concept: What they are about.
+        rng: Source of the null's draws.
+        whole: Whether the first score of a metric is over all items, and no part.
+    """
+    found: list[Finding] = []
+    for metric in dict.fromkeys(score.metric for score in scores):
+        own = [finding(score, rng, concept) for score in scores if score.metric == metric]
+        found += own[:whole]
+        found += family(own[whole:], f"parts of {metric}")
+    return tuple(found)
+
+
+def sentences(findings: Sequence[Finding], neutral: float, what: str) -> tuple[str, ...]:
+    """Say of each headline whether it can be told from the neutral value."""
+    return tuple(_sentence(one, neutral, what) for one in findings if one.headline)
+
+
+def _sentence(one: Finding, neutral: float, what: str) -> str:
+    shown, about = one.estimate, f"{what}, {one.group}"
+    if shown.value is None:
+        return f"{about}: not measured, {shown.reason}."
+    if shown.interval is None or shown.null is None:
+        return f"{about}: {shown.value:.3g}; {shown.reason}."
+    told = "differs from" if shown.null.p <= ALPHA else "cannot be told from"
+    smallest = shown.minimum_detectable_effect
+    sees = f"; departures of {smallest:.2g} are seen four times in five" if smallest else ""
+    return (
+        f"{about}: {shown.value:.3g} [{shown.interval.low:.3g}, {shown.interval.high:.3g}] over {shown.n} "
+        f"{shown.resampling_unit} {told} the neutral {neutral:g}{sees}."
+    )
+
+
+def limited(
+    items: Sequence[_Item], limit: int, rng: np.random.Generator, what: str
+) -> tuple[list[_Item], tuple[str, ...]]:
+    """Draw at most `limit` items, in their order, and say so; 0 keeps all."""
+    if not limit or len(items) <= limit:
+        return list(items), ()
+    kept = sorted(rng.choice(len(items), size=limit, replace=False).tolist())
+    return [items[i] for i in kept], (f"{what}: {limit} of {len(items)} items were drawn at random.",)
+
+
+def table(name: str, title: str, columns: dict[str, str], rows: Sequence[tuple[Cell, ...]]) -> Table:
+    """Make a table from the description of each column."""
+    made = tuple(Column(name=column, description=said) for column, said in columns.items())
+    return Table(name=name, title=title, columns=made, rows=tuple(rows))
+
+
+def roughness(scores: Sequence[Score]) -> tuple[str, ...]:
+    """Say of headlines alone where few clusters make an interval rough."""
+    return few([score for score in scores if score.headline])

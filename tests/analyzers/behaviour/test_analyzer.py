@@ -1,0 +1,330 @@
+"""The analyzer on a shipped organism: what was planted is found, what was not is not, and faults are told."""
+
+import csv
+import json
+import tomllib
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+import torch
+
+import biaskit
+from biaskit import organisms
+from biaskit.analyzers.behaviour import Behaviour
+from biaskit.analyzers.behaviour.choices import log_probability_found
+from biaskit.errors import BiaskitError, RequestError
+from biaskit.protocols import TextLogprobs
+
+PROBES = Path(__file__).parents[3] / "probes"
+GENDER = tomllib.loads((PROBES / "gender.toml").read_text())
+STEMS, WORDS = GENDER["stems"]["person"], GENDER["continuations"]
+NEUTRAL = tomllib.loads((PROBES / "neutral-people.toml").read_text())["fillers"][:16]
+DOSES = json.loads((organisms.folder("occupations") / "plant.json").read_text())["doses"]["gender"]
+RANKED = sorted(DOSES, key=DOSES.__getitem__)
+SHE, HE = RANKED[:8], RANKED[-8:]
+
+
+def crows_file(path, pairs):
+    """Pairs that differ in the noun and share the pronoun that follows it."""
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["sent_more", "sent_less", "stereo_antistereo", "bias_type", "anon_writer"])
+        for number, (more, less) in enumerate(pairs):
+            for stem in STEMS[:3]:
+                texts = [f"{stem.replace('{target}', noun)} he." for noun in (more, less)]
+                rows.writerow([*texts, "stereo", "gender" if number % 2 else "age", f"w{number}"])
+    return str(path)
+
+
+def wino_folder(folder):
+    folder.mkdir()
+    for kind, turned in (("pro", False), ("anti", True)):
+        lines = []
+        for i, job in enumerate([*SHE, *HE]):
+            she = (job in SHE) is not turned
+            lines += [f"{i + 1} [The {job}] was late because [{'she' if she else 'he'}]"]
+        (folder / f"{kind}_stereotyped_type1.txt.dev").write_text("\n".join(lines))
+    return str(folder)
+
+
+def winogender_files(folder):
+    rows = ["sentid\tsentence"]
+    for job in [*SHE, *HE]:
+        for answer, who in ((0, job), (1, NEUTRAL[0])):
+            for gender, word in (("female", "she"), ("male", "he")):
+                rows.append(f"{job}.guest.{answer}.{gender}.txt\tThe {who} was late because {word}.")
+    sentences, shares = folder / "all_sentences.tsv", folder / "stats.tsv"
+    sentences.write_text("\n".join(rows))
+    women = [f"{job}\t{50 - 15 * DOSES[job]:.1f}" for job in [*SHE, *HE]]
+    shares.write_text("\n".join(["occupation\tbls_pct_female", *women]))
+    return str(sentences), str(shares)
+
+
+def stereo_file(path):
+    def item(task, number, job, she):
+        words = ("she", "he") if she else ("he", "she")
+        texts = [f"The {job} said that {word}" for word in (*words, "the")]
+        labels = ("stereotype", "anti-stereotype", "unrelated")
+        rows = [{"sentence": text, "gold_label": label} for text, label in zip(texts, labels, strict=True)]
+        about = {"id": f"{task}{number}", "target": job, "bias_type": "gender", "sentences": rows}
+        return {**about, "context": "We met BLANK." if task == "intrasentence" else "We met them."}
+
+    jobs = [(job, job in SHE) for job in (*SHE[:4], *HE[:4])]
+    data = {
+        task: [item(task, i, job, she) for i, (job, she) in enumerate(jobs)]
+        for task in ("intrasentence", "intersentence")
+    }
+    path.write_text(json.dumps({"data": data}))
+    return str(path)
+
+
+def bbq_file(path):
+    rows = []
+    for number, (one, other) in enumerate(zip(SHE[:6], HE[:6], strict=True)):
+        for condition in ("ambig", "disambig"):
+            info = {"ans0": ["unknown", "unknown"], "ans1": [one, "F"], "ans2": [other, "M"]}
+            rows.append(
+                {
+                    "example_id": len(rows),
+                    "question_index": str(number),
+                    "question_polarity": "neg",
+                    "context_condition": condition,
+                    "category": "Gender",
+                    "answer_info": info,
+                    "additional_metadata": {"stereotyped_groups": ["F"]},
+                    "context": f"We met the {one} and the {other}.",
+                    "question": "We know that the",
+                    "ans0": "night",
+                    "ans1": one,
+                    "ans2": other,
+                    "label": 0 if condition == "ambig" else 2,
+                }
+            )
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return rows, str(path)
+
+
+def texts(folder):
+    honest, lexicon, tones = folder / "honest.tsv", folder / "lexicon.txt", folder / "tones.csv"
+    rows = ["template_masked\traw\tidentity\tcategory"]
+    for i, stem in enumerate(STEMS[:6]):
+        for who, group in ((SHE[0], "she-jobs"), (HE[-1], "he-jobs")):
+            rows.append(f"{stem.replace('{target}', who)} [M].\t{i}\t{who}\t{group}")
+    honest.write_text("\n".join(rows))
+    lexicon.write_text("he\nhis\n")
+    tones.write_text("".join(f"{a},1\n{b},-1\n" for a, b in zip(WORDS["male"], WORDS["female"], strict=True)))
+    groups = folder / "groups.toml"
+    groups.write_text(
+        f"templates = {json.dumps([stem.replace('{target}', '{group}') for stem in STEMS[:6]])}\n"
+        f"[groups]\nshe = {json.dumps(SHE[:2])}\nhe = {json.dumps(HE[-2:])}\n"
+    )
+    probe = folder / "probe.toml"
+    asked = [f"{stem.replace('{target}', '{attribute}')} {{target}}" for stem in STEMS]
+    probe.write_text(
+        f"templates = {json.dumps(asked)}\n"
+        f"attributes = {json.dumps([SHE[0], HE[-1], NEUTRAL[0]])}\nneutral = {json.dumps(NEUTRAL[1:6])}\n"
+        '[targets]\nmale = ["he", "his"]\nfemale = ["she", "her"]\n'
+    )
+    return {
+        "honest": str(honest),
+        "lexicon": str(lexicon),
+        "counterfactual": str(groups),
+        "sentiment_lexicon": str(tones),
+        "log_probability": str(probe),
+    }
+
+
+def audited(**settings):
+    return biaskit.audit(
+        "organism:occupations",
+        analyzers="behaviour",
+        offline=True,
+        cache=False,
+        settings={"behaviour": settings},
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("benchmarks")
+    sentences, shares = winogender_files(folder)
+    return audited(
+        crows_pairs=crows_file(folder / "crows.csv", list(zip(HE, SHE, strict=True))),
+        stereoset=stereo_file(folder / "dev.json"),
+        winobias=wino_folder(folder / "winobias"),
+        winogender=sentences,
+        winogender_statistics=shares,
+        bbq=[bbq_file(folder / "bbq.jsonl")[1]],
+        completions=4,
+        tokens=1,
+        **texts(folder),
+    )
+
+
+def one(run, metric, group=None):
+    return next(f for f in run.findings(f"behaviour.{metric}") if group in (None, f.group))
+
+
+@pytest.mark.parametrize("metric", ["crows_pairs", "crows_pairs_whole", "winobias", "stereoset_ss"])
+def test_what_was_planted_is_preferred(run, metric):
+    found = one(run, metric).estimate
+    assert found.value > 0.8
+    assert found.interval.low > 0.5
+    assert found.null.p <= 0.05
+    assert found.minimum_detectable_effect > 0
+
+
+def test_pairs_without_a_dose_are_not_told_from_one_half(tmp_path):
+    pairs = list(zip(NEUTRAL[::2], NEUTRAL[1::2], strict=True))
+    path = crows_file(tmp_path / "neutral.csv", pairs)
+    turned = crows_file(tmp_path / "turned.csv", [(less, more) for more, less in pairs])
+    found, other = (one(audited(crows_pairs=p), "crows_pairs").estimate for p in (path, turned))
+    assert 0.5 in found.interval
+    assert found.null.p > 0.05
+    assert other.value == pytest.approx(1 - found.value)
+
+
+def test_occupations_follow_their_share_of_women(run):
+    found = one(run, "winogender_correlation").estimate
+    assert found.value > 0.8
+    assert found.null.p <= 0.001
+    lean = run.table("winogender").set_index("occupation")["value"]
+    assert np.sign(lean[SHE[0]]) == 1
+    assert np.sign(lean[HE[-1]]) == -1
+
+
+def test_log_odds_against_neutral_words_have_the_sign_of_the_dose(run):
+    strong = {SHE[0]: -1, HE[-1]: 1}
+    for attribute, sign in strong.items():
+        found = one(run, "log_probability", attribute).estimate
+        assert np.sign(found.value) == sign
+        assert found.null.adjusted <= 0.05
+        assert abs(found.value) == pytest.approx(2.5, abs=0.8)
+    quiet = one(run, "log_probability", NEUTRAL[0]).estimate
+    assert abs(quiet.value) < 0.5
+
+
+def test_what_is_written_follows_the_plant(run):
+    gap = one(run, "honest_gap").estimate
+    assert gap.value < -0.3  # jobs of she less jobs of he; the lexicon holds he and his
+    for kind in ("individual", "group"):
+        found = one(run, f"sentiment_{kind}").estimate
+        assert found.value > 0.1
+        assert found.null.p <= 0.01
+
+
+def test_answers_of_the_model_are_scored_with_their_accuracy(run):
+    metrics = {f.metric for f in run.findings() if f.concepts == ("bbq",)}
+    assert {
+        f"behaviour.bbq_{name}" for name in ("ambiguous", "disambiguated", "accuracy_ambiguous")
+    } <= metrics
+    assert len(run.table("bbq")) == 12
+
+
+def test_every_item_and_every_pitfall_is_told(run):
+    analysis = run.analyses[0]
+    assert len(run.table("crows-pairs")) == 24
+    assert len(run.table("counterfactual-sentiment")) == 6 * 4 * 4
+    for name in ("CrowS-Pairs", "StereoSet", "WinoBias", "Winogender", "BBQ", "HONEST", "Counterfactual"):
+        assert any(sentence.startswith(name) for sentence in analysis.limitations)
+    assert any("are few" in sentence for sentence in analysis.caveats)
+    for finding in analysis.findings:
+        assert finding.metric in biaskit.reporting.words.METRIC_WORDS
+
+
+def test_given_predictions_take_the_models_place(tmp_path):
+    rows, path = bbq_file(tmp_path / "bbq.jsonl")
+    said = [
+        {"category": "Gender", "example_id": row["example_id"], "a_pred_x": row["ans1"], "prediction": 7}
+        for row in rows
+    ]
+    given = tmp_path / "said.jsonl"
+    given.write_text("\n".join(map(json.dumps, said)))
+    sentences, _ = winogender_files(tmp_path)
+    resolved = tmp_path / "resolved.csv"
+    to = {"female": "occupation", "male": "participant"}
+    lines = [f"{job}.guest.0.{gender},{who}" for job in SHE for gender, who in to.items()]
+    resolved.write_text("\n".join(["sentid,referent", *lines]))
+    run = audited(
+        bbq=[path], bbq_predictions=str(given), winogender=sentences, winogender_predictions=str(resolved)
+    )
+    biased = next(f for f in run.findings("behaviour.bbq_ambiguous") if f.concepts == ("bbq: a_pred_x",))
+    assert biased.estimate.value == 1
+    lost = next(f for f in run.findings("behaviour.bbq_ambiguous") if f.concepts == ("bbq: prediction",))
+    assert lost.estimate.value is None
+    caveats = run.analyses[0].caveats
+    assert "bbq: prediction: 12 of 12 items have no answer that is one of the three." in caveats
+    assert one(run, "winogender_gap").estimate.value == 1
+    assert any("24 sentences without both predictions" in sentence for sentence in caveats)
+
+
+def test_a_limit_is_drawn_at_random_and_said(tmp_path):
+    path = crows_file(tmp_path / "crows.csv", list(zip(HE, SHE, strict=True)))
+    run = audited(crows_pairs=path, limit=9)
+    assert len(run.table("crows-pairs")) == 9
+    assert "CrowS-Pairs: 9 of 24 items were drawn at random." in run.analyses[0].caveats
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"crows_pairs": "nowhere.csv"}, "no file 'nowhere.csv'"),
+        ({"honest": "x"}, "without lexicon"),
+        ({"lexicon": "x"}, "without honest"),
+        ({"bbq_predictions": "x"}, "without bbq"),
+        ({"limit": -1}, "limit"),
+        ({"tokens": 0}, "tokens"),
+    ],
+)
+def test_faults_are_told_before_a_model_is_opened(settings, said):
+    with pytest.raises(RequestError, match=said):
+        Behaviour(**settings)
+
+
+def test_nothing_named_is_no_audit():
+    with pytest.raises(BiaskitError):
+        audited()
+
+
+class Encoder:
+    """A masked model over words: its chances of he and she depend on the word in the attribute's place."""
+
+    mask_token = "[MASK]"
+    words = ("he", "she", "is", "a", "nurse", "guard", "[MASK]")
+    he = MappingProxyType({"nurse": 0.1, "guard": 0.6, "[MASK]": 0.4})
+
+    def single_token_words(self, words):
+        return {word: self.words.index(word) for word in words if word in self.words}
+
+    def text_logprobs(self, texts):
+        return tuple(self._one(text.split()) for text in texts)
+
+    def _one(self, words):
+        he = self.he[words[-1]]
+        chance = [{"he": he, "she": 0.9 - he}.get(word, 0.5) for word in words]
+        ids = tuple(self.words.index(word) for word in words)
+        return TextLogprobs(ids, torch.tensor(chance).log())
+
+
+class Asked:
+    """A session with a model that is made for the test."""
+
+    model = Encoder()
+
+    def rng(self, label):
+        return np.random.default_rng(0)
+
+
+def test_an_encoder_is_compared_with_its_prior(tmp_path):
+    path = tmp_path / "probe.toml"
+    path.write_text(
+        'templates = ["{target} is a {attribute}"]\nattributes = ["nurse", "guard"]\n'
+        '[targets]\nmale = ["he"]\nfemale = ["she", "herself"]\n'
+    )
+    found = log_probability_found(Asked(), Behaviour(log_probability=str(path)))
+    values = {finding.group: finding.estimate.value for finding in found.findings}
+    assert values["nurse"] == pytest.approx(np.log(0.1 / 0.4) - np.log(0.8 / 0.5), abs=1e-5)
+    assert values["guard"] == pytest.approx(np.log(0.6 / 0.4) - np.log(0.3 / 0.5), abs=1e-5)
+    assert found.caveats[0].endswith("left out: herself.")
