@@ -24,6 +24,7 @@ VERBS = {
     "gate": "Judge a saved run again; needs no torch.",
     "init": "Write a starter audit and the workflow that runs it.",
     "list": "List concepts, references, controls, analyzers, audits or organisms.",
+    "mitigate": "Find and save a remedy, and measure the model with it on fresh seeds.",
     "organism": "Build or list models with a planted bias.",
     "plan": "Tell what an audit would do, take and be able to see.",
     "report": "Show a saved run, or write it as HTML, Markdown, JUnit, SARIF and more.",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from biaskit.protocols import Analyzer
     from biaskit.records.audit_spec import AuditSpec
     from biaskit.runner.run import Run
 
@@ -65,8 +66,12 @@ def _plain(value: object) -> bool:
     return bool(value) and all(isinstance(one, _WRITTEN) for one in listed)
 
 
-def perform(resolved: Request) -> Run:
+def perform(resolved: Request, instead: Sequence[Analyzer] | None = None) -> Run:
     """Carry out a request in which every name has been found; torch is loaded here.
+
+    Args:
+        resolved: The request.
+        instead: What is run in the place of the request's analyzers.
 
     Raises:
         MissingExtraError: A package is not installed that the run needs.
@@ -80,5 +85,5 @@ def perform(resolved: Request) -> Run:
     except ModuleNotFoundError as error:
         extra = "diffusion" if resolved.drawn else "vision" if resolved.images else "text"
         raise MissingExtraError(error.name or "torch", extra) from error
-    run: Run = execute(resolved)
+    run: Run = execute(resolved, instead)
     return run

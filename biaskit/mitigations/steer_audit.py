@@ -1,0 +1,200 @@
+"""A steered generator measured on fresh seeds, beside the same seeds unsteered and beside baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Bool
+from numpy import ndarray
+
+from biaskit.errors import RequestError
+from biaskit.mitigations.steer_numbers import Compared, after, kept_share, relative, share
+from biaskit.mitigations.steer_pictures import before_after, dose_figure
+from biaskit.records.finding import Analysis, Finding
+from biaskit.steering.doses import dose_response
+from biaskit.steering.making import of_size
+from biaskit.steering.quality import PromptReader
+from biaskit.steering.search import Ledger, Search
+from biaskit.steering.trajectories import Asked
+
+if TYPE_CHECKING:
+    from biaskit.concepts.site_edit import SiteEdit
+    from biaskit.mitigations.steer_generator import SteerGenerator
+    from biaskit.mitigations.steer_scene import Scene
+    from biaskit.mitigations.steered import SteeredTarget, SteerRemedy
+    from biaskit.protocols import AttributeClassifier, Drawing
+    from biaskit.records.dot_plot import DotRow
+    from biaskit.records.figure import Figure
+    from biaskit.steering.trajectories import Stage
+
+DOSES, COARSE, FINE = 128, 128, 192
+BEFORE, STEERED, REWRITTEN, DIRECTION = "before", "steered", "prompts rewritten", "latent direction"
+
+
+@dataclass(frozen=True, eq=False)
+class SteerAudit:
+    """Settings, scene and remedy; `run` measures.
+
+    Attributes:
+        settings: The mitigation's settings.
+        scene: Targets, groups, seeds.
+        stage: Who draws and who reads.
+        remedy: What was found.
+    """
+
+    settings: SteerGenerator
+    scene: Scene
+    stage: Stage
+    remedy: SteerRemedy
+
+    def run(self) -> Analysis:
+        """Draw every target's images anew and compare."""
+        findings: list[Finding] = []
+        figures: list[Figure] = []
+        rows: list[DotRow] = []
+        summary, notes = [], []
+        for place, one in enumerate(self.remedy.record.targets):
+            asked = self.scene.audited(one.name, place, self.settings.audited)
+            edit = self.remedy.edits.get(one.name)
+            drawn = self._drawn(one, edit, asked)
+            shown = {name: self._shows(each, one.group) for name, each in drawn.items()}
+            found, note = self._compared(one, drawn, shown, asked)
+            findings += found
+            rows.append(before_after(one.name, shown))
+            summary.append(_said(one, shown))
+            notes += [f"{one.name}: {one.about}", note]
+            if edit is not None:
+                figures.append(self._doses(one, edit, asked))
+        return Analysis(
+            analyzer=self.settings.name,
+            settings={**asdict(self.settings), "window": list(self.settings.window)},
+            findings=tuple(findings),
+            summary=tuple(summary),
+            caveats=tuple(f"{one.name}: {one.about}" for one in self.remedy.record.targets if one.costly),
+            notes=tuple(dict.fromkeys(notes)),
+            limitations=self.settings.limitations,
+            figures=tuple(figures),
+            dots=after(rows, (BEFORE, STEERED, DIRECTION, REWRITTEN), self.remedy.record),
+        )
+
+    def _drawn(self, one: SteeredTarget, edit: SiteEdit | None, asked: Asked) -> dict[str, Drawing]:
+        drawn = {BEFORE: self.stage.drawn(asked)}
+        if edit is None:
+            return drawn
+        drawn[STEERED] = self.stage.drawn(asked, edit)
+        drawn[REWRITTEN] = self.stage.drawn(self.scene.rewritten(one.name, asked, self._shares(one)))
+        direction = self._direction(one, edit)
+        if direction is not None:
+            drawn[DIRECTION] = self.stage.drawn(asked, direction)
+        return drawn
+
+    def _shares(self, one: SteeredTarget) -> tuple[float, ...]:
+        """Shares that prompts are rewritten in: the wanted one, the others in equal parts."""
+        groups = tuple(self.scene.compared.groups.groups)
+        rest = (1 - one.wanted) / (len(groups) - 1)
+        return tuple(one.wanted if group == one.group else rest for group in groups)
+
+    def _direction(self, one: SteeredTarget, edit: SiteEdit) -> SiteEdit | None:
+        """The mean difference of the group's activations, at the strength that a search of its own finds."""
+        base = self.remedy.directions.get(one.name)
+        if base is None:
+            return None
+        number = self.scene.classifier.classes.index(one.group)
+        place = [each.name for each in self.remedy.record.targets].index(one.name)
+        asked = self.scene.searched(one.name, place, self.settings.fine)
+        plain = of_size(base, max(edit.stronger(1.0).size, 1e-9))
+        search = Search(one.wanted, coarse=COARSE // 2, fine=min(self.settings.fine, FINE), rounds=2)
+        try:
+            return plain.stronger(search.run(self.stage, number, plain, asked, Ledger(None)).strength)
+        except RequestError:
+            return None
+
+    def _shows(self, drawn: Drawing, group: str) -> Bool[ndarray, " n"]:
+        number = self.scene.classifier.classes.index(group)
+        said = self.scene.classifier.probabilities(drawn.pixels).argmax(dim=1)
+        return np.asarray((said == number).numpy())
+
+    def _compared(
+        self,
+        one: SteeredTarget,
+        drawn: Mapping[str, Drawing],
+        shown: Mapping[str, Bool[ndarray, " n"]],
+        asked: Asked,
+    ) -> tuple[list[Finding], str]:
+        """Return every number of a target, each way beside the images before."""
+        reference, what = self.scene.reference(self.stage, one.name)
+        reads = self._reader(one)
+        found = []
+        for way, each in drawn.items():
+            about = Compared(one.name, one.group, way)
+            found.append(share(about, shown[way], one.wanted, headline=way in {BEFORE, STEERED}))
+            if way == BEFORE:
+                continue
+            for other in self.scene.watched:
+                found += self._side(about, other, drawn[BEFORE], each)
+            found += relative(about, reference, drawn[BEFORE], each)
+            pair = (reads.reads(drawn[BEFORE].latents, 0), reads.reads(each.latents, 0))
+            found.append(kept_share(about, "mitigation.fidelity", *pair))
+            found += self._encoded(about, drawn[BEFORE], each, asked)
+        return found, f"{one.name}: distances are to {what}."
+
+    def _side(
+        self, about: Compared, classifier: AttributeClassifier, before: Drawing, drawn: Drawing
+    ) -> list[Finding]:
+        """Change of every other attribute's shares; of two classes the first alone."""
+        columns = range(1 if len(classifier.classes) == 2 else len(classifier.classes))
+        said = [classifier.probabilities(one.pixels).argmax(dim=1).numpy() for one in (before, drawn)]
+        return [
+            kept_share(
+                Compared(about.target, f"{classifier.attribute}: {classifier.classes[number]}", about.way),
+                "mitigation.side_effect",
+                said[0] == number,
+                said[1] == number,
+            )
+            for number in columns
+        ]
+
+    def _reader(self, one: SteeredTarget) -> PromptReader:
+        """Learn on unedited images to tell the target's from those of neutral nouns and other targets."""
+        own = self.scene.searched(one.name, 900, DOSES)
+        others = [
+            prompt for prompt in self.scene.prompts() if prompt not in set(self.scene.of_target(one.name))
+        ]
+        away = Asked.of(others, DOSES, own.seeds[-1] + 1)
+        both = Asked((*own.prompts, *away.prompts), (*own.seeds, *away.seeds))
+        owners = np.repeat([0, 1], [len(own), len(away)])
+        return PromptReader.of(self.stage.drawn(both).latents, owners)
+
+    def _encoded(self, about: Compared, before: Drawing, drawn: Drawing, asked: Asked) -> list[Finding]:
+        """Likeness of images to what they were and to their prompts, where an encoder was named."""
+        encoder = self.scene.session.encoder
+        if encoder is None:
+            return []
+        first, second = (encoder.encode_images(one.pixels) for one in (before, drawn))
+        texts = encoder.encode_texts(asked.prompts)
+        alike = (first * second).sum(dim=1).numpy()
+        moved = ((second - first) * texts).sum(dim=1).numpy()
+        return [
+            about.mean("mitigation.clip_image", alike, "cosine of each image to itself before"),
+            about.mean("mitigation.clip_text", moved, "change of the cosine of image and prompt"),
+        ]
+
+    def _doses(self, one: SteeredTarget, edit: SiteEdit, asked: Asked) -> Figure:
+        number = self.scene.classifier.classes.index(one.group)
+        strengths = [edit.record.strength * factor for factor in (0, 0.5, 1.0, 1.5, 2.0)]
+        found = dose_response(self.stage, number, edit, strengths, asked.first(DOSES))
+        return dose_figure(one, edit.record.strength, found)
+
+
+def _said(one: SteeredTarget, shown: Mapping[str, Bool[ndarray, " n"]]) -> str:
+    before = shown[BEFORE].mean()
+    if STEERED not in shown:
+        return f"'{one.name}': {one.group} is drawn in {before:.0%} of fresh images; nothing was edited."
+    count = len(shown[BEFORE])
+    return (
+        f"'{one.name}': the share of {one.group} went from {before:.0%} to {shown[STEERED].mean():.0%} on "
+        f"{count} fresh seeds ({one.wanted:.0%} was wanted)."
+    )
