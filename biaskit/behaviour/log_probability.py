@@ -15,8 +15,10 @@ from biaskit.behaviour.score import Score
 from biaskit.errors import RequestError
 from biaskit.records.base import Record
 from biaskit.records.estimate import Unit
-from biaskit.records.finding import Direction
+from biaskit.records.finding import Direction, Finding
 from biaskit.records.probe_set import Words
+from biaskit.stats.conformal import control_p
+from biaskit.stats.power import minimum_detectable_effect
 
 NAME = "log-probability"
 TARGET, ATTRIBUTE = "{target}", "{attribute}"
@@ -109,3 +111,21 @@ def lpbs_scores(probe: WordProbe, values: Float[ndarray, "t a"], against: str) -
         )
         for column, attribute in enumerate(probe.attributes)
     )
+
+
+def against_controls(found: Finding, controls: Float[ndarray, " c"], rng: np.random.Generator) -> Finding:
+    """Test an attribute against the neutral ones: words differ from each other without any bias.
+
+    The null of signs over templates would call every word's own little lean a finding. Here p is the share of
+    neutral attributes that lie as far from the rest (conformal), and what can be seen is their spread.
+    """
+    estimate = found.estimate
+    if estimate.value is None or controls.size < _TWO:
+        return found
+    null = control_p(np.array([estimate.value]), controls, rng=rng)
+    smallest = minimum_detectable_effect(
+        float(controls.std(ddof=1) * np.sqrt(1 + 1 / controls.size)), df=controls.size - 1
+    )
+    reason = None if estimate.interval else estimate.reason
+    update = {"null": null, "minimum_detectable_effect": smallest, "reason": reason}
+    return found.model_copy(update={"estimate": estimate.model_copy(update=update)})

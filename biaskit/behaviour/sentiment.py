@@ -191,7 +191,7 @@ def _finding(
     return Finding(
         metric=f"behaviour.sentiment_{kind}",
         concepts=(NAME,),
-        group="all templates",
+        group=f"{kind} fairness",
         direction=Direction.LOWER,
         headline=True,
         estimate=found.model_copy(update={"null": null, "reason": reason}),

@@ -114,3 +114,16 @@ class TestWriting:
     def test_settings_out_of_range_are_refused(self, opened, settings):
         with pytest.raises(RequestError, match="needs at least"):
             opened("gpt2").generate([Prompt("the food was")], Generation(**settings))
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_an_encoders_mask_may_stand_in_a_text(opened, name):
+    adapter = opened(name)
+    text = f"the {adapter.mask_token} was good"
+    (found,) = adapter.text_logprobs([text])
+    assert adapter._reader.tokenizer.mask_token_id in found.tokens
+    torch.testing.assert_close(found.logprobs, plain_logprobs(adapter, text), atol=2e-4, rtol=1e-4)
+
+
+def test_a_causal_model_has_no_mask(opened):
+    assert opened("gpt2").mask_token is None

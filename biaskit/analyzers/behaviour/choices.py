@@ -9,8 +9,10 @@ from jaxtyping import Float
 from numpy import ndarray
 from scipy.special import logsumexp
 
-from biaskit.analyzers.behaviour.found import Found, findings_of, roughness, sentences, table
+from biaskit.analyzers.behaviour.found import ALPHA, Found, roughness, sentences, table
 from biaskit.behaviour import log_probability as words
+from biaskit.behaviour.log_probability import against_controls
+from biaskit.behaviour.score import family, finding
 from biaskit.errors import NothingAuditedError, RequestError
 from biaskit.records.prompt import Prompt
 
@@ -28,14 +30,19 @@ def log_probability_found(session: Session, settings: Behaviour) -> Found:
     probe = words.read_word_probe(settings.log_probability)
     model = session.model
     sets, caveats = _single(model, probe)
-    read = _causal if model.mask_token is None else _masked
-    odds, base = read(model, probe, sets)
-    against = (
-        "the same after neutral attributes" if model.mask_token is None else "the prior, attribute masked"
-    )
-    values = words.lpbs(odds[0], odds[1], base[0], base[1])
+    causal = model.mask_token is None
+    odds, base = (_causal if causal else _masked)(model, probe, sets)
+    against = "the same after neutral attributes" if causal else "the prior, attribute masked"
+    prior = base.mean(axis=2, keepdims=True) if causal else base
+    values = words.lpbs(odds[0], odds[1], prior[0], prior[1])
     scores = words.lpbs_scores(probe, values, against)
-    findings = findings_of(scores, words.NAME, session.rng("behaviour/log-probability"), whole=False)
+    rng = session.rng("behaviour/log-probability")
+    found = [finding(score, rng, words.NAME) for score in scores]
+    if causal:
+        controls = words.lpbs(base[0], base[1], prior[0], prior[1]).mean(axis=0)
+        found = [against_controls(one, controls, rng) for one in found]
+        caveats += _too_few(controls.size)
+    findings = family(found, "attributes")
     columns = {
         "template": "The template.",
         "attribute": "What is told.",
@@ -52,6 +59,15 @@ def log_probability_found(session: Session, settings: Behaviour) -> Found:
         sentences(findings, 0, f"{probe.name}, log-probability bias"),
         (*caveats, *roughness(scores[:1])),
         (table("log-probability", "Log-probability bias, every template", columns, rows),),
+    )
+
+
+def _too_few(controls: int) -> tuple[str, ...]:
+    floor = 1 / (controls + 1)
+    if floor <= ALPHA:
+        return ()
+    return (
+        f"Log-probability bias: {controls} neutral attributes give no p below {floor:.2f}; name 19 or more.",
     )
 
 
@@ -78,7 +94,7 @@ _Both = tuple[Float[ndarray, "2 t a"], Float[ndarray, "2 t b"]]
 
 
 def _causal(model: LanguageModel, probe: WordProbe, sets: Sequence[Sequence[str]]) -> _Both:
-    """Log-probability of each set behind the beginning up to the target, with each attribute and without."""
+    """Log-probability of each set behind the beginning, with each attribute and with each neutral one."""
     late = [t for t in probe.templates if t.index(words.TARGET) < t.index(words.ATTRIBUTE)]
     if late:
         raise RequestError(
@@ -98,7 +114,7 @@ def _causal(model: LanguageModel, probe: WordProbe, sets: Sequence[Sequence[str]
         found = model.continuation_logprobs(prompts, list(group)).double().numpy()
         parts.append(logsumexp(found, axis=1).reshape(len(heads), len(attributes)))
     table_, count = np.stack(parts), len(probe.attributes)
-    return table_[:, :, :count], table_[:, :, count:].mean(axis=2, keepdims=True)
+    return table_[:, :, :count], table_[:, :, count:]
 
 
 def _masked(model: LanguageModel, probe: WordProbe, sets: Sequence[Sequence[str]]) -> _Both:

@@ -41,22 +41,13 @@ class Found:
     tables: tuple[Table, ...] = ()
 
 
-def findings_of(
-    scores: Sequence[Score], concept: str, rng: np.random.Generator, *, whole: bool = True
-) -> tuple[Finding, ...]:
-    """Return each score as a finding; the parts of one metric are corrected for their number.
-
-    Args:
-        scores: The scores.
-        concept: What they are about.
-        rng: Source of the null's draws.
-        whole: Whether the first score of a metric is over all items, and no part.
-    """
+def findings_of(scores: Sequence[Score], concept: str, rng: np.random.Generator) -> tuple[Finding, ...]:
+    """Return each score as a finding; all of a metric but its first, which are parts, are corrected."""
     found: list[Finding] = []
     for metric in dict.fromkeys(score.metric for score in scores):
         own = [finding(score, rng, concept) for score in scores if score.metric == metric]
-        found += own[:whole]
-        found += family(own[whole:], f"parts of {metric}")
+        found += own[:1]
+        found += family(own[1:], f"parts of {metric}")
     return tuple(found)
 
 

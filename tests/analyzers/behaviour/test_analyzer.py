@@ -20,7 +20,7 @@ from biaskit.protocols import TextLogprobs
 PROBES = Path(__file__).parents[3] / "probes"
 GENDER = tomllib.loads((PROBES / "gender.toml").read_text())
 STEMS, WORDS = GENDER["stems"]["person"], GENDER["continuations"]
-NEUTRAL = tomllib.loads((PROBES / "neutral-people.toml").read_text())["fillers"][:16]
+NEUTRAL = tomllib.loads((PROBES / "neutral-people.toml").read_text())["fillers"]
 DOSES = json.loads((organisms.folder("occupations") / "plant.json").read_text())["doses"]["gender"]
 RANKED = sorted(DOSES, key=DOSES.__getitem__)
 SHE, HE = RANKED[:8], RANKED[-8:]
@@ -124,7 +124,7 @@ def texts(folder):
     asked = [f"{stem.replace('{target}', '{attribute}')} {{target}}" for stem in STEMS]
     probe.write_text(
         f"templates = {json.dumps(asked)}\n"
-        f"attributes = {json.dumps([SHE[0], HE[-1], NEUTRAL[0]])}\nneutral = {json.dumps(NEUTRAL[1:6])}\n"
+        f"attributes = {json.dumps([SHE[0], HE[-1], NEUTRAL[0]])}\nneutral = {json.dumps(NEUTRAL[1:61])}\n"
         '[targets]\nmale = ["he", "his"]\nfemale = ["she", "her"]\n'
     )
     return {
@@ -177,7 +177,7 @@ def test_what_was_planted_is_preferred(run, metric):
 
 
 def test_pairs_without_a_dose_are_not_told_from_one_half(tmp_path):
-    pairs = list(zip(NEUTRAL[::2], NEUTRAL[1::2], strict=True))
+    pairs = list(zip(NEUTRAL[:16:2], NEUTRAL[1:16:2], strict=True))
     path = crows_file(tmp_path / "neutral.csv", pairs)
     turned = crows_file(tmp_path / "turned.csv", [(less, more) for more, less in pairs])
     found, other = (one(audited(crows_pairs=p), "crows_pairs").estimate for p in (path, turned))
@@ -204,6 +204,7 @@ def test_log_odds_against_neutral_words_have_the_sign_of_the_dose(run):
         assert abs(found.value) == pytest.approx(2.5, abs=0.8)
     quiet = one(run, "log_probability", NEUTRAL[0]).estimate
     assert abs(quiet.value) < 0.5
+    assert quiet.null.p > 0.05
 
 
 def test_what_is_written_follows_the_plant(run):
