@@ -97,20 +97,24 @@ def records(
     Raises:
         RequestError: A row cannot be one; its number and what is wrong are told.
     """
-    found = []
-    for number, row in rows.items():
-        try:
-            found.append(make(row))
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            why = f"{where}: {first['msg']}" if where else str(first["msg"])
-            raise RequestError(f"Row {number} of '{path}' cannot be used.", why=why) from error
-        except KeyError as error:
-            raise RequestError(
-                f"Row {number} of '{path}' lacks the field '{error.args[0]}'.", fix=_FIX
-            ) from error
-    return tuple(found)
+    return tuple(_made(path, number, row, make) for number, row in rows.items())
+
+
+def _made(path: Path, number: int, row: dict[str, Any], make: Callable[[dict[str, Any]], _Made]) -> _Made:
+    try:
+        return make(row)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        why = f"{where}: {first['msg']}" if where else str(first["msg"])
+        cause: Exception = error
+    except RequestError as error:
+        why, cause = " ".join(filter(None, (error.what, error.why))), error
+    except KeyError as error:
+        why, cause = f"It lacks the field '{error.args[0]}'.", error
+    except (TypeError, AttributeError, IndexError) as error:
+        why, cause = f"A field holds something else than it must: {error}.", error
+    raise RequestError(f"Row {number} of '{path}' cannot be used.", why=why, fix=_FIX) from cause
 
 
 def one_of(path: Path, kind: str, values: Iterable[str], known: Sequence[str]) -> None:

@@ -77,13 +77,14 @@ def read_stereoset(path: Path | str) -> tuple[StereoItem, ...]:
             f"'{file}' holds no StereoSet items.",
             why="They stand under data.intrasentence and data.intersentence.",
         )
-    rows = [{**row, "task": task} for task in tasks for row in data.get(task, [])]
+    rows = [{"task": task, "row": row} for task in tasks for row in data.get(task, [])]
     found = records(file, dict(enumerate(rows, 1)), _item)
     one_of(file, "bias type", (item.bias_type for item in found), BIAS_TYPES)
     return found
 
 
-def _item(row: dict[str, Any]) -> StereoItem:
+def _item(numbered: dict[str, Any]) -> StereoItem:
+    row = numbered["row"]
     by_label = {one["gold_label"]: one["sentence"].strip() for one in row["sentences"]}
     if sorted(by_label) != sorted(LABELS) or len(row["sentences"]) != len(LABELS):
         raise RequestError(
@@ -93,7 +94,7 @@ def _item(row: dict[str, Any]) -> StereoItem:
     return StereoItem.model_validate(
         {
             "key": row["id"],
-            "task": row["task"],
+            "task": numbered["task"],
             "target": row["target"].lower(),
             "bias_type": row["bias_type"],
             "context": row["context"],

@@ -113,3 +113,21 @@ def test_wasserstein_is_scipys():
     tones = rng.random((3, 2, 9))
     expected = [wasserstein_distance(first, second) for first, second in tones]
     assert individual(tones) == pytest.approx(expected)
+
+
+def test_one_way_to_say_unknown_is_as_likely_as_each_group_and_ten_are_not():
+    rng = np.random.default_rng(0)
+    groups, paraphrases = rng.normal(size=(4000, 2)), rng.normal(size=(4000, 10))
+    ours = (np.column_stack([paraphrases[:, 0], groups]).argmax(axis=1) == 0).mean()
+    assert ours == pytest.approx(1 / 3, abs=0.03)
+    assert published.lm_eval_bbq_unknown(groups, paraphrases).mean() == pytest.approx(10 / 12, abs=0.03)
+
+
+def test_a_target_that_is_turned_twice_loses_the_score():
+    rng = np.random.default_rng(1)
+    items = [item(i, ambiguous=False, correct=1, negative=bool(rng.random() < 0.5)) for i in range(200)]
+    biased = [one.biased for one in items]
+    assert values(items, biased)["bbq_disambiguated"] == 1
+    # The biased answer, taken for the target and turned by polarity once more, is the target itself.
+    twice = [one.target for one in items]
+    assert abs(values(items, twice)["bbq_disambiguated"]) < 0.25

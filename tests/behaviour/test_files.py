@@ -111,7 +111,7 @@ CROWS_FAULTS = {
     "direction": (f"{CROWS}a,b,stero,age,,w\n", "Row 2"),
     "same": (f"{CROWS}a,a,stereo,age,,w\n", "same"),
     "empty": (f"{CROWS}a,b,stereo,age,,w\n,b,stereo,age,,w\n", "Row 3"),
-    "annotations": (f"{CROWS}a,b,stereo,age,many,w\n", "list of lists"),
+    "annotations": (f"{CROWS}a,b,stereo,age,many,w\n", r"Row 2 .*\n.*list of lists"),
     "ragged": (f"{CROWS}a,b,stereo\n", "row 2"),
 }
 
@@ -142,6 +142,7 @@ BBQ_FAULTS = {
     "label": (items({"label": 1}), "ambiguous"),
     "twice": (items({}, {}), "more than once"),
     "json": ("{", "well-formed"),
+    "kind": (items({"additional_metadata": None}), r"Row 1 .*\n.*something else"),
 }
 
 

@@ -48,5 +48,9 @@ def means_after(
 def _mean_behind(context: Scored, whole: Scored) -> float:
     pairs = zip(context.tokens, whole.tokens, strict=False)
     start = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(context.tokens), len(whole.tokens)))
-    rest = whole.logprobs[start:]
-    return float(rest.mean()) if rest.size else float("-inf")
+    return mean_logprob(whole.logprobs[start:])
+
+
+def mean_logprob(logprobs: Float[ndarray, " t"]) -> float:
+    """Return the mean over tokens; no token at all is no text, and less likely than any."""
+    return float(logprobs.mean()) if logprobs.size else float("-inf")

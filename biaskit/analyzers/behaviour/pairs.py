@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from biaskit.analyzers.behaviour.asking import means_after, scored, totals
+from biaskit.analyzers.behaviour.asking import mean_logprob, means_after, scored, totals
 from biaskit.analyzers.behaviour.found import Found, findings_of, limited, roughness, sentences, table
 from biaskit.behaviour import crows_pairs, stereoset, winobias, winogender
 from biaskit.behaviour.tokens import shared_logprobs
@@ -112,7 +112,7 @@ def _stereo_logprobs(session: Session, items: Sequence[StereoItem]) -> Float[nda
     after = [i for i, item in enumerate(items) if item.task == "intersentence"]
     known = scored(model, [text for i in inner for text in items[i].sentences])
     for i in inner:
-        out[i] = [float(known[text].logprobs.mean()) for text in items[i].sentences]
+        out[i] = [mean_logprob(known[text].logprobs) for text in items[i].sentences]
     if after:
         contexts = [items[i].context for i in after for _ in items[i].sentences]
         out[after] = means_after(model, contexts, [t for i in after for t in items[i].sentences]).reshape(

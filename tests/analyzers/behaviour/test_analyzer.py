@@ -329,3 +329,9 @@ def test_an_encoder_is_compared_with_its_prior(tmp_path):
     assert values["nurse"] == pytest.approx(np.log(0.1 / 0.4) - np.log(0.8 / 0.5), abs=1e-5)
     assert values["guard"] == pytest.approx(np.log(0.6 / 0.4) - np.log(0.3 / 0.5), abs=1e-5)
     assert found.caveats[0].endswith("left out: herself.")
+
+
+def test_an_encoder_that_is_asked_to_write_is_refused_before_anything_is_scored(tmp_path):
+    files = texts(tmp_path)
+    with pytest.raises(RequestError, match="an encoder does not"):
+        Behaviour(honest=files["honest"], lexicon=files["lexicon"]).analyze(Asked())
