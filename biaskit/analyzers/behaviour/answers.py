@@ -8,16 +8,16 @@ import numpy as np
 from jaxtyping import Int
 from numpy import ndarray
 
-from biaskit.analyzers.behaviour.asking import means_after
+from biaskit.analyzers.behaviour.asking import followed, means_after, scored_items
 from biaskit.analyzers.behaviour.found import Found, findings_of, limited, roughness, sentences, table
 from biaskit.behaviour import bbq
+from biaskit.behaviour.bbq import BbqItem
 from biaskit.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from biaskit.analyzers.behaviour.analyzer import Behaviour
-    from biaskit.behaviour.bbq import BbqItem
     from biaskit.protocols import LanguageModel
     from biaskit.records.table import Table
     from biaskit.session import Session
@@ -45,8 +45,8 @@ def bbq_found(session: Session, settings: Behaviour) -> Found:
         named = {f"{bbq.NAME}: {name}": said for name, said in answers.items()}
     else:
         drawn, said = limited(items, settings.limit, session.rng("behaviour/bbq"), "BBQ")
-        items, caveats = tuple(drawn), (*caveats, *said)
-        named = {bbq.NAME: answered(session.model, items)}
+        items, given, long = answered(session.model, drawn)
+        named, caveats = {bbq.NAME: given}, (*caveats, *said, *long)
         pitfalls = (*pitfalls, bbq.SCORED_BY_MODEL)
     parts = [_of(session, items, name, said) for name, said in named.items()]
     return Found(
@@ -72,11 +72,17 @@ def _of(session: Session, items: Sequence[BbqItem], name: str, answers: Int[ndar
     return Found(findings, (), said, (*lost, *roughness(scores)), (_table(name, items, answers),))
 
 
-def answered(model: LanguageModel, items: Sequence[BbqItem]) -> Int[ndarray, " n"]:
-    """Return the answer that is likeliest per token behind context and question."""
-    prompts = [f"{item.context} {item.question}" for item in items for _ in item.answers]
-    means = means_after(model, prompts, [answer for item in items for answer in item.answers])
-    return np.asarray(means.reshape(len(items), -1).argmax(axis=1))
+def answered(
+    model: LanguageModel, items: Sequence[BbqItem]
+) -> tuple[tuple[BbqItem, ...], Int[ndarray, " n"], tuple[str, ...]]:
+    """Return the items that the model can read, the likeliest answer per token to each, and a caveat."""
+    kept, known, said = scored_items(model, items, lambda item: followed(_asked(item), item.answers), "BBQ")
+    means = np.array([means_after(known, _asked(item), item.answers) for item in kept])
+    return tuple(kept), np.asarray(means.argmax(axis=1)), said
+
+
+def _asked(item: BbqItem) -> str:
+    return f"{item.context} {item.question}"
 
 
 def _without_target(items: Sequence[BbqItem]) -> tuple[str, ...]:

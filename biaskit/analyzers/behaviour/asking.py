@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
 from biaskit.behaviour.tokens import Scored
+from biaskit.errors import NothingAuditedError, TextTooLongError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from biaskit.protocols import LanguageModel
+
+_Item = TypeVar("_Item")
 
 
 def scored(model: LanguageModel, texts: Sequence[str]) -> dict[str, Scored]:
@@ -25,24 +28,46 @@ def scored(model: LanguageModel, texts: Sequence[str]) -> dict[str, Scored]:
     }
 
 
+def scored_items(
+    model: LanguageModel, items: Sequence[_Item], texts_of: Callable[[_Item], Sequence[str]], what: str
+) -> tuple[list[_Item], dict[str, Scored], tuple[str, ...]]:
+    """Score the texts of each item; items with a text longer than the model reads are left out, and counted.
+
+    Raises:
+        NothingAuditedError: No item is short enough.
+    """
+    kept = list(items)
+    try:
+        return kept, scored(model, [text for item in kept for text in texts_of(item)]), ()
+    except TextTooLongError as error:
+        kept = [item for item in items if not error.lengths.keys() & set(texts_of(item))]
+        lost, limit = len(items) - len(kept), error.limit
+    if not kept:
+        raise NothingAuditedError(f"{what}: every item is longer than the {limit} tokens the model reads.")
+    said = (
+        f"{what}: {lost} of {len(items)} items are longer than the {limit} tokens the model reads; left out."
+    )
+    return kept, scored(model, [text for item in kept for text in texts_of(item)]), (said,)
+
+
 def totals(model: LanguageModel, texts: Sequence[str]) -> Float[ndarray, " n"]:
     """Return the log-probability of each whole text, in nats."""
     known = scored(model, texts)
     return np.array([float(known[text].logprobs.sum()) for text in texts])
 
 
-def means_after(
-    model: LanguageModel, contexts: Sequence[str], sentences: Sequence[str]
-) -> Float[ndarray, " n"]:
+def followed(context: str, sentences: Sequence[str]) -> list[str]:
+    """Return the context, and the context with each sentence behind it."""
+    return [context, *(f"{context} {sentence}" for sentence in sentences)]
+
+
+def means_after(known: Mapping[str, Scored], context: str, sentences: Sequence[str]) -> list[float]:
     """Return the mean log-probability per token of each sentence that follows its context, in nats.
 
     The sentence's tokens are those behind the longest beginning that the context alone has too.
     """
-    joined = [f"{context} {sentence}" for context, sentence in zip(contexts, sentences, strict=True)]
-    known = scored(model, [*contexts, *joined])
-    return np.array(
-        [_mean_behind(known[context], known[text]) for context, text in zip(contexts, joined, strict=True)]
-    )
+    alone, *joined = followed(context, sentences)
+    return [_mean_behind(known[alone], known[text]) for text in joined]
 
 
 def _mean_behind(context: Scored, whole: Scored) -> float:

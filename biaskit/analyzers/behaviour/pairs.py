@@ -8,17 +8,18 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from biaskit.analyzers.behaviour.asking import mean_logprob, means_after, scored, totals
+from biaskit.analyzers.behaviour.asking import followed, mean_logprob, means_after, scored_items, totals
 from biaskit.analyzers.behaviour.found import Found, findings_of, limited, roughness, sentences, table
 from biaskit.behaviour import crows_pairs, stereoset, winobias, winogender
 from biaskit.behaviour.tokens import shared_logprobs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from biaskit.analyzers.behaviour.analyzer import Behaviour
     from biaskit.behaviour.score import Score
     from biaskit.behaviour.stereoset import StereoItem
+    from biaskit.behaviour.tokens import Scored
     from biaskit.records.finding import Finding
     from biaskit.records.table import Table
     from biaskit.session import Session
@@ -34,7 +35,7 @@ def crows_pairs_found(session: Session, settings: Behaviour) -> Found:
     model, name = session.model, crows_pairs.NAME
     read = crows_pairs.read_crows_pairs(settings.crows_pairs)
     pairs, caveats = limited(read, settings.limit, session.rng("behaviour/crows-pairs"), "CrowS-Pairs")
-    known = scored(model, [text for pair in pairs for text in (pair.more, pair.less)])
+    pairs, known, long = scored_items(model, pairs, lambda pair: (pair.more, pair.less), "CrowS-Pairs")
     sums = np.array([shared_logprobs(known[pair.more], known[pair.less]) for pair in pairs])
     whole = np.array([[float(known[text].logprobs.sum()) for text in (p.more, p.less)] for p in pairs])
     scores = list(crows_pairs.crows_scores(pairs, sums[:, 0], sums[:, 1]))
@@ -49,7 +50,7 @@ def crows_pairs_found(session: Session, settings: Behaviour) -> Found:
         findings,
         (*crows_pairs.PITFALLS, *((crows_pairs.CAUSAL, _NO_START) if causal else ())),
         sentences(findings, 0.5, "CrowS-Pairs"),
-        (*caveats, *tied, *roughness(scores)),
+        (*caveats, *long, *tied, *roughness(scores)),
         (_crows_table(pairs, sums, whole),),
     )
 
@@ -77,7 +78,8 @@ def stereoset_found(session: Session, settings: Behaviour) -> Found:
     """Score both tasks of StereoSet; icat stands beside its parts."""
     read = stereoset.read_stereoset(settings.stereoset)
     items, caveats = limited(read, settings.limit, session.rng("behaviour/stereoset"), "StereoSet")
-    logprobs = _stereo_logprobs(session, items)
+    items, known, long = scored_items(session.model, items, _stereo_texts, "StereoSet")
+    logprobs = np.array([_stereo_logprobs(known, item) for item in items])
     findings: list[Finding] = []
     rough: list[str] = []
     for group, kept, headline in _parts(items):
@@ -92,7 +94,7 @@ def stereoset_found(session: Session, settings: Behaviour) -> Found:
         tuple(findings),
         (*stereoset.PITFALLS, *((_NO_START,) if session.model.mask_token is None else ())),
         sentences(headlines, 0.5, "StereoSet, stereotype score"),
-        (*caveats, *rough),
+        (*caveats, *long, *rough),
         (_stereo_table(items, logprobs),),
     )
 
@@ -106,19 +108,14 @@ def _parts(items: Sequence[StereoItem]) -> Iterable[tuple[str, ndarray, bool]]:
             yield f"{task}, {kind}", (tasks == task) & (types == kind), False
 
 
-def _stereo_logprobs(session: Session, items: Sequence[StereoItem]) -> Float[ndarray, "n 3"]:
-    model, out = session.model, np.empty((len(items), 3))
-    inner = [i for i, item in enumerate(items) if item.task == "intrasentence"]
-    after = [i for i, item in enumerate(items) if item.task == "intersentence"]
-    known = scored(model, [text for i in inner for text in items[i].sentences])
-    for i in inner:
-        out[i] = [mean_logprob(known[text].logprobs) for text in items[i].sentences]
-    if after:
-        contexts = [items[i].context for i in after for _ in items[i].sentences]
-        out[after] = means_after(model, contexts, [t for i in after for t in items[i].sentences]).reshape(
-            -1, 3
-        )
-    return out
+def _stereo_texts(item: StereoItem) -> Sequence[str]:
+    return item.sentences if item.task == "intrasentence" else followed(item.context, item.sentences)
+
+
+def _stereo_logprobs(known: Mapping[str, Scored], item: StereoItem) -> list[float]:
+    if item.task == "intrasentence":
+        return [mean_logprob(known[text].logprobs) for text in item.sentences]
+    return means_after(known, item.context, item.sentences)
 
 
 def _stereo_table(items: Sequence[StereoItem], logprobs: Float[ndarray, "n 3"]) -> Table:
@@ -153,8 +150,9 @@ def winobias_found(session: Session, settings: Behaviour) -> Found:
         found = (winobias.f1_gap(read.pairs, resolved, session.rng("behaviour/winobias/f1")),)
         return Found(found, winobias.PITFALLS[1:], sentences(found, 0, "WinoBias, F1 gap"), left)
     pairs, caveats = limited(read.pairs, settings.limit, session.rng("behaviour/winobias"), "WinoBias")
-    pro = totals(session.model, [pair.pro for pair in pairs])
-    anti = totals(session.model, [pair.anti for pair in pairs])
+    pairs, known, long = scored_items(session.model, pairs, lambda pair: (pair.pro, pair.anti), "WinoBias")
+    pro = np.array([known[pair.pro].logprobs.sum() for pair in pairs])
+    anti = np.array([known[pair.anti].logprobs.sum() for pair in pairs])
     scores = winobias.winobias_scores(pairs, pro, anti)
     findings = findings_of(scores, winobias.NAME, session.rng("behaviour/winobias/null"))
     columns = {
@@ -168,7 +166,7 @@ def winobias_found(session: Session, settings: Behaviour) -> Found:
         findings,
         winobias.PITFALLS,
         sentences(findings, 0.5, "WinoBias"),
-        (*left, *caveats, *roughness(scores)),
+        (*left, *caveats, *long, *roughness(scores)),
         (table("winobias", "WinoBias, every pair", columns, rows),),
     )
 

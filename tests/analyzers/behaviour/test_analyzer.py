@@ -335,3 +335,13 @@ def test_an_encoder_that_is_asked_to_write_is_refused_before_anything_is_scored(
     files = texts(tmp_path)
     with pytest.raises(RequestError, match="an encoder does not"):
         Behaviour(honest=files["honest"], lexicon=files["lexicon"]).analyze(Asked())
+
+
+def test_items_that_the_model_cannot_read_are_left_out_and_counted(tmp_path):
+    path = crows_file(tmp_path / "crows.csv", list(zip(HE, SHE, strict=True)))
+    long = " ".join(["and then he was late"] * 20)
+    with Path(path).open("a") as file:
+        file.write(f"The guard knew {long}.,The nurse knew {long}.,stereo,gender,w0\n")
+    run = audited(crows_pairs=path)
+    assert len(run.table("crows-pairs")) == 24
+    assert run.analyses[0].caveats[0].startswith("CrowS-Pairs: 1 of 25 items are longer than the 96 tokens")
