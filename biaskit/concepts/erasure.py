@@ -99,9 +99,20 @@ class LeaceFitter:
     and of all affine maps with that property r moves the rows least in mean square.
 
     Moments are kept in float64 and merged exactly (Chan et al. 1983), so batches do not matter.
+
+    With `shrinkage` s, W whitens (1 - s) Sigma_xx + s (tr Sigma_xx / d) I. P W Sigma_xz = W Sigma_xz holds
+    for any invertible W, so the fitted rows are guarded exactly as before and only the smallest edit is given
+    up; few rows in many dimensions then make no direction of rounding look informative. At s = 1 it is the
+    orthogonal projection onto the complement of Sigma_xz.
+
+    Args:
+        shrinkage: s, from 0 to 1.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shrinkage: float = 0.0) -> None:
+        if not 0 <= shrinkage <= 1:
+            raise RequestError(f"A shrinkage of {shrinkage:g} lies outside 0 to 1.")
+        self._shrinkage = shrinkage
         self._count = 0
         self._mean_x = self._mean_z = torch.zeros(0, dtype=torch.float64)
         self._xx = self._xz = self._zz = torch.zeros(0, dtype=torch.float64)
@@ -132,7 +143,7 @@ class LeaceFitter:
         """
         if self._count < 2:
             raise RequestError("LEACE needs at least two rows.", fix="Call update() first.")
-        root, whiten = _root_and_inverse(self._xx / self._count)
+        root, whiten = _root_and_inverse(self._covariance())
         cross = whiten @ self._xz / self._count
         span, sizes, _ = torch.linalg.svd(cross, full_matrices=False)
         scale = float(torch.sqrt(self._zz.sum() / self._count))
@@ -143,6 +154,13 @@ class LeaceFitter:
                 why="The concept is constant, or uncorrelated with every direction of the activations.",
             )
         return Eraser(root @ kept, kept.T @ whiten, self._mean_x, "leace")
+
+    def _covariance(self) -> Float[Tensor, "d d"]:
+        found = self._xx / self._count
+        if not self._shrinkage:
+            return found
+        flat = torch.eye(len(found), dtype=found.dtype) * (found.trace() / len(found))
+        return torch.lerp(found, flat, self._shrinkage)
 
     def _start(self, width: int, columns: int) -> None:
         self._mean_x = torch.zeros(width, dtype=torch.float64)

@@ -140,6 +140,23 @@ class Affine:
         return _changed(activation, rows, self.where, lambda h: mean + (h - mean) @ matrix.T)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Mapped:
+    """Put each token's activation through a function: h' = f(h).
+
+    Attributes:
+        change: f, of rows; float32 in and out.
+        where: Which tokens are changed.
+    """
+
+    change: Callable[[Float[Tensor, "n d"]], Float[Tensor, "n d"]]
+    where: Where = "all"
+
+    def __call__(self, activation: Float[Tensor, "b t d"], rows: Rows) -> Float[Tensor, "b t d"]:
+        """Return the activation with its tokens changed."""
+        return _changed(activation, rows, self.where, lambda h: self.change(h.flatten(0, 1)).view_as(h))
+
+
 @dataclass(frozen=True, slots=True)
 class Chain:
     """Several edits of one activation, the first one first.

@@ -24,6 +24,7 @@ from biaskit.reporting.representation_words import (
     REPRESENTATION_GLOSSARY,
     REPRESENTATION_METRICS,
 )
+from biaskit.reporting.erasure_words import ERASURE_METRICS
 from biaskit.reporting.vision_words import VISION, VISION_GLOSSARY, VISION_METRICS
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ METRIC_WORDS = {
     "sparse_probing.bag_of_words": "control: the words alone, without the model",
     "sparse_probing.length": "control: the text's length alone",
     **BEHAVIOUR_METRICS,
+    **ERASURE_METRICS,
     **VISION_METRICS,
     **DIFFUSION_METRICS,
     **REPRESENTATION_METRICS,

@@ -54,6 +54,25 @@ def test_leace_leaves_nothing_linear(labelled):
     assert accuracy(erased, labels) == pytest.approx(majority)
 
 
+@pytest.mark.parametrize("shrinkage", [0.0, 0.3, 1.0])
+def test_shrunk_leace_guards_the_fitted_rows_as_well(labelled, shrinkage):
+    rows, labels = labelled
+    erased = LeaceFitter(shrinkage).update(rows, labels).fit()(rows)
+    assert cross_covariance(erased, labels).abs().max() < 1e-8
+
+
+def test_wholly_shrunk_leace_is_the_mean_projection(labelled):
+    rows, labels = labelled
+    direction = rows[labels == 1].mean(0) - rows[labels == 0].mean(0)
+    plain = mean_projection(direction[None], rows.mean(0))
+    torch.testing.assert_close(LeaceFitter(1.0).update(rows, labels).fit()(rows), plain(rows))
+
+
+def test_a_shrinkage_out_of_range():
+    with pytest.raises(RequestError, match="outside 0 to 1"):
+        LeaceFitter(1.5)
+
+
 def test_leace_of_a_binary_concept_has_rank_one_and_keeps_the_mean(labelled):
     eraser = fit_leace(*labelled)
     assert eraser.rank == 1

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biaskit.errors import RunError
-from biaskit.hooks.edits import Add, Affine, Chain, Erase, Replace, Rows, bind
+from biaskit.hooks.edits import Add, Affine, Chain, Erase, Mapped, Replace, Rows, bind
 
 B, T, D, N = 3, 6, 5, 10
 ROWS = Rows(
@@ -38,6 +38,7 @@ def every_edit(where):
         "add": Add(normal(N, D), 0.7, where),
         "erase": Erase(orthonormal(2), normal(D), where),
         "affine": Affine(normal(D, D), normal(D), where),
+        "mapped": Mapped(lambda rows: 2 * rows + 1, where),
     }
 
 

@@ -12,7 +12,7 @@ from numpy import ndarray
 from biaskit.concepts.against_controls import Wording, estimates_against_controls
 from biaskit.records.estimate import Estimate, Interval, Null, Unit
 from biaskit.records.finding import Evidence
-from biaskit.stats.bootstrap import two_way_interval
+from biaskit.stats.ratio import ratio_interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,20 +52,9 @@ def share_estimate(
         n=after.size,
         resampling_unit=f"{after.shape[0]} stems x {after.shape[1]} fillers",
         method=method,
-        interval=None if after.size == 1 else _ratio_interval((after - left * before) / gap, left),
+        interval=None if after.size == 1 else ratio_interval(after, before),
         null=Null(p=p, kind=f"{len(random)} random directions of equal rank, one-sided"),
         reason="one stem with one word cannot be resampled" if after.size == 1 else None,
-    )
-
-
-def _ratio_interval(influence: Float[ndarray, "g f"], ratio: float) -> Interval:
-    found = two_way_interval(influence)
-    return Interval(
-        low=ratio + found.low,
-        high=ratio + found.high,
-        level=found.level,
-        method=f"linearised ratio, {found.method}",
-        degrees_of_freedom=found.degrees_of_freedom,
     )
 
 

@@ -1,0 +1,187 @@
+"""Finding a text remedy: split the units, choose the sites, fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from biaskit.errors import RequestError, UnknownNameError
+from biaskit.mitigations.erase.behaviour import Behaviour, neutral_prompts
+from biaskit.mitigations.erase.changes import check_strength
+from biaskit.mitigations.erase.fitting import METHODS, How, fit_changes
+from biaskit.mitigations.erase.remedy import TextRemedy, TextRemedyRecord, edits_of
+from biaskit.mitigations.erase.units import Units, UnitSplit, split_units
+from biaskit.records.probe_set import Modality
+from biaskit.records.reading import Reading
+from biaskit.records.site import Site, SiteKind, named_sites
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from biaskit.hooks.edits import Edit
+    from biaskit.protocols import LanguageModel
+    from biaskit.records.prompt import Prompt
+    from biaskit.session import Comparison, Session
+
+LEFT_AT_MOST = 0.2
+"""Among sites that leave at most this share of the gap, the one that disturbs neutral text least is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class EraseAssociation:
+    """Takes an association out of a language model's activations while it runs.
+
+    Attributes:
+        method: `mean-projection`, `leace`, `inlp`, `activation-addition` or `sae-ablation`.
+        sites: Where it acts, such as `resid_post.6`; one is chosen on the fitted units if empty.
+        strength: How much is done: up to 1 for what takes away, any factor for `activation-addition`.
+        reading: Direction of reading that is mended.
+        shrinkage: Of LEACE's covariance towards a sphere, 0 to 1; the more, the more a fit to shuffled labels
+            erases too.
+        iterations: Most directions that INLP takes away.
+        latents: How many latents `sae-ablation` takes away.
+        autoencoder: `auto`, a folder, or `release:id` of sae-lens's catalogue.
+    """
+
+    name: ClassVar[str] = "erase"
+    modality: ClassVar[Modality] = Modality.TEXT
+    method: str = "leace"
+    sites: tuple[str, ...] = ()
+    strength: float = 1.0
+    reading: str = str(Reading.GIVEN_TARGET)
+    shrinkage: float = 0.1
+    iterations: int = 8
+    latents: int = 8
+    autoencoder: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse settings that name nothing or are out of range.
+
+        Raises:
+            UnknownNameError: A method, reading or site kind is not known; near names are given.
+            RequestError: The strength, the shrinkage or a count is out of range.
+        """
+        if self.method not in METHODS:
+            raise UnknownNameError("method", self.method, METHODS)
+        if self.reading not in set(Reading):
+            raise UnknownNameError("reading", self.reading, map(str, Reading))
+        for name in self.sites:
+            Site.parse(name)
+        check_strength(self.strength, "adding" if self.method == "activation-addition" else "erasing")
+        if not 0 <= self.shrinkage <= 1 or min(self.iterations, self.latents) < 1:
+            raise RequestError("shrinkage lies in 0 to 1; iterations and latents must be at least 1.")
+
+    def find(self, session: Session) -> TextRemedy:
+        """Fit a remedy for the session's one comparison.
+
+        Raises:
+            RequestError: There is not exactly one comparison, units cannot be split, or the fit fails.
+            UnknownNameError: The model has no such site; near names are given.
+            NothingAuditedError: One of the poles has no word of one token.
+        """
+        comparison = _only(session)
+        reading = Reading(self.reading)
+        candidates = self._candidates(session.model)
+        behaviour = Behaviour.of(session.model, comparison, reading)
+        split = split_units(session.model, comparison, reading, session.rng("mitigation/split"))
+        how = self.how(session.seed)
+        sites, chosen = candidates, "They were named."
+        if not self.sites and len(candidates) > 1:
+            site, chosen = _best_site(behaviour, split, candidates, how)
+            sites = (site,)
+        changes = fit_changes(behaviour, split.fitted, sites, how)
+        record = TextRemedyRecord(
+            method=self.method,
+            settings=asdict(self) | {"sites": [str(site) for site in sites]},
+            kind=changes[sites[0]].kind,
+            strength=self.strength,
+            sites=sites,
+            chosen=chosen,
+            reading=reading,
+            model=session.model.subject.fingerprint,
+            probe_sets=digests(comparison),
+            units=split,
+            seed=session.seed,
+            digest="",
+        )
+        return TextRemedy.of(changes, record)
+
+    def how(self, seed: int) -> How:
+        """Return the settings of the fit alone."""
+        return How(self.method, self.shrinkage, self.iterations, self.latents, self.autoencoder, seed)
+
+    def _candidates(self, model: LanguageModel) -> tuple[Site, ...]:
+        """Return the named sites bottom first, or those that may be chosen from.
+
+        Where no site is named: the residual stream after every block; for `sae-ablation` those of them that
+        the model's own folder has an autoencoder for, or the last.
+        """
+        if self.sites:
+            wanted = named_sites(self.sites, model.sites())
+            for site in wanted:
+                model.locate(site)
+            return tuple(site for site in model.sites() if site in wanted)
+        stream = tuple(site for site in model.sites() if site.kind is SiteKind.RESID_POST)
+        if self.method != "sae-ablation":
+            return stream
+        own = [site for site in stream if model.folder and (model.folder / "saes" / str(site)).is_dir()]
+        return tuple(own) or stream[-1:]
+
+
+def digests(comparison: Comparison) -> dict[str, str]:
+    """Return the digest of each probe set of a comparison, by name."""
+    parts = (comparison.targets, comparison.pair, comparison.controls)
+    return {part.name: part.digest for part in parts}
+
+
+def share_left(before: np.ndarray, after: np.ndarray, words: int) -> float:
+    """Return what is left of the words' gaps, as a share: sum sign(before) after / sum |before|, by word."""
+    gap = before[:, :words].mean(axis=0)
+    left = float((np.sign(gap) * after[:, :words].mean(axis=0)).sum())
+    return left / max(float(np.abs(gap).sum()), np.finfo(float).tiny)
+
+
+def divergence(model: LanguageModel, prompts: Sequence[Prompt], edits: Mapping[Site, Edit]) -> np.ndarray:
+    """Return KL(before || after) of the next token after each prompt, in nats."""
+    before = model.next_token_logprobs(prompts).double()
+    after = model.next_token_logprobs(prompts, None, edits).double()
+    found: np.ndarray = (before.exp() * (before - after)).sum(1).clamp(min=0).numpy()
+    return found
+
+
+def _best_site(
+    behaviour: Behaviour, split: UnitSplit, candidates: Sequence[Site], how: How
+) -> tuple[Site, str]:
+    """Choose a site by halving the fitted units: fit on one half, look at the other."""
+    try:
+        inner = split.inner(np.random.default_rng(how.seed))
+    except RequestError:
+        return candidates[-1], "The units are too few to choose a site; the last one was taken."
+    tried = {site: _trial(behaviour, inner.fitted, inner.held_out, site, how) for site in candidates}
+    good = [site for site, (left, _) in tried.items() if abs(left) <= LEFT_AT_MOST]
+    best = min(good, key=lambda s: tried[s][1]) if good else min(tried, key=lambda s: abs(tried[s][0]))
+    left, damage = tried[best]
+    return best, (
+        f"Of {len(candidates)} sites, tried on half of the fitted units, {best} leaves {left:.0%} of the gap "
+        f"at a KL divergence of {damage:.2g} nats on neutral text."
+    )
+
+
+def _trial(behaviour: Behaviour, fitted: Units, held_out: Units, site: Site, how: How) -> tuple[float, float]:
+    edits = edits_of(fit_changes(behaviour, fitted, [site], how), 1.0)
+    before, after = behaviour.cells(held_out), behaviour.cells(held_out, edits)
+    prompts, _ = neutral_prompts(held_out, np.random.default_rng(how.seed))
+    words = len(held_out.words)
+    return share_left(before, after, words), float(divergence(behaviour.model, prompts, edits).mean())
+
+
+def _only(session: Session) -> Comparison:
+    if len(session.comparisons) != 1:
+        raise RequestError(
+            f"A remedy is found for one concept on one pair; {len(session.comparisons)} were given.",
+            fix="Name one concept and one pair.",
+        )
+    return session.comparisons[0]

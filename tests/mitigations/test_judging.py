@@ -1,0 +1,157 @@
+"""Seven points: on an organism with a planted bias, on a refit that learnt nothing, and on plain faults."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from biaskit import models, organisms
+from biaskit.errors import RequestError
+from biaskit.mitigations.erase import EraseAssociation, TextRemedy
+from biaskit.mitigations.erase.behaviour import Behaviour
+from biaskit.mitigations.erase.fitting import fit_changes
+from biaskit.mitigations.judging import JudgeRemedy
+from biaskit.mitigations.judging.points import Point, State, verdict
+from tests.analyzers.biaslens.planted import all_targets, new_session, some_targets
+
+QUICK = JudgeRemedy(random_directions=19, shuffles=19, shares=(0.0, 0.5, 1.0), samples=2)
+FEW = replace(QUICK, random_directions=3, shuffles=1)
+
+
+def refit_to_shuffled_labels(session, remedy):
+    """The same remedy, fitted after words traded their values."""
+    record = remedy.record
+    behaviour = Behaviour.of(session.model, session.comparisons[0], record.reading)
+    method = EraseAssociation(**{**record.settings, "sites": tuple(record.settings["sites"])})
+    rng = np.random.default_rng(5)
+    changes = fit_changes(behaviour, record.units.fitted, record.sites, method.how(record.seed), rng)
+    return TextRemedy.of(changes, record)
+
+
+def values(analysis):
+    """Estimates by metric and group."""
+    return {(one.metric.partition(".")[2], one.group): one.estimate for one in analysis.findings}
+
+
+def estimate(analysis, metric):
+    return next(one for (name, _), one in values(analysis).items() if name == metric)
+
+
+def said(analysis, name):
+    return next(sentence for sentence in analysis.summary if sentence.lower().startswith(name))
+
+
+@pytest.fixture(scope="module")
+def judged(session, remedies):
+    return QUICK.judge(session, remedies("leace"))
+
+
+def test_the_gap_falls_by_four_fifths_on_held_out_words(judged):
+    left = estimate(judged, "gap_left")
+    assert left.interval.high <= 0.2
+    assert left.null.p <= 0.05
+    change = estimate(judged, "gap_change")
+    assert change.interval.high < 0
+    after, before = estimate(judged, "gap_after").value, estimate(judged, "gap_before").value
+    assert change.value == pytest.approx(after - before)
+    assert left.value == pytest.approx(after / before)
+
+
+def test_neutral_text_changes_no_more_than_by_random_directions(judged):
+    assert estimate(judged, "kl_rank").null.p > 0.05
+    assert estimate(judged, "kl").null.p < 0.05
+    assert estimate(judged, "neutral_logprob").null.p < 0.05
+
+
+def test_random_directions_and_shuffled_labels_do_not_do_it(judged):
+    assert estimate(judged, "random_left").interval.low > 0.8
+    assert estimate(judged, "shuffled_left").value > 0.6
+    assert estimate(judged, "shuffled_left").interval.low > estimate(judged, "gap_left").interval.high
+
+
+def test_the_gap_falls_with_the_strength_and_does_not_turn_round(judged):
+    assert estimate(judged, "dose_rise").interval.high < 0
+    assert estimate(judged, "overcorrected").value <= 0.05
+    curve = judged.figures[0].curves[0]
+    assert [point.x for point in curve.points] == [0.0, 0.5, 1.0]
+    assert curve.points[0].y == pytest.approx(estimate(judged, "gap_before").value)
+    assert curve.points[-1].y == pytest.approx(estimate(judged, "gap_after").value)
+    assert all(point.low <= point.y <= point.high for point in curve.points)
+
+
+def test_the_cells_are_kept(judged):
+    table = judged.tables[0]
+    words = [row for row in table.rows if row[2]]
+    assert np.mean([abs(row[3]) for row in words]) == pytest.approx(
+        estimate(judged, "gap_before").value, rel=0.1
+    )
+
+
+def test_the_verdict_names_every_point(judged):
+    assert len(judged.summary) == 8
+    assert judged.summary[0].startswith("Of 7 points")
+    assert "holds" in said(judged, "less bias on held-out words")
+    assert "holds" in said(judged, "better than controls")
+
+
+def test_a_refit_to_shuffled_labels_is_not_taken_for_a_remedy(session, remedies):
+    analysis = FEW.judge(session, refit_to_shuffled_labels(session, remedies("leace")))
+    assert estimate(analysis, "gap_left").interval.high > 0.7
+    assert "fails" in said(analysis, "less bias on held-out words")
+
+
+def test_the_same_seed_gives_the_same_judgement(occupations):
+    model, targets = occupations
+    session = new_session(model, some_targets("gender", targets[:12], 10))
+    remedy = EraseAssociation(method="mean-projection", sites=("resid_post.0",)).find(session)
+    first, second = (FEW.judge(session, remedy) for _ in range(2))
+    assert first == second
+
+
+def test_other_probe_sets_are_refused(session, remedies):
+    comparison = session.comparisons[0]
+    other = replace(comparison, pair=comparison.pair.swapped())
+    with pytest.raises(RequestError, match="other probe sets"):
+        FEW.judge(new_session(session.model, other), remedies("leace"))
+
+
+def test_a_strength_of_0_is_no_remedy(session, remedies):
+    with pytest.raises(RequestError, match="strength 0"):
+        FEW.judge(session, remedies("leace").at(0.0))
+
+
+@pytest.mark.parametrize(
+    "settings", [{"shares": (0.0, 0.5)}, {"shares": (1.0, 0.0)}, {"shuffles": 0}, {"least_reduction": 1.0}]
+)
+def test_settings_that_could_not_judge(settings):
+    with pytest.raises(RequestError):
+        JudgeRemedy(**settings)
+
+
+def test_the_verdict_in_words():
+    points = [Point("a", State.HOLDS, "x"), Point("b", State.FAILS, "y"), Point("c", State.UNDECIDED, "z")]
+    assert verdict(points) == "Of 3 points 1 holds; fails: b; undecided: c."
+    assert verdict(points[:1]) == "Of 1 points 1 holds."
+
+
+@pytest.fixture(scope="module", params=[("reviews", "sentiment"), ("occupations", "gender")])
+def whole(request):
+    """An organism with every target of a ladder, under whole LEACE."""
+    name, pair = request.param
+    folder = organisms.folder(name)
+    doses = json.loads((folder / "plant.json").read_text(encoding="utf-8"))["doses"][pair]
+    session = new_session(models.load(str(folder)), all_targets(pair, tuple(doses)))
+    remedy = EraseAssociation().find(session)
+    return session, remedy, QUICK.judge(session, remedy)
+
+
+@pytest.mark.slow
+def test_organisms_lose_four_fifths_of_the_gap_inside_the_band(whole):
+    _, _, analysis = whole
+    left = estimate(analysis, "gap_left")
+    assert left.interval.high <= 0.2
+    assert left.null.p <= 0.05
+    assert estimate(analysis, "kl_rank").null.p > 0.05
+    assert estimate(analysis, "random_left").interval.low > 0.8
+    assert estimate(analysis, "extrinsic_change").interval.high < 0
