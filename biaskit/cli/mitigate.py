@@ -1,4 +1,4 @@
-"""`biaskit mitigate`: find and save a remedy, and measure the model with it on fresh seeds."""
+"""`biaskit mitigate`: find and save a remedy, and measure it on what took no part in finding it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,11 @@ _PLAIN = ("seed", "device", "dtype", "batch_size", "probes", "offline", "encoder
 @options.option("--encoder", help="Text-image encoder, for CLIP-I and CLIP-T.")
 @options.option("--images", multiple=True, help="Real images with the targets as labels.")
 @click.option("--label-column", help="Column of the labels in --images.")
-@click.option("--mitigation", default="steer-generator", show_default=True, help="Which remedy.")
+@click.option(
+    "--mitigation",
+    help="steer-generator (images) or erase (texts).  [default: erase with --method, else steer-generator]",
+)
+@click.option("--method", help="Of erase: leace, mean-projection, inlp, activation-addition, sae-ablation.")
 @click.option("--share", type=click.FloatRange(0, 1, max_open=True), help="Share wanted.  [default: equal]")
 @click.option("--budget", type=click.FloatRange(0), help="Loss of quality that is accepted.  [default: 0.1]")
 @click.option("-A", "settings", multiple=True, metavar="KEY=VALUE", help="A setting of the mitigation.")
@@ -56,15 +60,16 @@ _PLAIN = ("seed", "device", "dtype", "batch_size", "probes", "offline", "encoder
 @click.option("-v", "--verbose", is_flag=True, help="Also what was chosen on its own.")
 @options.debug
 def mitigate(**flags: Any) -> int:
-    """Find a remedy, save it in OUT-DIR/remedy, and measure it on fresh seeds."""
+    """Find a remedy, save it in OUT-DIR/remedy, and measure it on fresh seeds or held-out words."""
     runner = import_module("biaskit.runner.mitigate")
-    asked = runner.to_mitigate(flags["model"], flags["concepts"], flags["references"], _options(flags))
+    name = flags["mitigation"] or ("erase" if flags["method"] else "steer-generator")
+    asked = runner.to_mitigate(flags["model"], flags["concepts"], flags["references"], _options(flags), name)
     settings = {**options.pairs(flags["settings"], "-A", parse_value)}
-    settings |= {key: flags[key] for key in ("share", "budget") if flags[key] is not None}
+    settings |= {key: flags[key] for key in ("share", "budget", "method") if flags[key] is not None}
     _free(flags["out_dir"])
     with reporter(quiet=flags["quiet"]) as progress:
         told = replace(asked, progress=progress)
-        run = runner.mitigate(told, flags["out_dir"], flags["mitigation"], settings)
+        run = runner.mitigate(told, flags["out_dir"], name, settings)
     show(run, run.folder, quiet=flags["quiet"], verbose=flags["verbose"])
     if run.failure is not None:
         raise run.failure

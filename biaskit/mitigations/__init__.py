@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
     from biaskit.mitigations.protocol import Mitigation
 
-BUILT_IN = {"steer-generator": "biaskit.mitigations.steer_generator:SteerGenerator"}
+BUILT_IN = {
+    "steer-generator": "biaskit.mitigations.steer_generator:SteerGenerator",
+    "erase": "biaskit.mitigations.erase_text:EraseText",
+}
+READS_AS = {"steer-generator": "bias-features", "erase": "biaslens"}
+"""The analyzer that is given what each mitigation is given."""
 DEFAULT = "steer-generator"
 
 

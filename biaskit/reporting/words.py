@@ -11,6 +11,7 @@ from biaskit.records.estimate import NO_RANKING, Unit
 from biaskit.records.report import Outcome, Status
 from biaskit.reporting.behaviour_words import BEHAVIOUR, BEHAVIOUR_GLOSSARY, BEHAVIOUR_METRICS
 from biaskit.reporting.diffusion_words import DIFFUSION, DIFFUSION_GLOSSARY, DIFFUSION_METRICS
+from biaskit.reporting.erasure_words import ERASURE_METRICS
 from biaskit.reporting.features_words import (
     FEATURES,
     FEATURES_GLOSSARY,
@@ -24,7 +25,6 @@ from biaskit.reporting.representation_words import (
     REPRESENTATION_GLOSSARY,
     REPRESENTATION_METRICS,
 )
-from biaskit.reporting.erasure_words import ERASURE_METRICS
 from biaskit.reporting.vision_words import VISION, VISION_GLOSSARY, VISION_METRICS
 
 if TYPE_CHECKING:

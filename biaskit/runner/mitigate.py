@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from biaskit import mitigations
+from biaskit.errors import UnknownNameError
 from biaskit.records.audit_spec import AnalyzerSpec
 from biaskit.records.probe_set import Modality
 from biaskit.runner.audit import perform
@@ -46,20 +47,24 @@ def to_mitigate(
     concepts: str | Sequence[str],
     references: str | Sequence[str],
     options: Options,
+    name: str = mitigations.DEFAULT,
 ) -> Request:
     """Resolve every name of a mitigation, as an audit's are; nothing heavy is loaded.
 
     Raises:
+        UnknownNameError: The mitigation does not exist.
         RequestError: Something is missing, or has a value that it cannot take.
         UnknownNameError: A concept or set of groups does not exist.
     """
-    return request(model, concepts, references, None, {**options, "analyzers": ("bias-features",)})
+    if name not in mitigations.BUILT_IN:
+        raise UnknownNameError("mitigation", name, mitigations.BUILT_IN)
+    return request(model, concepts, references, None, {**options, "analyzers": (mitigations.READS_AS[name],)})
 
 
 def mitigate(
     asked: Request, out: Path, name: str = mitigations.DEFAULT, settings: Mapping[str, Any] | None = None
 ) -> Run:
-    """Find a remedy for the first groups that are named; the others are watched.
+    """Find a remedy: for the first groups that are named, the others watched; or for one concept on one pair.
 
     `out` receives the report, the remedy (`remedy/`) and what the search finished (`work/`): the same call
     goes on after an interruption.

@@ -175,3 +175,26 @@ def test_one_word_cannot_be_split(session):
 def test_one_comparison_at_a_time(session):
     with pytest.raises(RequestError, match="one concept on one pair"):
         EraseAssociation().find(new_session(session.model, *session.comparisons * 2))
+
+
+def test_applied_it_is_in_force_in_every_pass(session, remedies):
+    remedy = remedies("leace")
+    edits, mended = remedy.edits(session.model), remedy.apply(session.model)
+    assert torch.equal(mended.next_token_logprobs(PROMPTS), logprobs(session, edits))
+    rows = session.model.activations(PROMPTS, [LAST], edits=edits)[LAST]
+    assert torch.equal(mended.activations(PROMPTS, [LAST])[LAST], rows)
+    assert mended.generate(PROMPTS) == session.model.generate(PROMPTS, edits=edits)
+    texts = [prompt.text for prompt in PROMPTS]
+    assert mended.text_logprobs(texts)[0].tokens == session.model.text_logprobs(texts)[0].tokens
+    further = {LAST: remedies("activation-addition").changes[LAST].edit(2.0)}
+    assert not torch.equal(mended.next_token_logprobs(PROMPTS, edits=further), logprobs(session, edits))
+    assert mended.sites() == session.model.sites()
+
+
+def test_applied_it_is_a_model_of_its_own(session, remedies):
+    mended = remedies("leace").apply(session.model)
+    assert mended.subject.fingerprint != session.model.subject.fingerprint
+    with pytest.raises(RequestError, match="with a remedy in force"):
+        mended.log_odds_gradients(PROMPTS, ([1], [2]), [LAST])
+    with pytest.raises(RequestError, match="another model"):
+        remedies("leace").edits(mended)

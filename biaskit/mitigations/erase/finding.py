@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from biaskit.records.site import Site, SiteKind, named_sites
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from biaskit.hooks.edits import Edit
     from biaskit.protocols import LanguageModel
@@ -74,8 +75,8 @@ class EraseAssociation:
         if not 0 <= self.shrinkage <= 1 or min(self.iterations, self.latents) < 1:
             raise RequestError("shrinkage lies in 0 to 1; iterations and latents must be at least 1.")
 
-    def find(self, session: Session) -> TextRemedy:
-        """Fit a remedy for the session's one comparison.
+    def find(self, session: Session, work: Path | None = None) -> TextRemedy:  # noqa: ARG002 - the protocol's
+        """Fit a remedy for the session's one comparison; it is quick, so nothing is kept in `work`.
 
         Raises:
             RequestError: There is not exactly one comparison, units cannot be split, or the fit fails.
@@ -88,14 +89,14 @@ class EraseAssociation:
         behaviour = Behaviour.of(session.model, comparison, reading)
         split = split_units(session.model, comparison, reading, session.rng("mitigation/split"))
         how = self.how(session.seed)
-        sites, chosen = candidates, "They were named."
+        sites, chosen = candidates, "The sites were named." if self.sites else "There is one site to choose."
         if not self.sites and len(candidates) > 1:
             site, chosen = _best_site(behaviour, split, candidates, how)
             sites = (site,)
         changes = fit_changes(behaviour, split.fitted, sites, how)
         record = TextRemedyRecord(
             method=self.method,
-            settings=asdict(self) | {"sites": [str(site) for site in sites]},
+            settings=self._own_settings() | {"sites": [str(site) for site in sites]},
             kind=changes[sites[0]].kind,
             strength=self.strength,
             sites=sites,
@@ -108,6 +109,10 @@ class EraseAssociation:
             digest="",
         )
         return TextRemedy.of(changes, record)
+
+    def _own_settings(self) -> dict[str, Any]:
+        """Return the settings of finding, without those that a subclass judges by."""
+        return {one.name: getattr(self, one.name) for one in fields(EraseAssociation)}
 
     def how(self, seed: int) -> How:
         """Return the settings of the fit alone."""

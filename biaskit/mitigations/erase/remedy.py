@@ -17,6 +17,7 @@ from biaskit.errors import RequestError
 from biaskit.hooks.edits import Edit
 from biaskit.hooks.shelf import write_atomically
 from biaskit.mitigations.erase.changes import KINDS, Change, check_strength
+from biaskit.mitigations.erase.edited import EditedLanguageModel
 from biaskit.mitigations.erase.units import UnitSplit
 from biaskit.protocols import LanguageModel
 from biaskit.records.base import Record
@@ -92,6 +93,16 @@ class TextRemedy:
         for site in self.changes:
             model.locate(site)
         return edits_of(self.changes, self.record.strength)
+
+    def apply(self, model: LanguageModel) -> EditedLanguageModel:
+        """Return the model with the remedy in force in every pass; the one given is left as it is.
+
+        Raises:
+            RequestError: It was fitted on another model.
+            UnknownNameError: The model has no such site.
+        """
+        digest = f"{self.record.digest}/{self.record.strength!r}"
+        return EditedLanguageModel(model, self.edits(model), digest)
 
     def at(self, strength: float) -> TextRemedy:
         """Return the same remedy at another strength.

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 FOLDS = 2
 FEWEST_TARGETS = 8
-CHANCE = 0.5
+CHANCE, UNREADABLE = 0.5, 0.6
 LINEAR = Logistic((0.01, 1.0))
 NETWORK = SmallMlp(penalties=(0.01,))
 
@@ -96,7 +96,8 @@ def leakage(case: Case) -> tuple[list[Finding], Point]:
     above = [one for one in after if one.interval is not None and one.interval.low > CHANCE]
     values = " and ".join("none" if one.value is None else f"{one.value:.2f}" for one in after)
     said = f"AUC after of a linear and a non-linear probe: {values} (chance 0.50)."
-    return findings, Point.of("no leakage", said, holds=not above, fails=bool(above))
+    shut = all(one.interval.high <= UNREADABLE if one.interval else one.value == CHANCE for one in after)
+    return findings, Point.of("no leakage", said, holds=shut, fails=bool(above))
 
 
 def _by_target(case: Case, owners: Int[ndarray, " n"]) -> Int[ndarray, " n"]:
