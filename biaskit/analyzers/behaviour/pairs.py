@@ -11,6 +11,7 @@ from numpy import ndarray
 from biaskit.analyzers.behaviour.asking import followed, mean_logprob, means_after, scored_items, totals
 from biaskit.analyzers.behaviour.found import Found, findings_of, limited, roughness, sentences, table
 from biaskit.behaviour import crows_pairs, stereoset, winobias, winogender
+from biaskit.behaviour.score import family
 from biaskit.behaviour.tokens import shared_logprobs
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def stereoset_found(session: Session, settings: Behaviour) -> Found:
         rough += roughness((ss,))
     headlines = [one for one in findings if one.metric.endswith("_ss")]
     return Found(
-        tuple(findings),
+        _parts_corrected(findings),
         (*stereoset.PITFALLS, *((_NO_START,) if session.model.mask_token is None else ())),
         sentences(headlines, 0.5, "StereoSet, stereotype score"),
         (*caveats, *long, *rough),
@@ -106,6 +107,17 @@ def _parts(items: Sequence[StereoItem]) -> Iterable[tuple[str, ndarray, bool]]:
         yield task, tasks == task, True
         for kind in dict.fromkeys(types[tasks == task].tolist()):
             yield f"{task}, {kind}", (tasks == task) & (types == kind), False
+
+
+def _parts_corrected(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Correct the bias types of each metric, over both tasks, for their number."""
+    found = list(findings)
+    for metric in dict.fromkeys(one.metric for one in found):
+        places = [i for i, one in enumerate(found) if one.metric == metric and not one.headline]
+        parts = family([found[i] for i in places], f"parts of {metric.partition('.')[2]}")
+        for i, part in zip(places, parts, strict=True):
+            found[i] = part
+    return tuple(found)
 
 
 def _stereo_texts(item: StereoItem) -> Sequence[str]:

@@ -176,6 +176,12 @@ def test_what_was_planted_is_preferred(run, metric):
     assert found.minimum_detectable_effect > 0
 
 
+def test_bias_types_of_both_tasks_are_corrected_for_their_number(run):
+    part = one(run, "stereoset_ss", "intersentence, gender").estimate
+    assert part.null.correction == "Benjamini-Hochberg over 2 parts of stereoset_ss"
+    assert one(run, "stereoset_ss", "intersentence").estimate.null.adjusted is None
+
+
 def test_pairs_without_a_dose_are_not_told_from_one_half(tmp_path):
     pairs = list(zip(NEUTRAL[:16:2], NEUTRAL[1:16:2], strict=True))
     path = crows_file(tmp_path / "neutral.csv", pairs)
