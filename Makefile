@@ -8,7 +8,7 @@ INPUTS := pyproject.toml constraints.txt
 
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: audit test slow lint format bench clean
+.PHONY: audit test slow lint format bench docs clean
 
 audit: $(VENV)/.text  ## Audit the demo model, offline.
 	$(BIN)/biaskit audit --model demo --concepts food --offline --out-dir $(RUN) --force
@@ -32,8 +32,11 @@ format: $(VENV)/.dev  ## Put the sources into the one form that lint accepts.
 bench: $(VENV)/.bench  ## Speed against the peers, as tables of ratios.
 	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
 
+docs: $(VENV)/.docs  ## The site, in site/; a warning is an error.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 clean:
-	rm -rf $(VENV) build dist runs
+	rm -rf $(VENV) build dist runs site
 
 # torch first and alone: whatever build of it the index offers for this machine is then kept.
 $(VENV)/.torch: constraints.txt
@@ -49,6 +52,10 @@ $(VENV)/.text: $(VENV)/.torch $(INPUTS)
 $(VENV)/.dev: $(VENV)/.torch $(INPUTS)
 	$(PIP) --editable '.[all,dev]'
 	touch $@ $(VENV)/.text
+
+$(VENV)/.docs: $(VENV)/.dev
+	$(PIP) --editable '.[docs]'
+	touch $@
 
 $(VENV)/.bench: $(VENV)/.dev
 	$(PIP) --editable '.[bench]'

@@ -27,6 +27,9 @@ for concept, finding in scores.items():
             f" over {estimate.resampling_unit}, q = {null.adjusted:.4f}"
         )
 
+# %%
+run.plot("biaslens.score")
+
 # %% [markdown]
 # What moves the number of *food* most:
 

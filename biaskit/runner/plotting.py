@@ -151,7 +151,8 @@ def _draw_forest(panel: Forest, axes: Axes) -> None:
     _rows(axes, labels)
     title = words.METRIC_WORDS.get(panel.metric, panel.metric)
     axes.set_title(_text(f"{title}: {common}" if common else title), loc="left", fontsize="medium")
-    axes.set_xlabel(_unit(panel.findings[0].estimate.unit) + _level(panel.findings))
+    parts = (_unit(panel.findings[0].estimate.unit), _level(panel.findings))
+    axes.set_xlabel(", ".join(part for part in parts if part))
 
 
 def _draw_dots(plot: DotPlot, axes: Axes) -> None:
@@ -227,7 +228,7 @@ def _labels(findings: Sequence[Finding]) -> tuple[list[str], str]:
 
 def _level(findings: Sequence[Finding]) -> str:
     levels = {one.estimate.interval.level for one in findings if one.estimate.interval}
-    return "".join(f", {100 * level:.4g} % interval" for level in levels) if len(levels) == 1 else ""
+    return "".join(f"{100 * level:.4g} % interval" for level in levels) if len(levels) == 1 else ""
 
 
 def _unit(unit: Unit) -> str:
