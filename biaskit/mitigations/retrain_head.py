@@ -6,29 +6,29 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
-from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float
-from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from biaskit.errors import RequestError
-from biaskit.hooks.shelf import write_atomically
+from biaskit.mitigations.saved import DigestedRecord, Files
 from biaskit.protocols import VisionModel
-from biaskit.records.base import Record
 from biaskit.retraining.examples import Examples
 from biaskit.retraining.last_layer import LastLayer
 from biaskit.retraining.rule import Rule
 from biaskit.retraining.scaled import Scaled
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 WEIGHTS, RECORD = "head.safetensors", "head.json"
+FILES = Files("head", WEIGHTS, RECORD)
 
 
-class HeadRecord(Record):
+class HeadRecord(DigestedRecord):
     """What is known of a mended head, apart from its weights."""
 
     format: Literal[1] = 1
@@ -45,8 +45,6 @@ class HeadRecord(Record):
     """Length of the features it reads."""
     model: str
     """Fingerprint of the model whose features it reads."""
-    digest: str
-    """SHA-256 of the weights' file, in hex."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,13 +87,7 @@ class HeadRemedy:
         Raises:
             RequestError: The folder cannot be written.
         """
-        path = Path(folder)
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            write_atomically(path / WEIGHTS, _packed(self.weight, self.bias))
-            write_atomically(path / RECORD, self.record.model_dump_json(indent=2).encode())
-        except OSError as error:
-            raise RequestError(f"The head cannot be written to {path}.", why=str(error)) from error
+        FILES.write(folder, _packed(self.weight, self.bias), self.record)
 
     @classmethod
     def load(cls, folder: Path | str) -> HeadRemedy:
@@ -104,17 +96,7 @@ class HeadRemedy:
         Raises:
             RequestError: A file is missing, damaged or of a later version, or the two do not belong together.
         """
-        path = Path(folder)
-        try:
-            packed, text = (path / WEIGHTS).read_bytes(), (path / RECORD).read_bytes()
-            record, tensors = HeadRecord.model_validate_json(text), load(packed)
-        except OSError as error:
-            fix = f"Give a folder that holds {WEIGHTS} and {RECORD}."
-            raise RequestError(f"There is no saved head in {path}.", why=str(error), fix=fix) from error
-        except (ValidationError, SafetensorError) as error:
-            raise RequestError(f"The saved head in {path} is damaged.", why=str(error)) from error
-        if hashlib.sha256(packed).hexdigest() != record.digest:
-            raise RequestError(f"In {path}, {WEIGHTS} is not the file that {RECORD} was written for.")
+        record, tensors = FILES.read(folder, HeadRecord)
         return cls(tensors["weight"], tensors["bias"], record)
 
 

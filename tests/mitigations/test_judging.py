@@ -10,7 +10,7 @@ from biaskit import models, organisms
 from biaskit.errors import RequestError
 from biaskit.mitigations.erase import EraseAssociation, TextRemedy
 from biaskit.mitigations.erase.behaviour import Behaviour
-from biaskit.mitigations.erase.fitting import fit_changes
+from biaskit.mitigations.erase.fitting import Fitting
 from biaskit.mitigations.judging import JudgeRemedy
 from biaskit.mitigations.judging.points import Point, State, verdict
 from tests.analyzers.biaslens.planted import all_targets, new_session, some_targets
@@ -25,7 +25,8 @@ def refit_to_shuffled_labels(session, remedy):
     behaviour = Behaviour.of(session.model, session.comparisons[0], record.reading)
     method = EraseAssociation(**{**record.settings, "sites": tuple(record.settings["sites"])})
     rng = np.random.default_rng(5)
-    changes = fit_changes(behaviour, record.units.fitted, record.sites, method.how(record.seed), rng)
+    fitting = Fitting(behaviour, record.units.fitted, method.how(record.seed))
+    changes = fitting.changes(record.sites, rng)
     return TextRemedy.of(changes, record)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from biaskit.errors import RequestError, UnknownNameError
 from biaskit.mitigations.erase.behaviour import Behaviour, neutral_prompts
 from biaskit.mitigations.erase.changes import check_strength
-from biaskit.mitigations.erase.fitting import METHODS, How, fit_changes
+from biaskit.mitigations.erase.fitting import METHODS, Fitting, How
 from biaskit.mitigations.erase.remedy import TextRemedy, TextRemedyRecord, edits_of
 from biaskit.mitigations.erase.units import Units, UnitSplit, split_units
 from biaskit.records.probe_set import Modality
@@ -93,7 +93,7 @@ class EraseAssociation:
         if not self.sites and len(candidates) > 1:
             site, chosen = _best_site(behaviour, split, candidates, how)
             sites = (site,)
-        changes = fit_changes(behaviour, split.fitted, sites, how)
+        changes = Fitting(behaviour, split.fitted, how).changes(sites)
         record = TextRemedyRecord(
             method=self.method,
             settings=self._own_settings() | {"sites": [str(site) for site in sites]},
@@ -176,7 +176,7 @@ def _best_site(
 
 
 def _trial(behaviour: Behaviour, fitted: Units, held_out: Units, site: Site, how: How) -> tuple[float, float]:
-    edits = edits_of(fit_changes(behaviour, fitted, [site], how), 1.0)
+    edits = edits_of(Fitting(behaviour, fitted, how).changes([site]), 1.0)
     before, after = behaviour.cells(held_out), behaviour.cells(held_out, edits)
     prompts, _ = neutral_prompts(held_out, np.random.default_rng(how.seed))
     words = len(held_out.words)

@@ -24,7 +24,6 @@ from biaskit.mitigations.erase.remedy import edits_of
 if TYPE_CHECKING:
     from biaskit.mitigations.erase.units import Units
     from biaskit.protocols import LanguageModel
-    from biaskit.records.prompt import Prompt
     from biaskit.records.site import Site
 
 NEUTRAL_ROWS = 512
@@ -70,14 +69,8 @@ class Material:
     autoencoder: Callable[[], SparseAutoencoder]
 
 
-def fit_changes(
-    behaviour: Behaviour,
-    units: Units,
-    sites: Sequence[Site],
-    how: How,
-    shuffle: np.random.Generator | None = None,
-) -> dict[Site, Change]:
-    """Fit one change a site, each with the changes below it in force.
+class Fitting:
+    """Fits changes to some units; what is read of the model is read once, however often labels are shuffled.
 
     The neutral text counts as showing nothing of the concept, so that what is read of it is small and it is
     left nearly as it was.
@@ -85,33 +78,44 @@ def fit_changes(
     Args:
         behaviour: The reading that says what is to be erased.
         units: What the changes are fitted on.
-        sites: Where they act, bottom first.
         how: The method and its settings.
-        shuffle: Where given, words trade their concept values first: the null of the fit.
-
-    Raises:
-        RequestError: No row goes with the concept, or a method cannot use the rows.
     """
-    prompts = behaviour.prompts(units)
-    owners = behaviour.owners(units)
-    concept = behaviour.concept(units)
-    if shuffle is not None:
-        concept = _traded(concept, owners, shuffle)
-    neutral, _ = neutral_prompts(units, np.random.default_rng(how.seed), NEUTRAL_ROWS)
-    told = np.concatenate([concept - concept.mean(), np.zeros(len(neutral))])
-    changes: dict[Site, Change] = {}
-    for site in sites:
-        rows = _rows(behaviour.model, [*prompts, *neutral], site, changes)
-        opened = _opener(behaviour.model, site, how.autoencoder)
-        material = Material(rows, torch.from_numpy(told), owners, behaviour.spoken(units), opened)
-        changes[site] = METHODS[how.method](material, how)
-    return changes
 
+    def __init__(self, behaviour: Behaviour, units: Units, how: How) -> None:
+        self._model, self._how = behaviour.model, how
+        self._owners, self._words = behaviour.owners(units), behaviour.spoken(units)
+        self._concept = behaviour.concept(units)
+        neutral, _ = neutral_prompts(units, np.random.default_rng(how.seed), NEUTRAL_ROWS)
+        self._prompts, self._neutral = [*behaviour.prompts(units), *neutral], len(neutral)
+        self._plain: dict[Site, Float[Tensor, "n d"]] = {}
 
-def _rows(
-    model: LanguageModel, prompts: Sequence[Prompt], site: Site, below: Mapping[Site, Change]
-) -> Float[Tensor, "n d"]:
-    return model.activations(prompts, [site], edits=edits_of(below, 1.0))[site].double()
+    def changes(
+        self, sites: Sequence[Site], shuffle: np.random.Generator | None = None
+    ) -> dict[Site, Change]:
+        """Fit one change a site, each with the changes below it in force.
+
+        Args:
+            sites: Where they act, bottom first.
+            shuffle: Where given, words trade their concept values first: the null of the fit.
+
+        Raises:
+            RequestError: No row goes with the concept, or a method cannot use the rows.
+        """
+        concept = self._concept if shuffle is None else _traded(self._concept, self._owners, shuffle)
+        told = torch.from_numpy(np.concatenate([concept - concept.mean(), np.zeros(self._neutral)]))
+        changes: dict[Site, Change] = {}
+        for site in sites:
+            opened = _opener(self._model, site, self._how.autoencoder)
+            material = Material(self._rows(site, changes), told, self._owners, self._words, opened)
+            changes[site] = METHODS[self._how.method](material, self._how)
+        return changes
+
+    def _rows(self, site: Site, below: Mapping[Site, Change]) -> Float[Tensor, "n d"]:
+        if below:
+            return self._model.activations(self._prompts, [site], edits=edits_of(below, 1.0))[site].double()
+        if site not in self._plain:
+            self._plain[site] = self._model.activations(self._prompts, [site])[site].double()
+        return self._plain[site]
 
 
 def _traded(

@@ -5,29 +5,29 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import save
 from torch import Tensor
 
 from biaskit.errors import RequestError
 from biaskit.hooks.edits import Edit
-from biaskit.hooks.shelf import write_atomically
 from biaskit.mitigations.erase.changes import KINDS, Change, check_strength
 from biaskit.mitigations.erase.edited import EditedLanguageModel
 from biaskit.mitigations.erase.units import UnitSplit
+from biaskit.mitigations.saved import DigestedRecord, Files
 from biaskit.protocols import LanguageModel
-from biaskit.records.base import Record
 from biaskit.records.reading import Reading
 from biaskit.records.site import Site
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 WEIGHTS, RECORD = "remedy.safetensors", "remedy.json"
+FILES = Files("remedy", WEIGHTS, RECORD)
 
 
-class TextRemedyRecord(Record):
+class TextRemedyRecord(DigestedRecord):
     """What is known of a text remedy, apart from its tensors."""
 
     format: Literal[1] = 1
@@ -54,8 +54,6 @@ class TextRemedyRecord(Record):
     """The words, stems and sentences it was fitted on, and those that were held out."""
     seed: int
     """Seed of the split."""
-    digest: str
-    """SHA-256 of the tensors' file, in hex."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,13 +117,7 @@ class TextRemedy:
         Raises:
             RequestError: The folder cannot be written.
         """
-        path = Path(folder)
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            write_atomically(path / WEIGHTS, _packed(self.changes))
-            write_atomically(path / RECORD, self.record.model_dump_json(indent=2).encode())
-        except OSError as error:
-            raise RequestError(f"The remedy cannot be written to {path}.", why=str(error)) from error
+        FILES.write(folder, _packed(self.changes), self.record)
 
     @classmethod
     def load(cls, folder: Path | str) -> TextRemedy:
@@ -134,21 +126,11 @@ class TextRemedy:
         Raises:
             RequestError: A file is missing, damaged or of a later version, or the two do not belong together.
         """
-        path = Path(folder)
-        try:
-            packed, text = (path / WEIGHTS).read_bytes(), (path / RECORD).read_bytes()
-            record, tensors = TextRemedyRecord.model_validate_json(text), load(packed)
-        except OSError as error:
-            fix = f"Give a folder that holds {WEIGHTS} and {RECORD}."
-            raise RequestError(f"There is no saved remedy in {path}.", why=str(error), fix=fix) from error
-        except (ValidationError, SafetensorError) as error:
-            raise RequestError(f"The saved remedy in {path} is damaged.", why=str(error)) from error
-        if hashlib.sha256(packed).hexdigest() != record.digest:
-            raise RequestError(f"In {path}, {WEIGHTS} is not the file that {RECORD} was written for.")
+        record, tensors = FILES.read(folder, TextRemedyRecord)
         try:
             changes = {site: KINDS[record.kind].read(_at(site, tensors)) for site in record.sites}
         except KeyError as error:
-            raise RequestError(f"The saved remedy in {path} lacks {error}.") from error
+            raise RequestError(f"The saved remedy in {folder} lacks {error}.") from error
         return cls(changes, record).at(record.strength)
 
 

@@ -11,9 +11,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from biaskit.mitigations.erase.behaviour import Behaviour
 from biaskit.mitigations.erase.finding import EraseAssociation
-from biaskit.mitigations.erase.fitting import fit_changes
+from biaskit.mitigations.erase.fitting import Fitting
 from biaskit.mitigations.judging.case import controlled, missing, over_cells, rank_null
 from biaskit.mitigations.judging.points import Point
 from biaskit.records.estimate import Estimate, Unit
@@ -58,19 +57,18 @@ def run_controls(case: Case, directions: int, shuffles: int) -> Controls:
         for _ in range(directions)
     )
     gaps = np.array([case.with_changes(one).mean() for one in progress.track(random, "random directions")])
-    rng = case.session.rng("mitigation/shuffled")
+    rng, fitting = case.session.rng("mitigation/shuffled"), _fitting(case)
     left = [
-        case.left(case.with_changes(_refitted(case, rng)))
+        case.left(case.with_changes(fitting.changes(case.remedy.record.sites, rng)))
         for _ in progress.track(range(shuffles), "shuffled refits")
     ]
     return Controls(random, gaps / case.gaps(case.before).mean(), gaps, np.array(left))
 
 
-def _refitted(case: Case, rng: np.random.Generator) -> dict[Site, Change]:
+def _fitting(case: Case) -> Fitting:
     record = case.remedy.record
     method = EraseAssociation(**{**record.settings, "sites": tuple(record.settings["sites"])})
-    behaviour = Behaviour(case.session.model, record.reading, case.behaviour.tokens)
-    return fit_changes(behaviour, record.units.fitted, record.sites, method.how(record.seed), rng)
+    return Fitting(case.behaviour, record.units.fitted, method.how(record.seed))
 
 
 def gap(case: Case, controls: Controls, least: float) -> tuple[list[Finding], Point]:
