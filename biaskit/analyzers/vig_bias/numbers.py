@@ -12,6 +12,7 @@ from numpy import ndarray
 from biaskit.records.estimate import Estimate, Interval, Unit
 from biaskit.stats.bootstrap import cluster_interval
 from biaskit.stats.by_group import GroupMetric, GroupValue
+from biaskit.stats.disparity import Disparity
 from biaskit.stats.paired import mcnemar, paired_interval, sign_flip
 
 IMAGES, CLUSTERS = "images", "clusters of images"
@@ -33,30 +34,22 @@ def group_value(value: GroupValue, unit_of: str) -> Estimate:
 
 def group_gap(metric: GroupMetric, unit_of: str) -> Estimate:
     """Largest minus smallest group value, with the null of shuffled groups."""
-    found = metric.difference
-    by_chance = "" if found.by_chance is None else f"; {found.by_chance:.3f} with shuffled groups"
-    return Estimate(
-        value=found.value,
-        unit=Unit.PROPORTION,
-        n=sum(group.n for group in metric.groups),
-        resampling_unit=unit_of,
-        method=f"largest minus smallest of {len(metric.groups)} groups{by_chance}",
-        interval=found.interval,
-        null=found.null,
-        reason=found.reason or (None if found.interval and found.null else "There is too little to compare."),
-    )
+    return _of_groups(metric, metric.difference, "largest minus smallest", Unit.PROPORTION, unit_of)
 
 
 def group_ratio(metric: GroupMetric, unit_of: str) -> Estimate:
     """Smallest over largest group value, with an interval that holds after picking; 1 is no disparity."""
-    found = metric.ratio
+    return _of_groups(metric, metric.ratio, "smallest over largest", Unit.ONE, unit_of)
+
+
+def _of_groups(metric: GroupMetric, found: Disparity, what: str, unit: Unit, unit_of: str) -> Estimate:
     by_chance = "" if found.by_chance is None else f"; {found.by_chance:.3f} with shuffled groups"
     return Estimate(
         value=found.value,
-        unit=Unit.ONE,
+        unit=unit,
         n=sum(group.n for group in metric.groups),
         resampling_unit=unit_of,
-        method=f"smallest over largest of {len(metric.groups)} groups{by_chance}",
+        method=f"{what} of {len(metric.groups)} groups{by_chance}",
         interval=found.interval,
         null=found.null,
         reason=found.reason or (None if found.interval and found.null else "There is too little to compare."),
