@@ -83,13 +83,18 @@ class TransformersNetwork:
     def _inputs(self, batch: Batch) -> dict[str, Any]:
         inputs: dict[str, Any] = {"input_ids": batch.ids}
         padded = not bool(batch.attention.all())
-        if padded:
+        if padded or self._looks_padded(batch.ids):
             inputs["attention_mask"] = batch.attention.long()
         if padded and self._sets_positions and "position_ids" in self._takes:
             inputs["position_ids"] = batch.positions
         if "use_cache" in self._takes:
             inputs["use_cache"] = False
         return inputs
+
+    def _looks_padded(self, ids: Int[Tensor, "b t"]) -> bool:
+        """Whether transformers would warn: special tokens at an end can be the padding token too."""
+        token = getattr(self.module.config, "pad_token_id", None)
+        return token is not None and bool((ids[:, [0, -1]] == token).any())
 
 
 def _input_device(module: Any) -> torch.device:

@@ -81,7 +81,7 @@ def held():
         (("--concepts", "foood"), "Did you mean food?"),
         (("--concepts", "winobias-occupations/nurs"), "Did you mean winobias-occupations/nurse"),
         (("--references", "sentimnt"), "Did you mean sentiment"),
-        (("--analyzers", "biaslense"), "Did you mean biaslens?"),
+        (("--analyzers", "biaslense"), "Did you mean biaslens or"),
         (("-A", "axis_controlls=3"), "Did you mean axis_controls?"),
         (("-A", "axis_controls=many"), "axis_controls"),
         (("-A", "axes=stated,readuot"), "Did you mean readout?"),

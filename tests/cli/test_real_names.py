@@ -85,6 +85,7 @@ def check(done, folder, demo):
     return run
 
 
+@pytest.mark.slow
 def test_by_name_from_a_cache_offline(command, shipped, demo, tmp_path):
     put_in_cache(tmp_path / "home" / "hub", "gpt2", shipped)
     done = command("audit", "--model", "gpt2", "--concepts", "food", "--offline", "--out-dir", "run", *FLAGS)

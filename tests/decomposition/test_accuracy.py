@@ -91,6 +91,7 @@ def test_the_length_of_the_noise_says_nothing(spectrum):
     assert spread[False] >= 3 * spread[True]
 
 
+@pytest.mark.slow
 def test_a_mixture_is_measured_right_as_well(hard):
     """Where the denoiser is not linear: a quarter of the corners is log 4 nats, and no more."""
     denoiser, points = hard
@@ -103,6 +104,7 @@ def test_a_mixture_is_measured_right_as_well(hard):
     assert abs(values.mean() - truth) <= 4 * values.std() / np.sqrt(len(values)) + 2 * outside
 
 
+@pytest.mark.slow
 def test_a_calibrated_density_cuts_the_variance(hard):
     denoiser, points = hard
     prompts = ["", "a quarter"]
@@ -135,6 +137,7 @@ def runs(spectrum, indifferent):
 
 
 @pytest.mark.parametrize("which", ["standard", "orthogonal", "nothing"])
+@pytest.mark.slow
 def test_intervals_cover_what_they_should(spectrum, indifferent, runs, which):
     """400 runs of four replicates each; `nothing` is a standard information of 0."""
     truths = (*exact(spectrum), exact(spectrum, indifferent)[0])

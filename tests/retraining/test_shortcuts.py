@@ -132,6 +132,7 @@ def _worst(rule, seed: int, rho: float = 0.98) -> float:
     return group_accuracy(rule.train(cnn(seed), train, generator(seed)), test).worst
 
 
+@pytest.mark.slow
 def test_the_worst_group_of_a_cnn_is_mended():
     plain, mended = _worst(ERM(LONG), 0), _worst(GroupBalanced(LONG), 0)
     assert mended >= 0.85

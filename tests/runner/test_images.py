@@ -161,7 +161,7 @@ def test_a_model_of_the_other_kind_is_refused(photos, monkeypatch):
     with pytest.raises(RequestError, match=r"none of the language models[\s\S]*image classifiers"):
         biaskit.audit("some/model", "food", analyzers="steady")
     monkeypatch.setattr(models, "load", lambda *_, **__: Model())
-    with pytest.raises(RequestError, match=r"none of the image classifiers[\s\S]*biaslens, sparse-probing"):
+    with pytest.raises(RequestError, match=r"none of the image classifiers[\s\S]*biaslens, association"):
         audit(images=photos)
 
 

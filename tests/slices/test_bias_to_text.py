@@ -82,6 +82,7 @@ def test_scores_and_accuracies_are_counted_by_hand(rng):
         assert (word.interval.low, word.interval.high) == pytest.approx((welch.low, welch.high))
 
 
+@pytest.mark.slow
 def test_false_alarms_stay_at_the_declared_rate():
     _, encode = encoder()
     alarms = []

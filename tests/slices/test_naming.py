@@ -57,6 +57,7 @@ def test_scores_are_counted_by_hand(rng):
     assert scorer(values, "correlation")(members) == pytest.approx(by_numpy)
 
 
+@pytest.mark.slow
 def test_false_alarms_stay_at_the_declared_rate():
     naming, alarms = Naming(shuffles=19), []
     for seed in range(200):

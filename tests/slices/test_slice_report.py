@@ -111,6 +111,7 @@ def test_shuffles_stay_in_their_class(rng):
         pytest.param(Facts(5.0), 200, id="facts", marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_false_alarms_stay_at_the_declared_rate(slicer, sets):
     found = []
     for seed in range(sets):

@@ -1,6 +1,7 @@
 """An autoencoder trained on the spot: what it is trained on is not what it is judged on."""
 
 import numpy as np
+import pytest
 import torch
 
 from biaskit.analyzers.biaslens import BiasLens
@@ -19,6 +20,7 @@ def test_halves_share_no_group_and_lose_no_row():
         assert [groups[int(row)] for row in half.rows[:, 0]] == half.groups
 
 
+@pytest.mark.slow
 def test_an_autoencoder_can_be_trained_on_the_spot(model, organism):
     compared = some_targets("sentiment", ("food",))
     lens = BiasLens(

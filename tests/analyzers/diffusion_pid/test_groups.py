@@ -100,6 +100,7 @@ def accused(analysis, metric):
     return sum(one.null.adjusted <= 0.05 for one in by_target(analysis, metric).values())
 
 
+@pytest.mark.slow
 def test_a_null_twin_is_accused_no_more_often_than_its_level(session_of):
     model = KnownModel(dict.fromkeys(SHARES, 0.5))
     runs = [NULL.analyze(session_of(model, seed=seed)) for seed in range(8)]
