@@ -54,7 +54,8 @@ def test_audit_example_reads_and_its_concepts_exist(tmp_path):
 def test_the_page_names_every_audit_of_prompts_with_its_concepts():
     page = (ROOT / "audits" / "README.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `([a-z-]+)` \|.*\| (.*) \|$", page, re.MULTILINE))
-    assert set(rows) == {"diffusion", "representation", "homonyms", "synonyms", "interventions"}
+    wanted = {"diffusion", "bias-features", "representation", "homonyms", "synonyms", "interventions"}
+    assert set(rows) == wanted
     for name, concepts in rows.items():
         assert all(f"`{concept}`" in concepts for concept in audit_spec(name).concepts)
 
