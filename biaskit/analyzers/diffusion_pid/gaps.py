@@ -9,12 +9,23 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from numpy import ndarray
 
-from biaskit.analyzers.diffusion_pid.numbers import About, corrected, mean
+from biaskit.analyzers.diffusion_pid.numbers import IMAGES, About, corrected, mean
 from biaskit.records.estimate import Estimate, Null, Unit
-from biaskit.records.finding import Direction, Evidence, Finding
+from biaskit.records.finding import Direction, Evidence, Finding, FromRows
+from biaskit.records.table import Cell
 from biaskit.stats.within_rows import advantages, exchanged
 
 SHOWN = 5
+
+Row = tuple[Cell, ...]
+COLUMNS = {
+    "metric": "What was measured.",
+    "target": "The target.",
+    "group": "The group, or the first of the two that are compared.",
+    "template": "The template.",
+    "image": "Name of the image.",
+    "value": "The image's number, in the metric's unit.",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +62,7 @@ class Quantity:
         unit: What it counts in.
         named: What the units are.
         headline: Whether it belongs on the first page.
+        table: Table that keeps what a gap is a mean of; empty where none does.
     """
 
     metric: str
@@ -58,6 +70,7 @@ class Quantity:
     unit: Unit = Unit.NAT
     named: str = "templates"
     headline: bool = False
+    table: str = ""
 
 
 def gaps(
@@ -74,6 +87,24 @@ def gaps(
         finding(each, groups, column, quantity, _estimate(each, groups, column, quantity, next(nulls)))
         for each, column in each_column(found, groups)
     ]
+
+
+def behind(found: Sequence[Grouped], groups: Sequence[str], quantity: Quantity) -> list[Row]:
+    """Return what every gap is a mean of: one row an image."""
+    return [
+        (quantity.metric, each.target, groups[column], template, name, float(value))
+        for each, column in each_column(found, groups)
+        for template, name, value in zip(
+            each.templates, each.names, advantages(each.values)[:, column], strict=True
+        )
+    ]
+
+
+def source(table: str, quantity: Quantity, target: str, group: str) -> FromRows:
+    """Return which rows of `table` a number is the mean of."""
+    unit = "image" if quantity.named == IMAGES else "template"
+    where: dict[str, Cell] = {"metric": quantity.metric, "target": target, "group": group}
+    return FromRows(table=table, column="value", where=where, units=(unit,))
 
 
 def each_column(found: Sequence[Grouped], groups: Sequence[str]) -> Iterator[tuple[Grouped, int]]:
@@ -125,6 +156,7 @@ def finding(
         headline=quantity.headline,
         estimate=estimate,
         evidence=_evidence(grouped, advantages(grouped.values)[:, column]),
+        rows=source(quantity.table, quantity, grouped.target, groups[column]) if quantity.table else None,
     )
 
 

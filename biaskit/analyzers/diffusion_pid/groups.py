@@ -11,9 +11,9 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from biaskit.analyzers.diffusion_pid.bias_study import Doses, TargetStudy, doses, own_share, study
-from biaskit.analyzers.diffusion_pid.gaps import Grouped, Quantity, gaps
+from biaskit.analyzers.diffusion_pid.gaps import COLUMNS, Grouped, Quantity, Row, behind, gaps, source
 from biaskit.analyzers.diffusion_pid.group_losses import loss_figures, loss_findings, losses, named_images
-from biaskit.analyzers.diffusion_pid.group_plots import dot_plot, error_curves, map_sheet, table
+from biaskit.analyzers.diffusion_pid.group_plots import dot_plot, error_curves, map_sheet, slug, table
 from biaskit.analyzers.diffusion_pid.neutral import beyond_neutral, neutral_gaps, neutral_nouns
 from biaskit.analyzers.diffusion_pid.numbers import IMAGES, TEMPLATES, About, dominance, mean
 from biaskit.analyzers.diffusion_pid.said import Said
@@ -21,6 +21,7 @@ from biaskit.decomposition.redundancy import Informations as Words
 from biaskit.decomposition.redundancy import decompose, prior_dominance
 from biaskit.records.estimate import Unit
 from biaskit.records.finding import Direction, Finding
+from biaskit.records.table import Column, Table
 from biaskit.stats.correlation import spearman
 from biaskit.stats.single_case import FEWEST
 
@@ -46,6 +47,7 @@ class GroupStudy:
         painter: Who draws images.
         asker: Who measures.
         said: What was found so far.
+        measured: What means are means of, one row an image.
     """
 
     settings: DiffusionPid
@@ -54,6 +56,7 @@ class GroupStudy:
     painter: Painter
     asker: Asker
     said: Said = field(default_factory=Said)
+    measured: list[Row] = field(default_factory=list)
 
     def run(self) -> Said:
         """Draw, measure, compare, and write it down."""
@@ -66,8 +69,28 @@ class GroupStudy:
         if self.settings.log_odds and not self.session.images:
             self._log_odds(self._doses(self.compared), self._doses(self._nouns))
         self._sizes(studied)
+        self.said.tables.append(self._measured_table())
         self._shown(studied)
         return self.said
+
+    @property
+    def _table(self) -> str:
+        return f"{slug(f'{self.compared.targets.name} {self.compared.groups.name}')}-measured"
+
+    def _measured_table(self) -> Table:
+        return Table(
+            name=self._table,
+            title="What every mean is a mean of, image by image",
+            columns=tuple(Column(name=name, description=said) for name, said in COLUMNS.items()),
+            rows=tuple(self.measured),
+        )
+
+    def _tested(
+        self, grouped: Sequence[Grouped], quantity: Quantity, rng: np.random.Generator
+    ) -> list[Finding]:
+        """Return the gaps of a quantity, and keep what they are means of."""
+        self.measured.extend(behind(grouped, self.groups, quantity))
+        return gaps(grouped, self.groups, quantity, rng)
 
     @property
     def _nouns(self) -> GroupComparison:
@@ -116,17 +139,19 @@ class GroupStudy:
             "log p(x | group, target) of images of the target",
             named=self._named,
             headline=True,
+            table=self._table,
         )
         grouped = [self._grouped(one, one.given.standard) for one in studied]
-        found = gaps(grouped, self.groups, plain, rng)
+        found = self._tested(grouped, plain, rng)
         beyond = beyond_neutral(grouped, neutral, self.groups, plain)
         shared = Quantity(
             "diffusion_pid.redundancy_gap",
             f"redundancy ({self.settings.redundancy}) of target and group",
             named=self._named,
+            table=self._table,
         )
         redundant = [self._grouped(one, self.redundancies(one)) for one in studied]
-        self.said.findings += [*found, *beyond, *gaps(redundant, self.groups, shared, rng)]
+        self.said.findings += [*found, *beyond, *self._tested(redundant, shared, rng)]
         self.said.dots.append(dot_plot(found, self.compared, "gap"))
         self.said.dots += [dot_plot(beyond, self.compared, "gap beyond neutral nouns")] if beyond else []
         self._summary(beyond or found)
@@ -152,29 +177,36 @@ class GroupStudy:
 
     def _shares(self, studied: Sequence[TargetStudy]) -> None:
         """How many of a target's images the model itself would put in each group."""
-        method = "softmax over groups of log p(x | group, target)"
+        about = About(
+            method="softmax over groups of log p(x | group, target)",
+            unit=Unit.PROPORTION,
+            named=self._named,
+            reason="A share is not tested by itself; the gap between groups is.",
+        )
         for one in studied:
             shares = own_share(one.given.standard)
             for column, group in enumerate(self.groups):
-                units = np.arange(len(shares)) if self.session.images else one.templates
-                self.said.findings.append(
-                    Finding(
-                        metric="diffusion_pid.share_drawn",
-                        concepts=(one.target,),
-                        group=group,
-                        direction=Direction.NONE,
-                        estimate=mean(
-                            shares[:, column],
-                            units,
-                            About(
-                                method=method,
-                                unit=Unit.PROPORTION,
-                                named=self._named,
-                                reason="A share is not tested by itself; the gap between groups is.",
-                            ),
-                        ),
-                    )
-                )
+                self._mean("share_drawn", one, group, shares[:, column], about)
+
+    def _mean(
+        self, name: str, one: TargetStudy, group: str, values: Float[ndarray, " n"], about: About
+    ) -> None:
+        """Write down a mean over a target's images, and keep what it is a mean of."""
+        quantity = Quantity(f"diffusion_pid.{name}", about.method, named=self._named, table=self._table)
+        units = np.arange(len(values)) if self.session.images else one.templates
+        templates = [one.worded[number].template for number in one.templates.tolist()]
+        for template, image, value in zip(templates, one.names, values.tolist(), strict=True):
+            self.measured.append((quantity.metric, one.target, group, template, image, value))
+        self.said.findings.append(
+            Finding(
+                metric=quantity.metric,
+                concepts=(one.target,),
+                group=group or None,
+                direction=Direction.NONE,
+                estimate=mean(values, units, about),
+                rows=source(self._table, quantity, one.target, group),
+            )
+        )
 
     def _log_odds(self, found: Sequence[Doses], neutral: Sequence[Doses]) -> None:
         rng = self.session.rng(f"diffusion-pid/{self.compared.targets.name}/log-odds")
@@ -182,12 +214,13 @@ class GroupStudy:
             "diffusion_pid.log_odds",
             "log-share of a group given the target, read on images drawn with the group named",
             headline=True,
+            table=self._table,
         )
         rows = [
             Grouped(one.target, -one.surprisals, one.templates, one.names, self._templates(one))
             for one in found
         ]
-        shown = gaps(rows, self.groups, quantity, rng)
+        shown = self._tested(rows, quantity, rng)
         beyond = beyond_neutral(rows, [-one.surprisals for one in neutral], self.groups, quantity)
         self.said.findings += [*shown, *beyond]
         self.said.dots.append(dot_plot(shown, self.compared, "log-odds"))
@@ -222,20 +255,9 @@ class GroupStudy:
 
     def _sizes(self, studied: Sequence[TargetStudy]) -> None:
         """What the target's word says, and whether the published redundancy would mean anything."""
+        about = About(method="i(x; target), standard", named=self._named)
         for one in studied:
-            units = np.arange(len(one.templates)) if self.session.images else one.templates
-            self.said.findings.append(
-                Finding(
-                    metric="diffusion_pid.mi",
-                    concepts=(one.target,),
-                    direction=Direction.NONE,
-                    estimate=mean(
-                        one.alone.standard[:, 0],
-                        units,
-                        About(method="i(x; target), standard", named=self._named),
-                    ),
-                )
-            )
+            self._mean("mi", one, "", one.alone.standard[:, 0], about)
         words = [each for one in studied for each in self._words(one)]
         share = float(np.mean([prior_dominance(each) for each in words]))
         self.said.findings.append(dominance(share, len(words)))

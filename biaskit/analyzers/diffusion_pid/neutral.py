@@ -67,7 +67,7 @@ def beyond_neutral(
     """
     if len(neutral) < FEWEST:
         return []
-    named = replace(quantity, metric=f"{quantity.metric}_beyond_neutral")
+    named = replace(quantity, metric=f"{quantity.metric}_beyond_neutral", table="")
     controls = np.stack([advantages(each).mean(axis=0) for each in neutral])
     places = list(each_column(found, groups))
     cases = [

@@ -19,13 +19,23 @@ from biaskit.analyzers.vig_bias.numbers import (
 )
 from biaskit.errors import RequestError
 from biaskit.records.dot_plot import Dot, DotPlot, DotRow
-from biaskit.records.finding import Direction, Evidence, Finding
+from biaskit.records.finding import Direction, Evidence, Finding, FromRows
+from biaskit.records.table import Column, Table
 from biaskit.stats.by_group import GroupFrame, GroupMetric, GroupOptions, GroupValue, by_group
 
 CLASS = "class"
 _MOST_CROSSED = 3
 _MOST_MISTAKES = 50
 _AND = " and "
+
+COLUMNS = {
+    "image": "Name of the image in its set.",
+    "metric": "What was measured.",
+    "attribute": "The attribute, or attributes, that part the groups.",
+    "group": "The group the image is in.",
+    "cluster": "What the image was sampled with.",
+    "value": "The image's number: 1 where it is right or where the prediction flips, else 0.",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,10 +72,32 @@ class Grouped:
 
         Every attribute is crossed with the class, and all with each other where they are few.
         """
-        right = (probabilities.argmax(axis=1) == labels).astype(float)
         options = GroupOptions(clusters=list(self.clusters) or None, seed=seed, intersections=False)
-        metrics = {"accuracy": right} | {name: column.astype(float) for name, column in further.items()}
+        metrics = measured(labels, probabilities, further)
         return by_group(metrics, labels, probabilities.argmax(axis=1), self._crossed(), options)
+
+    def table(self, metrics: Mapping[str, Float[ndarray, " n"]]) -> Table:
+        """Return what every group's mean is a mean of, one row an image, metric and group."""
+        return Table(
+            name=self.table_name,
+            title=f"Every held-out image of {self.name} in every group",
+            columns=tuple(Column(name=name, description=said) for name, said in COLUMNS.items()),
+            rows=tuple(
+                (self.images[row], metric, attribute, cell, self._cluster(row), _cell(values[row]))
+                for metric, values in metrics.items()
+                for attribute, cells in self._crossed().items()
+                for row, cell in enumerate(cells)
+                if cell
+            ),
+        )
+
+    @property
+    def table_name(self) -> str:
+        """Name of the table."""
+        return f"{slug(self.name)}-by-group"
+
+    def _cluster(self, row: int) -> str:
+        return self.clusters[row] if self.clusters else self.images[row]
 
     def mistakes(self, entry: GroupMetric) -> tuple[Evidence, ...]:
         """Return the wrong images of the worst group, and what each adds to the gap; no more than 50."""
@@ -86,6 +118,18 @@ class Grouped:
         if 1 < len(others) <= _MOST_CROSSED:
             pairs[_AND.join((CLASS, *others))] = (CLASS, *others)
         return plain | {title: _joined([plain[name] for name in names]) for title, names in pairs.items()}
+
+
+def measured(
+    labels: Int[ndarray, " n"], probabilities: Float[ndarray, "n k"], further: Mapping[str, ndarray]
+) -> dict[str, Float[ndarray, " n"]]:
+    """Return whether each row is right, and the further columns, as numbers."""
+    right = (probabilities.argmax(axis=1) == labels).astype(float)
+    return {"accuracy": right} | {name: column.astype(float) for name, column in further.items()}
+
+
+def _cell(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def _joined(columns: Sequence[Sequence[str]]) -> list[str]:
@@ -130,6 +174,12 @@ def group_findings(grouped: Grouped, frame: GroupFrame) -> Iterator[Finding]:
                 group=f"{entry.attribute}: {value.group}",
                 direction=Direction.HIGHER,
                 estimate=group_value(value, grouped.unit),
+                rows=FromRows(
+                    table=grouped.table_name,
+                    column="value",
+                    where={"metric": entry.metric, "attribute": entry.attribute, "group": value.group},
+                    units=("cluster",),
+                ),
             )
 
 

@@ -29,6 +29,7 @@ from biaskit.analyzers.vig_bias.groups import (
     attribute_of,
     columns_of,
     group_findings,
+    measured,
     most_telling,
     names_of,
     plot,
@@ -144,6 +145,7 @@ class OneSet:
         further = {"region_flips": turned}
         frame = grouped.frame(held.labels, held.probabilities, further, self.session.seed)
         said.findings += group_findings(grouped, frame)
+        said.tables.append(grouped.table(measured(held.labels, held.probabilities, further)))
         telling = most_telling(frame)
         said.dots.append(plot(telling, f"{slug(self.images.name)}-groups"))
         return grouped, attribute_of(telling)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from analyzers.recomputing import recomputed
 
 from biaskit.analyzers import build
 from biaskit.analyzers.vig_bias import VigBias
@@ -30,6 +31,10 @@ def analysis(shapes_session):
     return QUICK.analyze(shapes_session)
 
 
+def images_of(analysis):
+    return next(table for table in analysis.tables if table.name.endswith("-images"))
+
+
 def of(analysis, metric, **about):
     return [
         one
@@ -37,6 +42,10 @@ def of(analysis, metric, **about):
         if one.metric == f"vig_bias.{metric}"
         and all(getattr(one, key) == value for key, value in about.items())
     ]
+
+
+def test_accuracies_are_those_of_the_rows_that_are_kept(analysis):
+    assert recomputed(analysis) >= {"accuracy", "region_flips"}
 
 
 def test_the_planted_groups_are_told_apart(analysis):
@@ -101,7 +110,7 @@ def test_every_number_has_words_a_unit_and_a_sample(analysis):
 
 
 def test_the_table_counts_every_held_out_image_once(analysis, shapes_images):
-    (table,) = analysis.tables
+    table = images_of(analysis)
     tests = [row for row in range(len(shapes_images)) if shapes_images.parts[row] is Part.TEST]
     assert [row[0] for row in table.rows] == [shapes_images.pictures.name(row) for row in tests]
 
@@ -139,7 +148,7 @@ def test_a_gap_stands_on_the_images_that_make_it(analysis):
 def test_a_sheet_shows_members_of_its_slice_alone(few_session):
     many = replace(QUICK, remedies=(), baselines=(), shown=1, shuffles=2, tiles=1000)
     found = many.analyze(few_session)
-    (sheet,), (table,) = found.sheets, found.tables
+    (sheet,), table = found.sheets, images_of(found)
     assert 0 < len(sheet.tiles) < len(table.rows) / 2
 
 
