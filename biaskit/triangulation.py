@@ -199,9 +199,7 @@ def _agreement(pair: tuple[str, str], own: Sequence[Triangle]) -> Iterator[Findi
         )
         yield Finding(
             metric=f"{NAME}.agreement",
-            concepts=(f"{first} and {second}",),
-            references=pair,
-            group=f"{first} and {second}",
+            concepts=(f"{first} and {second}", f"{pair[0]} \N{MINUS SIGN} {pair[1]}"),
             direction=Direction.HIGHER,
             estimate=estimate,
         )

@@ -84,8 +84,7 @@ def _alignment(comparison: Comparison, seen: Seen) -> Finding:
     )
     return Finding(
         metric="association.alignment",
-        concepts=(comparison.targets.name,),
-        references=comparison.pair.poles,
+        concepts=(f"{comparison.targets.name} on {comparison.pair.name}",),
         site=seen.site,
         group=str(seen.view),
         direction=Direction.NONE,
