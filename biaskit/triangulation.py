@@ -23,6 +23,7 @@ from biaskit.records.table import Column, Table
 from biaskit.stats.correlation import spearman
 
 NAME = "triangulation"
+SERIES = "lean"
 ALPHA = 0.05
 ERASED = 0.5
 """Erasing that leaves at most this share of the behaviour, at its interval's upper end, shows a cause."""
@@ -264,32 +265,28 @@ def _table(found: Sequence[Triangle]) -> Table:
 
 
 def _picture(count: int, pair: tuple[str, str], own: Sequence[Triangle]) -> DotPlot:
-    seen = [view for view in View if any(view in one.views for one in own)]
     ordered = sorted(own, key=lambda one: list(Grade).index(one.grade))
     return DotPlot(
         name=f"views-{count}",
         title=f"{pair[0]} \N{MINUS SIGN} {pair[1]}: each view in multiples of the smallest effect it sees",
         unit=Unit.ONE,
-        series=tuple(map(str, seen)),
+        series=(SERIES,),
         chance=0.0,
         rows=tuple(
-            DotRow(
-                name=one.concept,
-                n=max(estimate.n for estimate in one.views.values()),
-                dots=tuple(_dot(view, estimate) for view, estimate in one.views.items()),
-            )
+            DotRow(name=f"{one.concept}, {view}", n=estimate.n, dots=(_dot(estimate),))
             for one in ordered
+            for view, estimate in one.views.items()
         ),
     )
 
 
-def _dot(view: View, estimate: Estimate) -> Dot:
+def _dot(estimate: Estimate) -> Dot:
     smallest = estimate.minimum_detectable_effect
     if estimate.value is None or not smallest:
-        return Dot(series=str(view), value=None)
+        return Dot(series=SERIES, value=None)
     ends = estimate.interval
     return Dot(
-        series=str(view),
+        series=SERIES,
         value=estimate.value / smallest,
         low=None if ends is None else ends.low / smallest,
         high=None if ends is None else ends.high / smallest,

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _MARGIN = 3.0
 _FEWEST_TICKS = 4
+_LETTERS, _BETWEEN = 36, 2
+"""How many letters of tick labels, with the space between two, stand beside each other on an axis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,12 @@ class Scale:
         return round(_MARGIN + (100 - 2 * _MARGIN) * min(1.0, max(0.0, share)), 2)
 
     def ticks(self) -> tuple[float, ...]:
-        """Return round values inside the axis, at least four."""
-        return ticks(self.low, self.high, _FEWEST_TICKS)
+        """Return round values inside the axis: four or more, every other one where their labels would touch."""
+        marks = ticks(self.low, self.high, _FEWEST_TICKS)
+        while len(marks) > _FEWEST_TICKS and sum(len(f"{mark:g}") + _BETWEEN for mark in marks) > _LETTERS:
+            first = marks.index(0.0) % 2 if 0.0 in marks else 0
+            marks = marks[first::2]
+        return marks
 
 
 def symmetric(values: Iterable[float]) -> Scale:

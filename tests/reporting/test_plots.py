@@ -21,6 +21,11 @@ def test_ticks_of_a_known_axis():
     assert ticks(-1.06, 1.06, 4) == (-1.0, -0.5, 0.0, 0.5, 1.0)
 
 
+def test_labels_that_would_touch_are_thinned_and_zero_stays():
+    assert Scale(-0.19, 0.19).ticks() == (-0.1, 0.0, 0.1)
+    assert Scale(-2.2, 2.2).ticks() == (-2.0, -1.0, 0.0, 1.0, 2.0)
+
+
 @given(st.lists(st.floats(-100, 100), min_size=1))
 def test_a_symmetric_scale_holds_its_values_and_has_zero_in_the_middle(values):
     scale = symmetric(values)

@@ -93,7 +93,8 @@ def test_disagreement_comes_first_and_nothing_says_that_there_is_no_bias():
     assert "bread" in analysis.summary[0]
     assert "soup" in analysis.summary[-1]
     assert "not evidence of no bias" in analysis.summary[-1]
-    assert [row.name for row in analysis.dots[0].rows] == ["bread", "rice", "soup"]
+    named = [row.name.partition(",")[0] for row in analysis.dots[0].rows]
+    assert list(dict.fromkeys(named)) == ["bread", "rice", "soup"]
     assert set(GRADES) == set(Grade)
 
 
