@@ -30,7 +30,7 @@ class Scale:
         return round(_MARGIN + (100 - 2 * _MARGIN) * min(1.0, max(0.0, share)), 2)
 
     def ticks(self) -> tuple[float, ...]:
-        """Return round values inside the axis: four or more, every other one where their labels would touch."""
+        """Return round values inside the axis: four or more, every other where their labels would touch."""
         marks = ticks(self.low, self.high, _FEWEST_TICKS)
         while len(marks) > _FEWEST_TICKS and sum(len(f"{mark:g}") + _BETWEEN for mark in marks) > _LETTERS:
             first = marks.index(0.0) % 2 if 0.0 in marks else 0
