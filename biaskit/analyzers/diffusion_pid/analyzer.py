@@ -18,7 +18,8 @@ from biaskit.analyzers.diffusion_pid.groups import GroupStudy
 from biaskit.analyzers.diffusion_pid.said import Said
 from biaskit.analyzers.diffusion_pid.scenes import Painter
 from biaskit.analyzers.diffusion_pid.words import WordStudy
-from biaskit.decomposition.plan import Plan
+from biaskit.decomposition.density import Density, described
+from biaskit.decomposition.plan import Enough, Plan
 from biaskit.decomposition.priors import Frequencies, Prior, Uniform
 from biaskit.decomposition.redundancy import Functional
 from biaskit.errors import NothingAuditedError, RequestError, UnknownNameError
@@ -43,6 +44,9 @@ class DiffusionPid:
         images: Images a template, or a prompt that is taken apart.
         nodes: Log-SNRs visited in a replicate, each with a pair of noises.
         replicates: Independent replicates of the whole rule on each image.
+        half_width: Further replicates are drawn until each information is known so well, in nats; 0: none.
+        density: A file that says where this model's informations lie (`biaskit.decomposition.density`); empty
+            visits all noise levels alike.
         redundancy: What counts as said by both words: ccs, min, mmi or finn-lizier.
         prior: How surprising words are, for finn-lizier: `uniform`, or a file with a word and its count
             a line.
@@ -82,6 +86,8 @@ class DiffusionPid:
     images: int = 4
     nodes: int = 16
     replicates: int = 2
+    half_width: float = 0.0
+    density: str = ""
     redundancy: Functional = "ccs"
     prior: str = UNIFORM
     steps: int = 20
@@ -102,7 +108,9 @@ class DiffusionPid:
             raise UnknownNameError("redundancy", self.redundancy, get_args(Functional))
         if min(self.images, self.steps) < 1 or min(self.shown, self.neutral, self.guidance) < 0:
             raise RequestError("images and steps must be at least 1, shown, neutral and guidance at least 0.")
-        Plan(nodes=self.nodes, replicates=self.replicates)
+        if self.density and not Path(self.density).is_file():
+            raise RequestError(f"There is no file '{self.density}' for the density.", fix="Calibrate one.")
+        self._plan(0, None)
         if self.prior != UNIFORM and not Path(self.prior).is_file():
             raise RequestError(
                 f"There is no file '{self.prior}' for the prior.", fix=f"Give one, or '{UNIFORM}'."
@@ -113,16 +121,21 @@ class DiffusionPid:
 
         Raises:
             NothingAuditedError: There is neither a comparison nor a prompt.
+            RequestError: The density belongs to another model.
         """
         if not (session.comparisons or session.prompts):
             raise NothingAuditedError(
                 "No targets with groups and no prompts were given.",
                 fix="Name some, such as --concepts portrait-occupations.",
             )
-        plan = Plan(nodes=self.nodes, replicates=self.replicates, seed=session.seed)
-        asker = Asker(session, plan)
+        fingerprint = session.model.subject.fingerprint
+        density = Density.read(Path(self.density), fingerprint) if self.density else None
+        asker = Asker(session, self._plan(session.seed, density))
         painter = Painter(session, Sampling(self.steps, self.guidance))
         parts = list(self._studies(session, painter, asker))
+        visits = (
+            () if density is None else (f"Noise levels follow a calibrated density: {described(density)}.",)
+        )
         passes = f"The network was given {asker.passes:,} noisy images, beside those it drew from."
         return Analysis(
             analyzer=self.name,
@@ -131,13 +144,17 @@ class DiffusionPid:
             summary=tuple(one for part in parts for one in part.summary),
             conflicts=tuple(one for part in parts for one in part.conflicts),
             caveats=(*asker.remarks(), *(one for part in parts for one in part.caveats)),
-            notes=(passes, *(one for part in parts for one in part.notes)),
+            notes=(passes, *visits, *(one for part in parts for one in part.notes)),
             limitations=self.limitations,
             tables=tuple(one for part in parts for one in part.tables),
             figures=tuple(one for part in parts for one in part.figures),
             dots=tuple(one for part in parts for one in part.dots),
             sheets=tuple(one for part in parts for one in part.sheets),
         )
+
+    def _plan(self, seed: int, density: Density | None) -> Plan:
+        enough = Enough(half_width=self.half_width, kinds=("standard",)) if self.half_width else None
+        return Plan(nodes=self.nodes, replicates=self.replicates, enough=enough, density=density, seed=seed)
 
     def words_prior(self) -> Prior:
         """Return the prior over words."""

@@ -15,6 +15,7 @@ from scipy import stats
 from scipy.stats import spearmanr
 
 from biaskit.analyzers.diffusion_pid import DiffusionPid
+from biaskit.decomposition.density import Density
 from biaskit.errors import NothingAuditedError, RequestError, UnknownNameError
 from biaskit.images.image_set import ImageSet
 
@@ -264,3 +265,27 @@ def test_the_page_has_maps_curves_plots_and_every_image_in_a_table(planted):
     images = next(one for one in planted.tables if not one.name.endswith("measured"))
     assert len(images.rows) == 5 * 8 * 3 * 2
     assert "beyond chance" in planted.summary[0]
+
+
+def test_a_density_of_this_model_and_a_width_are_followed(session_of, tmp_path):
+    session, path = session_of(), tmp_path / "density.safetensors"
+    log_snrs = session.model.log_snrs.numpy()
+    edges = np.linspace(log_snrs[0], log_snrs[-1], 9)
+    Density(edges, np.array([4.0, 1, 1, 1, 0.5, 0.25, 0.15, 0.1]), session.model.subject.fingerprint).save(
+        path
+    )
+    plain = replace(NULL, neutral=0, images=1)
+    dense = replace(plain, density=str(path)).analyze(session)
+    assert any("calibrated density" in note for note in dense.notes)
+    assert by_target(dense, "diffusion_pid.gap") != by_target(plain.analyze(session), "diffusion_pid.gap")
+    Density(edges, np.ones(8), "another").save(path)
+    with pytest.raises(RequestError, match="another model"):
+        replace(plain, density=str(path)).analyze(session)
+    narrow = replace(plain, half_width=1e-6).analyze(session)
+    passes = [int(one.notes[0].split()[4].replace(",", "")) for one in (narrow, plain.analyze(session))]
+    assert passes[0] == 64 * passes[1]
+
+
+def test_a_density_that_is_not_there_is_said():
+    with pytest.raises(RequestError, match="density"):
+        DiffusionPid(density="none.safetensors")
