@@ -112,6 +112,10 @@ class LanguageModel(ModelAdapter, Protocol):
     def mask_token(self) -> str | None:
         """What an encoder fills in, as it is written in a text; None for a causal model."""
 
+    @property
+    def predicts_words(self) -> bool:
+        """Whether it has a language-modelling head; an encoder of sentences has activations alone."""
+
     def activations(
         self,
         prompts: Sequence[Prompt],

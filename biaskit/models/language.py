@@ -81,6 +81,11 @@ class LanguageAdapter:
         return self._parts.folder
 
     @property
+    def predicts_words(self) -> bool:
+        """Whether it has a language-modelling head."""
+        return self._network.has_head
+
+    @property
     def mask_token(self) -> str | None:
         """What an encoder fills in, as it is written in a text; None for a causal model."""
         return str(self._reader.tokenizer.mask_token) if self._reader.encoder else None

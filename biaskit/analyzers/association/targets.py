@@ -44,7 +44,8 @@ def target_findings(
         NothingAuditedError: None of a pole's words is a single token for the model.
     """
     nouns, seen = read(session, comparison, views, sites)
-    best = {view: _best([one for one in seen if one.view is view]) for view in views}
+    kinds = dict.fromkeys(one.view for one in seen)
+    best = {view: _best([one for one in seen if one.view is view]) for view in kinds}
     speaking = max((one for one in best.values() if _speaks(one)), key=_rho, default=None)
     findings = [_alignment(comparison, one) for one in seen]
     for one in best.values():
@@ -123,7 +124,7 @@ def _scores(
 
 
 def _silenced(estimate: Estimate) -> Estimate:
-    why = f"{_UNDECIDED}over neutral nouns this association does not rank as behaviour does"
+    why = f"{_UNDECIDED}over neutral nouns this association is not shown to rank as behaviour does"
     return estimate.model_copy(update={"reason": f"{why}; {estimate.reason}" if estimate.reason else why})
 
 

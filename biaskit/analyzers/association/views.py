@@ -35,6 +35,7 @@ class View(StrEnum):
     READOUT = "readout"
 
 
+NO_WORDS = "the model predicts no words, so there is no behaviour to agree with"
 POOLING = {View.WORD: Pooling.SPAN, View.SENTENCE: Pooling.LAST, View.READOUT: Pooling.LAST}
 VIEW_WORDS = {
     View.WORD: "the word in its sentence, against words that state the poles",
@@ -51,7 +52,8 @@ class Seen:
         view: How vectors were taken.
         site: Where.
         cells: Associations less the controls' mean, context by context; contexts x nouns.
-        alignment: Rank correlation with the behaviour over the neutral nouns alone.
+        alignment: Rank correlation with the behaviour over the neutral nouns alone; without a value where
+            the model predicts no words.
     """
 
     view: View
@@ -79,13 +81,18 @@ def read(
 ) -> tuple[Nouns, tuple[Seen, ...]]:
     """Read every noun of a comparison in each view at each site, with the alignment of each.
 
+    A model that predicts no words has no readout and nothing to be aligned with.
+
     Raises:
         NothingAuditedError: None of a pole's words is a single token for the model.
     """
     nouns = Nouns.of(comparison, session.model)
-    behaviour = _behaviour(session, comparison, nouns)
+    speaks = session.model.predicts_words
+    behaviour = _behaviour(session, comparison, nouns) if speaks else None
     seen = []
     for view in views:
+        if view is View.READOUT and not speaks:
+            continue
         for site, cells in _cells(session, comparison, nouns, view, sites).items():
             centred = _centred(cells, nouns.controls)
             aligned = _alignment(session, centred, behaviour, nouns)
@@ -137,7 +144,9 @@ def _centred(cells: Float[ndarray, "g n"], controls: Sequence[int]) -> Float[nda
 
 
 def _alignment(
-    session: Session, cells: Float[ndarray, "g n"], behaviour: Float[ndarray, " n"], nouns: Nouns
+    session: Session, cells: Float[ndarray, "g n"], behaviour: Float[ndarray, " n"] | None, nouns: Nouns
 ) -> Correlation:
     neutral = list(nouns.controls)
+    if behaviour is None:
+        return Correlation(None, len(neutral), reason=NO_WORDS)
     return spearman(cells.mean(axis=0)[neutral], behaviour[neutral], rng=session.rng("association/alignment"))

