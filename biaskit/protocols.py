@@ -63,8 +63,7 @@ class TextLogprobs:
 
     Attributes:
         tokens: Ids of the tokens that were scored, in order.
-        logprobs: Log-probability of each, in nats: given what stands before it, or, for an encoder, given all
-            the others.
+        logprobs: Log-probability of each, in nats, given those before it or, for an encoder, all others.
     """
 
     tokens: tuple[int, ...]
@@ -200,10 +199,8 @@ class LanguageModel(ModelAdapter, Protocol):
     ) -> tuple[tuple[str, ...], ...]:
         """Continue each prompt, `generation.samples` times, while `edits` are in force at every step.
 
-        Draws depend on the seed, the prompt's place and the sample's number alone, never on the batch.
-
-        Raises:
-            RequestError: The model is an encoder.
+        Draws depend on the seed, the prompt's place and the sample's number alone, never on the batch. An
+        encoder writes nothing and raises a `RequestError`.
         """
 
     def log_odds_gradients(
