@@ -149,6 +149,7 @@ def test_intervals_cover_what_they_should(spectrum, indifferent, runs, which):
     assert 0.93 <= covered <= 0.97
 
 
+@pytest.mark.slow
 def test_nothing_is_0_and_the_power_is_there(spectrum, indifferent, runs):
     assert exact(spectrum, indifferent)[0] == pytest.approx(0, abs=1e-6)
     said = runs.standard.values[0, 0].reshape(400, 4)
