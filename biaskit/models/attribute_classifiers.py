@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import interpolate, normalize
 
-from biaskit.errors import RequestError, UnknownNameError
+from biaskit.errors import RequestError, TextTooLongError, UnknownNameError
 from biaskit.models.fingerprint import of_texts
+from biaskit.models.spelling import in_memory
 from biaskit.protocols import TextImageEncoder, VisionModel
 
 SCALE = 100.0
@@ -39,11 +41,15 @@ class ZeroShot:
         """Embed the texts once.
 
         Raises:
-            RequestError: There are fewer than two classes, or one has no text.
+            RequestError: There are fewer than two classes, one has no text, or the encoder does not read the
+                texts of one, cuts them, or reads those of two alike.
         """
         check_classes(self.attribute, self.texts)
+        check_texts(self.encoder, self.texts)
         rows = [self.encoder.encode_texts(list(texts)).mean(dim=0) for texts in self.texts.values()]
-        object.__setattr__(self, "_embedded", normalize(torch.stack(rows), dim=1))
+        embedded = normalize(torch.stack(rows), dim=1)
+        _check_apart(self.encoder.name, tuple(self.texts), embedded)
+        object.__setattr__(self, "_embedded", embedded)
 
     @property
     def name(self) -> str:
@@ -130,6 +136,38 @@ class Mapped:
             for listed in self.owned.values()
         ]
         return torch.stack(columns, dim=1).softmax(dim=1)
+
+
+def check_texts(encoder: TextImageEncoder, texts: Mapping[str, Sequence[str]]) -> None:
+    """Refuse texts of which an encoder would read a part alone; one that shows no tokenizer is trusted.
+
+    Raises:
+        RequestError: It does not know a word of them.
+        TextTooLongError: It would cut one.
+    """
+    speller = in_memory(encoder)
+    for name, listed in texts.items():
+        unread = next((word for text in listed for word in text.split() if not speller.knows(word)), None)
+        if unread is not None:
+            raise RequestError(
+                f"The encoder '{encoder.name}' does not know '{unread}', a word of '{name}'.",
+                why="It reads a token that stands for anything unknown, so no image can be compared with it.",
+                fix="Say the class in other words, or name another encoder.",
+            )
+    over, limit = speller.too_long(text for listed in texts.values() for text in listed)
+    if over:
+        raise TextTooLongError(over, limit)
+
+
+def _check_apart(encoder: str, names: Sequence[str], embedded: Float[Tensor, "k d"]) -> None:
+    """Refuse two classes whose texts are one to the encoder."""
+    for first, second in combinations(range(len(names)), 2):
+        if torch.allclose(embedded[first], embedded[second], atol=1e-6):
+            raise RequestError(
+                f"The encoder '{encoder}' reads the texts of '{names[first]}' and '{names[second]}' alike.",
+                why="So it cannot tell these two classes from images.",
+                fix="Say the classes in other words, or name another encoder.",
+            )
 
 
 def check_classes(attribute: str, classes: Mapping[str, Sequence[str]]) -> None:

@@ -23,6 +23,7 @@ from biaskit.runner.limits import fewer_images
 from biaskit.runner.modalities import check_model, modality
 from biaskit.runner.offline import guard
 from biaskit.runner.run import Run
+from biaskit.runner.spelling import spelt
 from biaskit.session import Comparison, DiffusionSession, Session, VisionSession
 from biaskit.triangulation import triangulate
 
@@ -75,10 +76,12 @@ def execute(request: Request, instead: Sequence[Analyzer] | None = None) -> Run:
         metrics.check_declared(request.spec.gates, chosen)
         calibrated.check_settings(request.spec, request.calibrations, _ran(chosen))
         wanted = modality(chosen, request)
+        pieces = spelt(request)
         model = _open(request)
         check_model(model, wanted, chosen)
         session = _session(request, model, wanted)
-        work = _triangulated(_noted(_analyze(chosen, session, request), model, request))
+        found = _analyze(chosen, session, request)
+        work = _triangulated(_noted(found, (*getattr(model, "notes", ()), *pieces), request))
     run = _report(request, model.subject, work, meter, _sets(request, session))
     # A waiver is read on the day the run began.
     run = gates.judged(run, run.run.started_at.date(), request.baseline)
@@ -156,10 +159,9 @@ def _analysis(analyzer: Analyzer, session: AnySession, request: Request) -> Anal
         raise data.too_long(error, request.labelled, request.spec.data, request.data_folder) from error
 
 
-def _noted(work: _Work, model: ModelAdapter, request: Request) -> _Work:
+def _noted(work: _Work, own: tuple[str, ...], request: Request) -> _Work:
     """Add what model and images have to say of themselves, such as halved batches, to the first analysis."""
     left_out = tuple(remark for one in request.images for remark in getattr(one, "remarks", ()))
-    own: tuple[str, ...] = getattr(model, "notes", ())
     if not (left_out or own) or not work.analyses:
         return work
     first, *rest = work.analyses

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 import torch
+from models import tiny_clip
 
 from biaskit import catalogue, models, organisms
 from biaskit.errors import RequestError, UnknownNameError
@@ -51,10 +52,15 @@ def test_an_organism_reads_itself():
     ]
 
 
-def test_the_encoder_reads_zero_shot(pipeline):
-    found = session(pipeline, encoder=SHAPES_CLIP).classifiers
+def test_the_encoder_reads_zero_shot(pipeline, tmp_path):
+    found = session(pipeline, encoder=tiny_clip.write(tmp_path / "clip")).classifiers
     assert [one.attribute for one in found] == ["portrait-gender", "portrait-age"]
     assert all(one.name.endswith("zero-shot") for one in found)
+
+
+def test_an_encoder_that_does_not_know_the_groups_words_is_refused(pipeline):
+    with pytest.raises(RequestError, match="does not know 'female', a word of 'female'"):
+        session(pipeline, encoder=SHAPES_CLIP)
 
 
 def test_a_name_or_an_object_for_one_set_goes_first(pipeline):
