@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from biaskit.records.estimate import Unit
 from biaskit.reporting import view, words
+from biaskit.reporting.effects import HEAD
 from biaskit.reporting.headline import headline
 from biaskit.reporting.sections import sections
 from biaskit.reporting.standing import Standing
@@ -76,16 +77,23 @@ def _panel(panel: view.Panel) -> str:
 def _section(section: Section) -> str:
     """Write what an analyzer says, its headline numbers, and how many are left out."""
     shown = section.headline[:_MOST_NUMBERS]
+    first, rest = section.parted
     more = len(section.headline) + len(section.others) - len(shown)
     blocks = (
         f"## {escape(section.analysis.analyzer)}",
-        "\n".join(f"- {escape(line)}" for line in section.analysis.summary),
+        _bulleted(first),
+        table(HEAD, (one.cells() for one in section.effects)) if section.effects else "",
+        _bulleted(rest),
         table(_NUMBER_HEAD, map(_number, shown)) if shown else "",
         *(_groups(plot) for plot in section.dots),
         *(_sheet(sheet) for sheet in section.analysis.sheets),
         f"{'And ' if shown else ''}{more:,} {'more' if shown else 'numbers'} in the report." if more else "",
     )
     return "\n\n".join(block for block in blocks if block)
+
+
+def _bulleted(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {escape(line)}" for line in lines)
 
 
 def _groups(plot: dots.Plot) -> str:
@@ -170,7 +178,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def bullets(heading: str, lines: Iterable[str], level: int = 2) -> str:
     """Write a list under a heading; nothing where there is no line."""
-    body = "\n".join(f"- {escape(line)}" for line in lines)
+    body = _bulleted(lines)
     return f"{'#' * level} {heading}\n\n{body}" if body else ""
 
 

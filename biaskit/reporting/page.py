@@ -158,7 +158,7 @@ def _content(report: Report) -> dict[str, Any]:
         "sections": found,
         "glossary": words.glossary(report),
         "targets": list(dict.fromkeys(_targets(panels, found))),
-        "pairs": list(dict.fromkeys(words.pair(panel.references) for panel in panels)),
+        "pairs": list(dict.fromkeys(map(words.pair, _pairs(panels, found)))),
         "gated": tuple(_gates(report)),
         "judged": any(row.outcome for panel in panels for row in panel.rows),
     }
@@ -168,6 +168,17 @@ def _targets(panels: Sequence[view.Panel], found: Sequence[Section]) -> Iterator
     """Yield what was audited: the targets of comparisons, then the concepts of other headline numbers."""
     yield from (row.target for panel in panels for row in panel.rows)
     yield from (one.concepts[0] for section in found for one in section.headline if one.concepts)
+    yield from (one.concepts[0] for one in _mended(found))
+
+
+def _pairs(panels: Sequence[view.Panel], found: Sequence[Section]) -> Iterator[tuple[str, str] | None]:
+    """Yield the poles of comparisons, then those that a remedy was found for."""
+    yield from (panel.references for panel in panels)
+    yield from (one.references for one in _mended(found))
+
+
+def _mended(found: Sequence[Section]) -> list[Finding]:
+    return [one for section in found if section.effects for one in section.analysis.findings]
 
 
 def _gates(report: Report) -> Iterator[Gated]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from biaskit.reporting import curves, dots, measurements
+from biaskit.reporting import curves, dots, effects, measurements, view
 
 if TYPE_CHECKING:
     from biaskit.records.finding import Analysis, Finding
     from biaskit.records.report import Report
     from biaskit.records.table import Table
+    from biaskit.reporting.effects import Effect
 
 _FIRST_ROWS = 5
 _MOST_DRAWN = 60
@@ -41,16 +42,24 @@ class Section:
     Attributes:
         anchor: Where the page jumps to.
         analysis: The analysis.
-        headline: Findings without a reference pair that belong on the first page, as they were given.
-        others: The remaining findings without a reference pair.
+        effects: What a remedy did, one row a measure.
+        headline: Findings that no panel holds and that belong on the first page, as they were given.
+        others: The remaining findings that no panel and no row of the effects holds.
         tables: Its tables.
     """
 
     anchor: str
     analysis: Analysis
+    effects: tuple[Effect, ...]
     headline: tuple[Finding, ...]
     others: tuple[Finding, ...]
     tables: tuple[Held, ...]
+
+    @property
+    def parted(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The sentences before the table of effects and those after it: a verdict, then its points."""
+        said = self.analysis.summary
+        return (said[:1], said[1:]) if self.effects else (said, ())
 
     @property
     def undrawn(self) -> int:
@@ -78,10 +87,12 @@ def sections(report: Report) -> tuple[Section, ...]:
 
 
 def _section(count: int, analysis: Analysis, files: dict[str, Table]) -> Section:
-    unpaired = [one for one in analysis.findings if not (one.references and one.concepts)]
+    listed = effects.shown(analysis.findings)
+    unpaired = [one for one in analysis.findings if not view.in_panel(one) and one.metric not in listed]
     return Section(
         anchor=f"analysis-{count}",
         analysis=analysis,
+        effects=effects.effects(analysis),
         headline=tuple(one for one in unpaired if one.headline),
         others=tuple(one for one in unpaired if not one.headline),
         tables=tuple(Held(table, file) for file, table in files.items()),
@@ -91,5 +102,5 @@ def _section(count: int, analysis: Analysis, files: dict[str, Table]) -> Section
 def _says_something(one: Section) -> bool:
     analysis = one.analysis
     pictures = (analysis.figures, analysis.dots, analysis.sheets)
-    known = (one.headline, one.others, one.tables, analysis.summary, *pictures)
+    known = (one.effects, one.headline, one.others, one.tables, analysis.summary, *pictures)
     return any(known)

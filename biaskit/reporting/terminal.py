@@ -16,6 +16,7 @@ from rich.text import Text
 
 from biaskit.records.report import Outcome, Status
 from biaskit.reporting import view, words
+from biaskit.reporting.effects import HEAD
 from biaskit.reporting.headline import headline
 from biaskit.reporting.sections import sections
 from biaskit.reporting.standing import Standing
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from biaskit.records.estimate import Estimate
     from biaskit.records.finding import Finding
     from biaskit.records.report import Report
+    from biaskit.reporting.effects import Effect
     from biaskit.reporting.sections import Section
 
 _LAYER = "layer"
@@ -240,8 +242,11 @@ def _short(estimate: Estimate | None, *, wide: bool = True) -> str:
 def _section(section: Section) -> Iterator[RenderableType]:
     """Yield what an analyzer says, its headline numbers, and how many the terminal leaves out."""
     yield Text(words.plain(section.analysis.analyzer), style="bold")
-    for sentence in section.analysis.summary:
-        yield Padding(Text(words.plain(sentence)), (0, 0, 0, 2))
+    first, rest = section.parted
+    yield from (Padding(Text(words.plain(sentence)), (0, 0, 0, 2)) for sentence in first)
+    if section.effects:
+        yield _Effects(section.effects)
+    yield from (Padding(Text(words.plain(sentence)), (0, 0, 0, 2)) for sentence in rest)
     shown, held = section.headline[:_MOST_NUMBERS], len(section.headline) + len(section.others)
     if shown:
         yield _numbers(shown)
@@ -253,6 +258,27 @@ def _section(section: Section) -> Iterator[RenderableType]:
     sheets = len(section.analysis.sheets)
     if sheets:
         yield Text(f"{sheets} contact sheet{'s' if sheets > 1 else ''} in the page", style="dim")
+
+
+@dataclass(frozen=True, slots=True)
+class _Effects:
+    """What a remedy did, as a table; on a narrow terminal only changes keep their interval."""
+
+    rows: Sequence[Effect]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Choose the form that fits."""
+        wide = self._table(intervals=True)
+        needed = Measurement.get(console, options.update(max_width=_UNBOUNDED), wide).maximum
+        yield wide if needed <= options.max_width else self._table(intervals=False)
+
+    def _table(self, *, intervals: bool) -> Table:
+        made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for place, head in enumerate(HEAD):
+            made.add_column(head, overflow="fold", no_wrap=place > 0)
+        for row in self.rows:
+            made.add_row(*map(Text, row.cells(intervals=intervals)))
+        return made
 
 
 def _numbers(findings: Sequence[Finding]) -> Table:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from biaskit.records.estimate import Unit
 from biaskit.records.report import Outcome, Status
 from biaskit.reporting import words
+from biaskit.reporting.effects import is_effect
 from biaskit.reporting.standing import Standing, standing
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def panels(report: Report) -> tuple[Panel, ...]:
     found: dict[tuple[str, tuple[str, str], str | None], dict[str, list[Finding]]] = {}
     for analysis in report.analyses:
         for finding in analysis.findings:
-            if finding.references and finding.concepts:
+            if finding.references and in_panel(finding):
                 reading = finding.group.partition(" / ")[0] if finding.group else None
                 key = (analysis.analyzer, finding.references, reading)
                 found.setdefault(key, {}).setdefault(finding.concepts[0], []).append(finding)
@@ -208,7 +209,12 @@ def _is_main(finding: Finding) -> bool:
 
 def unpaired(report: Report) -> tuple[Finding, ...]:
     """Return the findings that no panel holds."""
-    return tuple(finding for finding in report.findings() if not (finding.references and finding.concepts))
+    return tuple(finding for finding in report.findings() if not in_panel(finding))
+
+
+def in_panel(finding: Finding) -> bool:
+    """Whether a number is about a target on a pair of poles; what a remedy did to it is not."""
+    return bool(finding.references and finding.concepts) and not is_effect(finding)
 
 
 def counts(verdicts: Iterable[Verdict]) -> str:

@@ -1,7 +1,8 @@
 """Seven points: on an organism with a planted bias, on a refit that learnt nothing, and on plain faults."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from biaskit.mitigations.erase.behaviour import Behaviour
 from biaskit.mitigations.erase.fitting import Fitting
 from biaskit.mitigations.judging import JudgeRemedy
 from biaskit.mitigations.judging.points import Point, State, verdict
+from biaskit.mitigations.judging.worth import gap_before, nothing_shown
 from tests.analyzers.biaslens.planted import all_targets, new_session, some_targets
 
 QUICK = JudgeRemedy(random_directions=19, shuffles=19, shares=(0.0, 0.5, 1.0), samples=2)
@@ -102,6 +104,49 @@ def test_a_refit_to_shuffled_labels_is_not_taken_for_a_remedy(session, remedies)
     assert "fails" in said(analysis, "less bias on held-out words")
 
 
+def test_a_model_of_random_weights_shows_nothing_to_mitigate(occupations):
+    model, targets = occupations
+    session = new_session(model.reinitialised(3), some_targets("gender", targets, 40))
+    remedy = EraseAssociation(method="mean-projection", sites=("resid_post.0",)).find(session)
+    analysis = FEW.judge(session, remedy)
+    (sentence,) = analysis.summary
+    assert sentence.startswith("Nothing to mitigate was shown")
+    assert {name for name, _ in values(analysis)} == {"gap_before", "gap_neutral"}
+
+
+@dataclass
+class Words:
+    """What is asked of a case: 20 target words and 40 neutral ones, each with an accident of its own."""
+
+    before: np.ndarray
+    rng: object
+
+    @classmethod
+    def drawn(cls, lean, seed):
+        rng = np.random.default_rng(seed)
+        own = rng.normal(0, 0.3, 60) + np.r_[np.where(np.arange(20) % 2, lean, -lean), np.zeros(40)]
+        halves = own + rng.normal(0, 0.1, (2, 4, 60))
+        signs = np.where(halves[0].mean(axis=0) < 0, -1.0, 1.0)
+        return cls(halves[1] * signs, SimpleNamespace(rng=lambda _: np.random.default_rng(seed)))
+
+    @property
+    def session(self):
+        return self.rng
+
+    @property
+    def neutral_gaps(self):
+        return self.before[:, 20:]
+
+    def gaps(self, cells):
+        return cells[:, :20]
+
+
+@pytest.mark.parametrize(("lean", "low", "high"), [(0.0, 0.0, 0.08), (0.6, 0.95, 1.0)])
+def test_accidents_of_words_are_no_gap_and_leans_beyond_them_are(lean, low, high):
+    found = [nothing_shown(*gap_before(Words.drawn(lean, seed)), 0.05) is None for seed in range(100)]
+    assert low <= np.mean(found) <= high
+
+
 def test_the_same_seed_gives_the_same_judgement(occupations):
     model, targets = occupations
     session = new_session(model, some_targets("gender", targets[:12], 10))
@@ -123,7 +168,14 @@ def test_a_strength_of_0_is_no_remedy(session, remedies):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"shares": (0.0, 0.5)}, {"shares": (1.0, 0.0)}, {"shuffles": 0}, {"least_reduction": 1.0}]
+    "settings",
+    [
+        {"least_gap": -0.1},
+        {"shares": (0.0, 0.5)},
+        {"shares": (1.0, 0.0)},
+        {"shuffles": 0},
+        {"least_reduction": 1.0},
+    ],
 )
 def test_settings_that_could_not_judge(settings):
     with pytest.raises(RequestError):

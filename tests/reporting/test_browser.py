@@ -13,6 +13,7 @@ from biaskit.reporting import page
 from tests.reporting.hostile import FORMULA, MARKUP, hostile_report
 from tests.reporting.pictures import pictured
 from tests.reporting.probing import probing_report
+from tests.reporting.remedied import remedied
 from tests.reporting.sample import FORWARD, build_report
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -40,6 +41,7 @@ REPORTS = {
     "hostile": hostile_report,
     "pictures": pictured,
     "probing": probing_report,
+    "remedy": remedied,
     "bare": partial(build_report, analyses=(), verdicts=()),
 }
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"

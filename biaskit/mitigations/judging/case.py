@@ -40,7 +40,7 @@ class Case:
         remedy: The remedy.
         behaviour: The reading it was fitted on.
         units: The held-out units.
-        signs: +1 or -1 for each target word.
+        signs: +1 or -1 for each word, the targets' and then the neutral ones.
         before: Cells without the remedy, controls included.
         after: Cells with it.
     """
@@ -50,7 +50,7 @@ class Case:
     remedy: TextRemedy
     behaviour: Behaviour
     units: Units
-    signs: Float[ndarray, " w"]
+    signs: Float[ndarray, " n"]
     before: Float[ndarray, "g n"]
     after: Float[ndarray, "g n"]
 
@@ -72,7 +72,7 @@ class Case:
         behaviour = Behaviour.of(session.model, found[0], remedy.record.reading)
         units, fitted = remedy.record.units.held_out, remedy.record.units.fitted
         stems = {"stems": fitted.stems, "reverse_stems": fitted.reverse_stems}
-        known = behaviour.cells(units.model_copy(update=stems))[:, : len(units.words)]
+        known = behaviour.cells(units.model_copy(update=stems))
         signs = np.where(known.mean(axis=0) < 0, -1.0, 1.0)
         before = behaviour.cells(units)
         after = behaviour.cells(units, edits)
@@ -85,7 +85,15 @@ class Case:
 
     def gaps(self, cells: Float[ndarray, "g n"]) -> Float[ndarray, "g w"]:
         """Return the target words' cells, turned so that the gap before is positive."""
-        turned: Float[ndarray, "g w"] = cells[:, : len(self.units.words)] * self.signs
+        words = len(self.units.words)
+        turned: Float[ndarray, "g w"] = cells[:, :words] * self.signs[:words]
+        return turned
+
+    @property
+    def neutral_gaps(self) -> Float[ndarray, "g c"]:
+        """The neutral words' cells without the remedy, turned as the targets' are."""
+        words = len(self.units.words)
+        turned: Float[ndarray, "g c"] = self.before[:, words:] * self.signs[words:]
         return turned
 
     def with_changes(self, changes: Mapping[Site, Change], strength: float | None = None) -> np.ndarray:
@@ -104,7 +112,7 @@ class Case:
         if len(units.words) < 1 or len(units.controls) < 2:
             return None
         before, after = behaviour.cells(units), behaviour.cells(units, self.edits)
-        kept = [self.units.words.index(word) for word in units.words]
+        kept = [self.units.columns.index(word) for word in units.columns]
         return Case(
             self.session, self.comparison, self.remedy, behaviour, units, self.signs[kept], before, after
         )

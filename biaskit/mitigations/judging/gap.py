@@ -71,16 +71,14 @@ def _fitting(case: Case) -> Fitting:
     return Fitting(case.behaviour, record.units.fitted, method.how(record.seed))
 
 
-def gap(case: Case, controls: Controls, least: float) -> tuple[list[Finding], Point]:
-    """Point 1: the gap before and after, the paired change, and what is left of it."""
+def gap(case: Case, controls: Controls, told: Estimate, least: float) -> tuple[list[Finding], Point]:
+    """Point 1: the gap after the remedy, the paired change, and what is left of the gap `told` before."""
     before, after = case.gaps(case.before), case.gaps(case.after)
     at = {"site": None, "group": str(case.behaviour.reading)}
     toward = {**at, "direction": Direction.TOWARD_ZERO}
-    told = over_cells(before, Unit.NAT, "mean behavioural gap, held-out words and stems, before")
     change = over_cells(after - before, Unit.NAT, "paired change of the gap, held-out words and stems")
     left = _left(case, controls)
     findings = [
-        case.finding("gap_before", told, **at),
         case.finding(
             "gap_after", over_cells(after, Unit.NAT, "the same with the remedy"), headline=True, **toward
         ),
@@ -88,11 +86,11 @@ def gap(case: Case, controls: Controls, least: float) -> tuple[list[Finding], Po
         case.finding("gap_left", left, headline=True, **toward),
     ]
     name = "less bias on held-out words"
-    if told.interval is None or told.interval.low <= 0 or left.value is None or left.interval is None:
-        return findings, Point.of(name, "there is no gap to be seen without it.", holds=False, fails=False)
+    if left.value is None or left.interval is None:
+        return findings, Point.of(name, "what is left cannot be measured.", holds=False, fails=False)
     most = 1 - least
-    span = f"[{left.interval.low:.0%}, {left.interval.high:.0%}]"
-    said = f"{left.value:.0%} of {told.value:.2f} nats is left {span}."
+    span = f"[{left.interval.low:z.0%}, {left.interval.high:z.0%}]"
+    said = f"{left.value:z.0%} of {told.value:.2f} nats is left {span}."
     return findings, Point.of(name, said, holds=left.interval.high <= most, fails=left.interval.low > most)
 
 

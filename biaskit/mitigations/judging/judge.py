@@ -11,11 +11,16 @@ from biaskit.mitigations.judging.gap import against_controls, doses, gap, overco
 from biaskit.mitigations.judging.keeping import Margins, capability, leakage
 from biaskit.mitigations.judging.outside import extrinsic
 from biaskit.mitigations.judging.points import sentence, verdict
+from biaskit.mitigations.judging.worth import gap_before, gap_findings, nothing_shown
 from biaskit.records.finding import Analysis
 from biaskit.records.table import Column, Table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from biaskit.mitigations.erase.remedy import TextRemedy
+    from biaskit.records.figure import Figure
+    from biaskit.records.finding import Finding
     from biaskit.session import Session
 
 FEWEST_SHARES = 2
@@ -32,6 +37,7 @@ class JudgeRemedy:
     """The seven points, with what they are judged by.
 
     Attributes:
+        least_gap: Smallest gap that is worth a remedy, in nats: odds of 105 to 100.
         least_reduction: Least share of the gap that must be gone.
         random_directions: Random changes of equal rank or length; p cannot reach 5 % with fewer than 19.
         shuffles: Refits to shuffled labels; p cannot reach 5 % with fewer than 19.
@@ -40,6 +46,7 @@ class JudgeRemedy:
         margins: The largest changes of ability that count as none.
     """
 
+    least_gap: float = 0.05
     least_reduction: float = 0.8
     random_directions: int = 20
     shuffles: int = 19
@@ -60,9 +67,13 @@ class JudgeRemedy:
             raise RequestError(
                 "random_directions, shuffles and samples must be at least 1, and least_reduction in (0, 1)."
             )
+        if not self.least_gap >= 0:
+            raise RequestError("least_gap is a size in nats: it must be at least 0.")
 
     def judge(self, session: Session, remedy: TextRemedy) -> Analysis:
         """Measure every point on the held-out units of the remedy's own split.
+
+        Where these show no gap beyond that of neutral words, no point is judged, and the summary says so.
 
         Raises:
             RequestError: The remedy belongs to another model or to other probe sets, or has strength 0.
@@ -70,8 +81,13 @@ class JudgeRemedy:
         if not remedy.record.strength:
             raise RequestError("A remedy of strength 0 changes nothing.", fix="Give it a strength with at().")
         case = Case.of(session, remedy)
+        told, neutral = gap_before(case)
+        gaps = gap_findings(case, told, neutral)
+        nothing = nothing_shown(told, neutral, self.least_gap)
+        if nothing is not None:
+            return self._analysis(case, gaps, (nothing,))
         controls = run_controls(case, self.random_directions, self.shuffles)
-        bias, first = gap(case, controls, self.least_reduction)
+        bias, first = gap(case, controls, told, self.least_reduction)
         leaks, second = leakage(case)
         kept = capability(case, controls, self.margins)
         nulls, fourth = against_controls(case, controls, kept.kl, kept.random_kl)
@@ -79,15 +95,22 @@ class JudgeRemedy:
         written, sixth = extrinsic(case, self.samples)
         turned, seventh = overcorrection(case, 1 - self.least_reduction)
         points = [one for one in (first, second, kept.point, fourth, fifth, sixth, seventh) if one]
+        findings = (*gaps, *bias, *leaks, *kept.findings, *nulls, *steps, *written, *turned)
+        return self._analysis(case, findings, (verdict(points), *map(sentence, points)), (figure,))
+
+    def _analysis(
+        self, case: Case, findings: Iterable[Finding], said: tuple[str, ...], figures: tuple[Figure, ...] = ()
+    ) -> Analysis:
+        record = case.remedy.record
         return Analysis(
             analyzer="erase",
-            settings={**_plain(asdict(self)), "method": remedy.record.method, "remedy": remedy.record.digest},
-            findings=(*bias, *leaks, *kept.findings, *nulls, *steps, *written, *turned),
-            summary=(verdict(points), *map(sentence, points)),
-            notes=(remedy.record.chosen,),
+            settings={**_plain(asdict(self)), "method": record.method, "remedy": record.digest},
+            findings=tuple(findings),
+            summary=said,
+            notes=(record.chosen,),
             limitations=LIMITATIONS,
             tables=(_table(case),),
-            figures=(figure,),
+            figures=figures,
         )
 
 

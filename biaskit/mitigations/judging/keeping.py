@@ -15,7 +15,8 @@ from biaskit.mitigations.erase.finding import divergence
 from biaskit.mitigations.erase.fitting import two_classes
 from biaskit.mitigations.erase.remedy import edits_of
 from biaskit.mitigations.judging.case import missing, rank_null
-from biaskit.mitigations.judging.points import Point
+from biaskit.mitigations.judging.points import Point, chance
+from biaskit.probing.comparison import difference_on_one
 from biaskit.probing.evaluation import Evaluation, Task, evaluate
 from biaskit.probing.logistic import Logistic
 from biaskit.probing.mlp import SmallMlp
@@ -85,12 +86,11 @@ def leakage(case: Case) -> tuple[list[Finding], Point]:
     shown, labels = two_classes(case.behaviour.concept(case.units), owners, words)
     findings, after = [], []
     try:
-        for when, edits in (("before", {}), ("after", case.edits)):
-            rows = _top(case, prompts, edits)[shown]
-            for probe in (LINEAR, NETWORK):
-                found = _read(case, rows, labels[shown], groups[shown], probe).estimate()
-                findings.append(_leak(case, found, f"{probe.name}, {when}"))
-                after += [found] if when == "after" else []
+        rows = [_top(case, prompts, edits)[shown] for edits in ({}, case.edits)]
+        for probe in (LINEAR, NETWORK):
+            both = [_read(case, one, labels[shown], groups[shown], probe) for one in rows]
+            findings += _leaks(case, probe.name, both)
+            after.append(both[1].estimate())
     except RequestError as error:
         return findings, Point.of("no leakage", f"not measured. {error.what}", holds=False, fails=False)
     above = [one for one in after if one.interval is not None and one.interval.low > CHANCE]
@@ -111,8 +111,19 @@ def _by_target(case: Case, owners: Int[ndarray, " n"]) -> Int[ndarray, " n"]:
     return groups
 
 
-def _leak(case: Case, estimate: Estimate, group: str) -> Finding:
-    return case.finding("leakage", estimate, group=group, site=_top_site(case), direction=Direction.LOWER)
+def _leaks(case: Case, probe: str, both: Sequence[Evaluation]) -> list[Finding]:
+    """Return what a probe reads before and after, and the paired change."""
+    before, after = both
+    scores = before.fold_scores(), after.fold_scores()
+    change = (
+        difference_on_one(*scores, "AUC after less before", before.problem.grouping) if all(scores) else None
+    )
+    named = {"before": before.estimate(), "after": after.estimate(), "change": change}
+    return [
+        case.finding(f"leakage_{name}", one, group=probe, site=_top_site(case), direction=Direction.LOWER)
+        for name, one in named.items()
+        if one is not None
+    ]
 
 
 def capability(case: Case, controls: Controls, margins: Margins) -> Kept:
@@ -148,7 +159,9 @@ def capability(case: Case, controls: Controls, margins: Margins) -> Kept:
         )
         held.append(found.holds)
         broken.append(_beyond(found.interval.low, found.interval.high, margin, sides))
-        said.append(f"{metric.replace('_', ' ')} {found.mean:+.4f} (margin {margin:g}, p {found.null.p:.3f})")
+        said.append(
+            f"{metric.replace('_', ' ')} {found.mean:+.4f} (margin {margin:g}, {chance(found.null.p)})"
+        )
         kept.findings.append(case.finding(metric, estimate, headline=metric == "kl"))
     reached = int((random >= kept.kl).sum())
     kept.findings.append(case.finding("kl_rank", _ranked(kept.kl, reached, len(random), len(damage))))

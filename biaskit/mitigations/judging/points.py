@@ -52,3 +52,8 @@ def verdict(points: Sequence[Point]) -> str:
 def sentence(point: Point) -> str:
     """Return one line on a point."""
     return f"{point.name[0].upper()}{point.name[1:]} ({point.state}): {point.said}"
+
+
+def chance(p: float) -> str:
+    """Write a p-value."""
+    return "p < 0.001" if p < 0.001 else f"p {p:.3f}"
