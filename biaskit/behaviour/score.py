@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from zlib import crc32
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 from numpy import ndarray
 
 from biaskit.records.estimate import UNTESTED, Estimate, Interval, Null, Unit
-from biaskit.records.finding import Direction, Evidence, Finding
+from biaskit.records.finding import Direction, Evidence, Finding, FromRows
+from biaskit.records.table import Cell
 from biaskit.stats.measured import effective_rows
 from biaskit.stats.multiplicity import benjamini_hochberg
 from biaskit.stats.paired import sign_flip
@@ -21,6 +23,15 @@ from biaskit.stats.unequal_clusters import clustered_mean
 FEWEST_CLUSTERS, FEW_CLUSTERS = 5, 20
 LEVEL = 0.95
 EVIDENCE_ROWS = 10
+ITEMS = "items"
+ITEM_COLUMNS = {
+    "benchmark": "The benchmark.",
+    "metric": "The metric, without the analyzer's name.",
+    "group": "Which part of the benchmark.",
+    "cluster": "What the item was sampled with.",
+    "item": "Number of the item, with a checksum of its text where it has one.",
+    "value": "What the item contributes; their mean is the number.",
+}
 NO_NEUTRAL = "no null: it has no neutral value"
 
 
@@ -116,7 +127,20 @@ def finding(score: Score, rng: np.random.Generator, concept: str) -> Finding:
         headline=score.headline,
         estimate=estimate(score, rng),
         evidence=_evidence(score),
+        rows=FromRows(table=ITEMS, column="value", where=_about(score, concept), units=("cluster", "item")),
     )
+
+
+def item_rows(scores: Sequence[Score], concept: str) -> Iterator[tuple[Cell, ...]]:
+    """Yield one row for each item of each score, so that each mean can be taken again."""
+    for score in scores:
+        for place, (value, cluster) in enumerate(zip(score.rows, score.clusters, strict=True)):
+            text = f":{crc32(score.texts[place].encode()):08x}" if score.texts else ""
+            yield (*_about(score, concept).values(), str(cluster), f"{place}{text}", float(value))
+
+
+def _about(score: Score, concept: str) -> dict[str, Cell]:
+    return {"benchmark": concept, "metric": score.metric, "group": score.group}
 
 
 def family(findings: Sequence[Finding], what: str) -> tuple[Finding, ...]:

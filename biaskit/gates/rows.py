@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from biaskit.records.finding import Statistic
 
-    from biaskit.records.finding import Analysis, Finding
-    from biaskit.records.table import Cell, Table
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from biaskit.records.finding import Analysis, Finding, FromRows
+    from biaskit.records.table import Cell
 
 Unit = tuple["Cell", ...]
 
 
-def measurements(analysis: Analysis, finding: Finding) -> list[tuple[Unit, float]] | str:
-    """Return the unit and the value of each row behind a finding, or why they cannot be had.
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row behind a number: the unit it was measured on, its value, and the cell that stands beside it."""
 
-    Rows without a value are left out, as they are of the mean.
+    unit: Unit
+    value: float
+    beside: Cell = None
+
+
+def rows_of(analysis: Analysis, finding: Finding) -> list[Row] | str:
+    """Return the rows behind a finding, or why they cannot be had.
+
+    Rows without a value are left out, as they are of a mean.
     """
     source = finding.rows
     if source is None:
@@ -25,22 +37,30 @@ def measurements(analysis: Analysis, finding: Finding) -> list[tuple[Unit, float
     table = next((one for one in analysis.tables if one.name == source.table), None)
     if table is None:
         return f"its table '{source.table}' is not in the run"
-    names = [column.name for column in table.columns]
-    wanted = [*source.where, *source.units, source.column]
-    if missing := [name for name in wanted if name not in names]:
+    names = {column.name: place for place, column in enumerate(table.columns)}
+    further = [name for name in (source.less, source.beside) if name]
+    if missing := [n for n in (*source.where, *source.units, source.column, *further) if n not in names]:
         return f"its table '{source.table}' has no column '{missing[0]}'"
-    return _read(table, source.where, [names.index(n) for n in source.units], names.index(source.column))
-
-
-def _read(
-    table: Table, where: Mapping[str, Cell], units: Sequence[int], column: int
-) -> list[tuple[Unit, float]] | str:
-    names = [one.name for one in table.columns]
-    wanted = [(names.index(name), cell) for name, cell in where.items()]
+    wanted = [(names[name], cell) for name, cell in source.where.items()]
     kept = [row for row in table.rows if all(row[place] == cell for place, cell in wanted)]
-    values = [(tuple(row[place] for place in units), row[column]) for row in kept]
-    held = [(unit, float(value)) for unit, value in values if isinstance(value, bool | int | float)]
-    return held or f"its table '{table.name}' has no such row"
+    return list(_read(kept, source, names)) or f"its table '{table.name}' has no such row"
+
+
+def _read(rows: Iterable[Sequence[Cell]], source: FromRows, names: Mapping[str, int]) -> Iterator[Row]:
+    for row in rows:
+        value, less = row[names[source.column]], row[names[source.less]] if source.less else 0.0
+        if not isinstance(value, bool | int | float) or not isinstance(less, bool | int | float):
+            continue
+        unit = tuple(row[names[name]] for name in source.units)
+        yield Row(unit, float(value) - float(less), row[names[source.beside]] if source.beside else None)
+
+
+def measurements(analysis: Analysis, finding: Finding) -> list[tuple[Unit, float]] | str:
+    """Return the unit and the value of each row that a finding is the mean of, or why they cannot be had."""
+    if finding.rows is not None and finding.rows.statistic is not Statistic.MEAN:
+        return "it is no mean of its rows"
+    rows = rows_of(analysis, finding)
+    return rows if isinstance(rows, str) else [(row.unit, row.value) for row in rows]
 
 
 def mean(values: Sequence[float]) -> float:

@@ -38,17 +38,56 @@ class Evidence(Record):
     """The word or words in the template's slot."""
 
 
+class Statistic(StrEnum):
+    """How a number follows from its rows: y is what is read of each row, x what stands beside it."""
+
+    MEAN = "mean"
+    """Mean of y."""
+    MEDIAN = "median"
+    """Median of y."""
+    SD = "sd"
+    """Standard deviation of the means of y by x, n - 1 below the line."""
+    GAP = "gap"
+    """Largest less smallest of the means of y by x."""
+    RATIO = "ratio"
+    """Smallest over largest of the means of y by x."""
+    LOWEST = "lowest"
+    """Smallest of the means of y by x."""
+    STEP = "step"
+    """Mean of y where x is false less that where x is true."""
+    EFFECT = "effect"
+    """`step` over the standard deviation of all y, n - 1 below the line (Caliskan et al. 2017)."""
+    POOLED_EFFECT = "pooled_effect"
+    """`step` over the pooled standard deviation within both parts, times Hedges' 1 - 3 / (4 n - 9)."""
+    SHARE = "share"
+    """Sum of y over sum of x."""
+    SLOPE = "slope"
+    """Slope of the least-squares line of y on x."""
+    R_SQUARED = "r_squared"
+    """Squared correlation of y and x."""
+    EXPLAINED = "explained"
+    """1 less the sum of y over the sum of x: y squared errors, x squares."""
+    RANK_CORRELATION = "rank_correlation"
+    """Spearman's rho of y and x, ties at their mean rank."""
+
+
 class FromRows(Record):
-    """Which rows of a table a number is the mean of, so that others can compute it again."""
+    """Which rows of a table a number follows from, and how, so that others can compute it again."""
 
     table: str
     """Name of the analysis's table."""
     column: str
-    """Column that is averaged; of truth values the mean is their share."""
+    """Column that is read; a truth value counts 1 or 0, so that the mean of some is their share."""
     where: dict[str, Cell] = {}
     """Cells that a row must have to count."""
     units: tuple[str, ...] = ()
     """Columns that name the sampled units, such as template and filler; runs are paired over them."""
+    statistic: Statistic = Statistic.MEAN
+    """How the number follows."""
+    less: str = ""
+    """Column that is taken off row by row; empty where nothing is."""
+    beside: str = ""
+    """Column that a statistic of two columns needs: groups, a truth value, or another number."""
 
 
 class Finding(Record):
@@ -73,7 +112,7 @@ class Finding(Record):
     evidence: tuple[Evidence, ...] = ()
     """The examples that move the number most."""
     rows: FromRows | None = None
-    """The rows the value is the mean of; None where it is no mean of measurements that are kept."""
+    """The rows the value follows from; None where they are not kept."""
 
 
 class Analysis(Record):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from biaskit import __version__, gates, models
-from biaskit.gates.rows import mean, measurements
+from biaskit.gates.recomputing import recomputed, share_interval
 from biaskit.records.report import Report
 from biaskit.reporting import folder as run_folder
 from biaskit.reporting import manifest
@@ -45,7 +45,7 @@ def verify(folder: Path) -> Verified:
     """Check a run folder; needs no torch.
 
     Files against the manifest, `report.json` against its canonical form, evidence and tables against the
-    report, the spec's digest, the verdicts, and every value that is a mean of kept rows, to 1e-9 of the
+    report, the spec's digest, the verdicts, and every value that follows from kept rows, to 1e-9 of the
     larger of 1 and the value.
 
     Raises:
@@ -58,7 +58,7 @@ def verify(folder: Path) -> Verified:
     found.problems += _said(report)
     for analysis in report.analyses:
         for finding in analysis.findings:
-            _recompute(analysis, finding, found)
+            recompute(analysis, finding, found)
     found.checked += ["digests", "report", "evidence", "tables", "verdicts"]
     return found
 
@@ -90,22 +90,31 @@ def _said(report: Report) -> Iterator[str]:
             yield "The verdicts do not follow from the findings and gates."
 
 
-def _recompute(analysis: Analysis, finding: Finding, found: Verified) -> None:
+def recompute(analysis: Analysis, finding: Finding, found: Verified) -> None:
+    """Compute a finding's value again from its rows, and note in `found` what came of it."""
     value = finding.estimate.value
     if value is None:
         found.unmeasured += 1
         return
-    rows = measurements(analysis, finding)
-    if isinstance(rows, str):
+    again = recomputed(analysis, finding)
+    if isinstance(again, str):
         count, _ = found.others.get(finding.metric, (0, ""))
-        found.others[finding.metric] = (count + 1, rows)
-        return
-    again = mean([one for _, one in rows])
-    if abs(again - value) <= TOLERANCE * max(1.0, abs(value)):
-        found.recomputed += 1
+        found.others[finding.metric] = (count + 1, again)
         return
     about = ", ".join((*finding.concepts, finding.group or ""))
-    found.problems.append(f"{finding.metric} of {about} is {value!r}; its rows give {again!r}.")
+    if not _near(again, value):
+        found.problems.append(f"{finding.metric} of {about} is {value!r}; its rows give {again!r}.")
+        return
+    found.recomputed += 1
+    ends, interval = share_interval(analysis, finding), finding.estimate.interval
+    if ends and interval and not (_near(ends[0], interval.low) and _near(ends[1], interval.high)):
+        said, again_said = f"[{interval.low!r}, {interval.high!r}]", f"[{ends[0]!r}, {ends[1]!r}]"
+        problem = f"The interval of {finding.metric} of {about} is {said}; its rows give {again_said}."
+        found.problems.append(problem)
+
+
+def _near(again: float, value: float) -> bool:
+    return abs(again - value) <= TOLERANCE * max(1.0, abs(value))
 
 
 def verify_weights(report: Report, model: str, found: Verified, *, offline: bool) -> None:

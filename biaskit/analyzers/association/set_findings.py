@@ -19,8 +19,8 @@ from biaskit.association import (
     unit_rows,
 )
 from biaskit.records.estimate import Estimate, Null, Unit
-from biaskit.records.finding import Direction, Evidence, Finding
-from biaskit.records.table import Column, Table
+from biaskit.records.finding import Direction, Evidence, Finding, FromRows, Statistic
+from biaskit.records.table import Cell, Column, Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from biaskit.association import WordTest
 
 ALPHA = 0.05
+WORDS = "words"
 _NO_INTERVAL = "no interval: it saturates and is no difference; the difference has one"
 _COLUMNS = (
     Column(name="test", description="The test."),
@@ -36,6 +37,7 @@ _COLUMNS = (
     Column(name="site", description="Where in the model; empty for static vectors."),
     Column(name="set", description="The set that the word belongs to."),
     Column(name="word", description="The word."),
+    Column(name="second", description="Whether that set is the second."),
     Column(name="association", description="Its association, averaged over its readings, in cosine."),
 )
 
@@ -59,9 +61,17 @@ def set_findings(test: WordTest, vectors: Vectors, rng: np.random.Generator) -> 
     pooled = _effect(found.pooled, "Hedges' g: difference over the deviation within sets", shared)
     evidence = _evidence(test, first, second)
     findings = [
-        _finding("weat", test, vectors, difference, headline=True, evidence=evidence),
-        _finding("weat_d", test, vectors, d),
-        _finding("weat_g", test, vectors, pooled),
+        _finding(
+            "weat",
+            test,
+            vectors,
+            difference,
+            headline=True,
+            evidence=evidence,
+            rows=_rows(test, vectors, Statistic.STEP),
+        ),
+        _finding("weat_d", test, vectors, d, rows=_rows(test, vectors, Statistic.EFFECT)),
+        _finding("weat_g", test, vectors, pooled, rows=_rows(test, vectors, Statistic.POOLED_EFFECT)),
     ]
     return findings, _sentence(test, vectors, found)
 
@@ -114,12 +124,28 @@ def _mean(vectors: Vectors, word: str) -> Float[ndarray, " d"]:
 def words_table(rows: Sequence[tuple[WordTest, Vectors]]) -> Table:
     """Return the association of every word of every test."""
     cells = tuple(
-        (test.name, vectors.view, str(vectors.site or ""), name, word, float(value))
+        (*_where(test, vectors).values(), name, word, place > 0, float(value))
         for test, vectors in rows
-        for name, words in test.targets.items()
+        for place, (name, words) in enumerate(test.targets.items())
         for word, value in zip(words, _associations(test, vectors, words).mean(axis=1), strict=True)
     )
-    return Table(name="words", title="Association of every word", columns=_COLUMNS, rows=cells)
+    return Table(name=WORDS, title="Association of every word", columns=_COLUMNS, rows=cells)
+
+
+def _where(test: WordTest, vectors: Vectors) -> dict[str, Cell]:
+    return {"test": test.name, "view": vectors.view, "site": str(vectors.site or "")}
+
+
+def _rows(test: WordTest, vectors: Vectors, statistic: Statistic) -> FromRows:
+    """Say which words a number of two sets follows from."""
+    return FromRows(
+        table=WORDS,
+        column="association",
+        where=_where(test, vectors),
+        units=("set", "word"),
+        statistic=statistic,
+        beside="second",
+    )
 
 
 def _associations(test: WordTest, vectors: Vectors, words: Sequence[str]) -> Float[ndarray, "w r"]:

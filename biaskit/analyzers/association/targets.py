@@ -8,11 +8,11 @@ from biaskit.analyzers.association.found import Found
 from biaskit.analyzers.association.views import VIEW_WORDS, Seen, View, read
 from biaskit.concepts.against_controls import Wording, estimates_against_controls
 from biaskit.records.estimate import Estimate, Unit
-from biaskit.records.finding import Direction, Evidence, Finding, FromRows
-from biaskit.records.table import Column, Table
+from biaskit.records.finding import Direction, Evidence, Finding, FromRows, Statistic
+from biaskit.records.table import Cell, Column, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from biaskit.concepts.nouns import Nouns
     from biaskit.records.site import Site
@@ -28,6 +28,13 @@ _COLUMNS = (
     Column(name="site", description="Where in the model."),
     Column(name="context", description="Which template or stem, counted from 0."),
     Column(name="association", description="Association less the neutral nouns' mean there, in cosine."),
+)
+_NEUTRAL = (
+    Column(name="noun", description="The neutral noun."),
+    Column(name="view", description="How the vector was taken."),
+    Column(name="site", description="Where in the model."),
+    Column(name="association", description="Its association, averaged over contexts, in cosine."),
+    Column(name="behaviour", description="Log-odds of the poles after it, averaged over stems, in nats."),
 )
 
 
@@ -54,7 +61,7 @@ def target_findings(
         findings=tuple(findings),
         summary=(_sentence(comparison, speaking),),
         notes=tuple(_note(comparison, one) for one in best.values()),
-        tables=(_table(comparison, nouns, tuple(best.values())),),
+        tables=(_table(comparison, nouns, tuple(best.values())), *_neutral(comparison, nouns, seen)),
     )
 
 
@@ -90,6 +97,14 @@ def _alignment(comparison: Comparison, seen: Seen) -> Finding:
         group=str(seen.view),
         direction=Direction.NONE,
         estimate=estimate,
+        rows=FromRows(
+            table=f"{_table_name(comparison)}-neutral",
+            column="association",
+            where={"view": str(seen.view), "site": str(seen.site)},
+            units=("noun",),
+            statistic=Statistic.RANK_CORRELATION,
+            beside="behaviour",
+        ),
     )
 
 
@@ -155,6 +170,21 @@ def _table(comparison: Comparison, nouns: Nouns, seen: Sequence[Seen]) -> Table:
     )
     title = "Association of every noun in every context"
     return Table(name=_table_name(comparison), title=title, columns=_COLUMNS, rows=rows)
+
+
+def _neutral(comparison: Comparison, nouns: Nouns, seen: Sequence[Seen]) -> tuple[Table, ...]:
+    """Return what each alignment is the correlation of; nothing where there is no behaviour."""
+    rows = tuple(row for one in seen for row in _aligned(nouns, one))
+    name, title = f"{_table_name(comparison)}-neutral", "Every neutral noun at every site"
+    return (Table(name=name, title=title, columns=_NEUTRAL, rows=rows),) if rows else ()
+
+
+def _aligned(nouns: Nouns, seen: Seen) -> Iterator[tuple[Cell, ...]]:
+    if seen.behaviour is None:
+        return
+    about, means = (str(seen.view), str(seen.site)), seen.cells.mean(axis=0)
+    for column in nouns.controls:
+        yield (nouns.words[column], *about, float(means[column]), float(seen.behaviour[column]))
 
 
 def _table_name(comparison: Comparison) -> str:

@@ -54,12 +54,14 @@ class Seen:
         cells: Associations less the controls' mean, context by context; contexts x nouns.
         alignment: Rank correlation with the behaviour over the neutral nouns alone; without a value where
             the model predicts no words.
+        behaviour: Log-odds of the poles after each noun, averaged over stems, nats; None without words.
     """
 
     view: View
     site: Site
     cells: Float[ndarray, "g n"]
     alignment: Correlation
+    behaviour: Float[ndarray, " n"] | None
 
 
 def chosen_sites(model: LanguageModel, names: Sequence[str]) -> tuple[Site, ...]:
@@ -96,7 +98,7 @@ def read(
         for site, cells in _cells(session, comparison, nouns, view, sites).items():
             centred = _centred(cells, nouns.controls)
             aligned = _alignment(session, centred, behaviour, nouns)
-            seen.append(Seen(view, site, centred, aligned))
+            seen.append(Seen(view, site, centred, aligned, behaviour))
     return nouns, tuple(seen)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from biaskit.analyzers.behaviour.answers import bbq_found, read_items
 from biaskit.analyzers.behaviour.choices import log_probability_found
+from biaskit.analyzers.behaviour.found import items
 from biaskit.analyzers.behaviour.pairs import (
     crows_pairs_found,
     stereoset_found,
@@ -192,5 +193,5 @@ class Behaviour:
             limitations=tuple(
                 dict.fromkeys((*self.limitations, *(one for part in parts for one in part.limitations)))
             ),
-            tables=tuple(one for part in parts for one in part.tables),
+            tables=(*(one for part in parts for one in part.tables), *items(parts)),
         )

@@ -55,6 +55,7 @@ def bbq_found(session: Session, settings: Behaviour) -> Found:
         tuple(one for part in parts for one in part.summary),
         (*caveats, *(one for part in parts for one in part.caveats)),
         tuple(one for part in parts for one in part.tables),
+        tuple(one for part in parts for one in part.scores),
     )
 
 
@@ -69,7 +70,8 @@ def _of(session: Session, items: Sequence[BbqItem], name: str, answers: Int[ndar
         if one.headline
         for sentence in sentences((one,), 0, f"{name}, {one.metric.rpartition('_')[2]} contexts")
     )
-    return Found(findings, (), said, (*lost, *roughness(scores)), (_table(name, items, answers),))
+    tables = (_table(name, items, answers),)
+    return Found(findings, (), said, (*lost, *roughness(scores)), tables, ((name, scores),))
 
 
 def answered(

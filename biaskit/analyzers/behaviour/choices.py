@@ -59,6 +59,7 @@ def log_probability_found(session: Session, settings: Behaviour) -> Found:
         sentences(findings, 0, f"{probe.name}, log-probability bias"),
         (*caveats, *roughness(scores[:1])),
         (table("log-probability", "Log-probability bias, every template", columns, rows),),
+        ((words.NAME, scores),),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from biaskit.behaviour.score import Score, family, few, finding
+from biaskit.behaviour.score import ITEM_COLUMNS, ITEMS, Score, family, few, finding, item_rows
 from biaskit.records.table import Column, Table
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class Found:
         summary: What was found, one sentence each.
         caveats: What was measured on less than was asked, one sentence each.
         tables: Every item behind the numbers.
+        scores: Name of a benchmark and its scores, whose items are kept.
     """
 
     findings: tuple[Finding, ...]
@@ -39,6 +40,14 @@ class Found:
     summary: tuple[str, ...] = ()
     caveats: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
+    scores: tuple[tuple[str, Sequence[Score]], ...] = ()
+
+
+def items(parts: Sequence[Found]) -> tuple[Table, ...]:
+    """Return the table of what each item contributes to each score; none where there is no score."""
+    rows = [row for part in parts for concept, scores in part.scores for row in item_rows(scores, concept)]
+    title = "What every item contributes to every score"
+    return (table(ITEMS, title, ITEM_COLUMNS, rows),) if rows else ()
 
 
 def findings_of(scores: Sequence[Score], concept: str, rng: np.random.Generator) -> tuple[Finding, ...]:

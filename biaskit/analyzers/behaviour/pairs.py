@@ -53,6 +53,7 @@ def crows_pairs_found(session: Session, settings: Behaviour) -> Found:
         sentences(findings, 0.5, "CrowS-Pairs"),
         (*caveats, *long, *tied, *roughness(scores)),
         (_crows_table(pairs, sums, whole),),
+        ((name, scores),),
     )
 
 
@@ -83,12 +84,14 @@ def stereoset_found(session: Session, settings: Behaviour) -> Found:
     logprobs = np.array([_stereo_logprobs(known, item) for item in items])
     findings: list[Finding] = []
     rough: list[str] = []
+    scores: list[Score] = []
     for group, kept, headline in _parts(items):
         chosen = [item for item, keep in zip(items, kept, strict=True) if keep]
         ss, lms = stereoset.stereoset_scores(chosen, logprobs[kept], group, headline=headline)
         rng = session.rng(f"behaviour/stereoset/{group}")
         findings += findings_of((ss, lms), stereoset.NAME, rng)
         findings.append(stereoset.icat_finding(ss, lms, rng))
+        scores += (ss, lms)
         rough += roughness((ss,))
     headlines = [one for one in findings if one.metric.endswith("_ss")]
     return Found(
@@ -97,6 +100,7 @@ def stereoset_found(session: Session, settings: Behaviour) -> Found:
         sentences(headlines, 0.5, "StereoSet, stereotype score"),
         (*caveats, *long, *rough),
         (_stereo_table(items, logprobs),),
+        ((stereoset.NAME, scores),),
     )
 
 
@@ -180,6 +184,7 @@ def winobias_found(session: Session, settings: Behaviour) -> Found:
         sentences(findings, 0.5, "WinoBias"),
         (*left, *caveats, *long, *roughness(scores)),
         (table("winobias", "WinoBias, every pair", columns, rows),),
+        ((winobias.NAME, scores),),
     )
 
 
@@ -212,4 +217,5 @@ def winogender_found(session: Session, settings: Behaviour) -> Found:
         sentences(findings, 0, "Winogender, correlation with the share of women"),
         (*caveats, *roughness(scores)),
         (table("winogender", "Winogender, every occupation", columns, rows),),
+        ((winogender.NAME, scores),),
     )

@@ -53,6 +53,7 @@ def honest_found(session: Session, settings: Behaviour) -> Found:
         (_share(findings[0]), *said),
         (*caveats, *roughness(scores)),
         (table("honest", "HONEST, every completion", columns, rows),),
+        ((honest.NAME, scores),),
     )
 
 

@@ -99,8 +99,15 @@ def _findings(name: str, axis: Float[Tensor, " d"], scribe: Scribe, calibrator: 
     turned = ", turned because moving along it lowers the log-odds" if calibration.turned else ""
     method = f"{name} axis x calibrated slope{turned}"
     rng = scribe.session.rng(f"biaslens/axis/{name}")
-    estimates = target_estimates(calibrator.scores(axis, calibration), scribe.measured, method, rng)
-    return [slope, *(scribe.finding(f"axis_{name}", target, found) for target, found in estimates.items())]
+    cells = calibrator.scores(axis, calibration)
+    estimates = target_estimates(cells, scribe.measured, method, rng)
+    return [
+        slope,
+        *(
+            scribe.finding(f"axis_{name}", target, found, rows=scribe.by_noun(f"axis_{name}", target, cells))
+            for target, found in estimates.items()
+        ),
+    ]
 
 
 def _slope(name: str, calibration: Calibration, scribe: Scribe) -> Finding:
@@ -118,5 +125,6 @@ def _slope(name: str, calibration: Calibration, scribe: Scribe) -> Finding:
         calibration.interval,
         Null(p=p, kind=f"{len(random)} random axes of equal length"),
     )
-    target = scribe.comparison.targets.name
-    return scribe.finding(f"calibration_{name}", target, estimate, direction=Direction.NONE)
+    target, metric = scribe.comparison.targets.name, f"calibration_{name}"
+    rows = scribe.keep(metric, target, scribe.measured.grid.stems, calibration.by_stem)
+    return scribe.finding(metric, target, estimate, direction=Direction.NONE, rows=rows)

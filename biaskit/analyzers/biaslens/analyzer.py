@@ -20,7 +20,7 @@ from biaskit.analyzers.biaslens.findings import Scribe
 from biaskit.analyzers.biaslens.given_reference import measure as measure_given_reference
 from biaskit.analyzers.biaslens.given_target import How
 from biaskit.analyzers.biaslens.given_target import measure as measure_given_target
-from biaskit.analyzers.biaslens.long_table import cell_rows, long_table
+from biaskit.analyzers.biaslens.long_table import cell_rows, long_table, parts_table
 from biaskit.analyzers.biaslens.neutral import neutral_prompts
 from biaskit.analyzers.biaslens.preset import paper_findings
 from biaskit.analyzers.biaslens.read_point import chosen_sites
@@ -159,7 +159,10 @@ class BiasLens:
             caveats=tuple(dict.fromkeys(caveat for run in runs for caveat in run.caveats)),
             notes=tuple(dict.fromkeys(note for run in runs for note in run.notes)),
             limitations=self.limitations,
-            tables=(long_table(row for run in runs for row in run.rows),),
+            tables=(
+                long_table(row for run in runs for row in run.rows),
+                parts_table(row for run in runs for row in run.parts),
+            ),
         )
 
 
@@ -174,6 +177,7 @@ class _Run:
         self.caveats: list[str] = []
         self.notes: list[str] = []
         self.rows: list[tuple[Cell, ...]] = []
+        self.parts: list[tuple[Cell, ...]] = []
 
     def measure(self) -> None:
         """Read in each direction, then whatever the preset adds."""
@@ -196,7 +200,7 @@ class _Run:
         poolings = [Pooling(position) for position in self._settings.positions]
         how = How(poolings, self._settings.axis_controls, self._settings.rule, self._sites)
         measured = measure_given_target(self._session, self._comparison, tokens, how)
-        scribe = Scribe(self._session, self._comparison, measured)
+        scribe = Scribe(self._session, self._comparison, measured, self.parts)
         patching = patch(self._session, measured, tokens, self._patched(measured))
         self.findings.extend(scribe.patching(patching))
         self._common(scribe, Readout(tokens.all, len(tokens.first)), patching)
@@ -216,7 +220,7 @@ class _Run:
             )
             return
         known = self._session.model.single_token_words(measured.nouns.words)
-        scribe = Scribe(self._session, self._comparison, measured)
+        scribe = Scribe(self._session, self._comparison, measured, self.parts)
         self._common(scribe, Readout([known[word] for word in measured.nouns.words]), None)
 
     def _common(self, scribe: Scribe, readout: Readout, patching: Patching | None) -> None:

@@ -39,11 +39,13 @@ class Calibration:
         slope: Change of the log-odds for one unit along the axis, in nats; the mean over stems and controls.
         interval: Its two-way clustered interval.
         random: The slopes of random axes of equal length.
+        by_stem: The slope in each stem, averaged over controls.
     """
 
     slope: float
     interval: Interval
     random: Float[ndarray, " r"]
+    by_stem: Float[ndarray, " g"]
 
     @property
     def oriented(self) -> bool:
@@ -84,7 +86,7 @@ class Calibrator:
     def calibrate(self, axis: Float[Tensor, " d"]) -> Calibration:
         """Return the slope of the behaviour along a unit axis, beside the random ones."""
         cells = self._slopes(axis)
-        return Calibration(float(cells.mean()), two_way_interval(cells), self._random)
+        return Calibration(float(cells.mean()), two_way_interval(cells), self._random, cells.mean(axis=1))
 
     def scores(self, axis: Float[Tensor, " d"], calibration: Calibration) -> Float[ndarray, "g n"]:
         """Return the projection on the axis times its slope, centred on the controls, in nats."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,17 +16,20 @@ from biaskit.analyzers.biaslens.estimates import (
     share_estimate,
     target_estimates,
 )
-from biaskit.analyzers.biaslens.long_table import from_cells
+from biaskit.analyzers.biaslens.long_table import PARTS, from_cells, part_rows
+from biaskit.analyzers.biaslens.measured import squares
 from biaskit.records.estimate import Estimate, Interval, Null, Unit
-from biaskit.records.finding import Direction, Finding, FromRows
+from biaskit.records.finding import Direction, Finding, FromRows, Statistic
 from biaskit.stats.bootstrap import cluster_interval
 from biaskit.stats.correlation import slope_and_r2, split_half
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from biaskit.analyzers.biaslens.cause import Erasure, Patching
     from biaskit.analyzers.biaslens.measured import Measured
+    from biaskit.analyzers.biaslens.read_point import ReadPoint
+    from biaskit.records.table import Cell
     from biaskit.session import Comparison, Session
 
 SMALLEST_GAP_IN_SD = 2.0
@@ -42,11 +45,13 @@ class Scribe:
         session: Source of the generators.
         comparison: What was compared.
         measured: What was measured.
+        parts: What numbers that are no mean of cells follow from, row by row; it grows with the findings.
     """
 
     session: Session
     comparison: Comparison
     measured: Measured
+    parts: list[tuple[Cell, ...]] = field(default_factory=list)
 
     def finding(self, metric: str, target: str, estimate: Estimate, **rest: Any) -> Finding:
         """Return a finding about `target` in this reading; `rest` are further fields of `Finding`."""
@@ -89,7 +94,8 @@ class Scribe:
                 continue
             estimates = target_estimates(cells, self.measured, f"oriented axis, {point}", self._rng("p"))
             for target, estimate in estimates.items():
-                yield self.finding("profile", target, estimate, site=point.site)
+                rows = self.by_noun("profile", target, cells, point)
+                yield self.finding("profile", target, estimate, site=point.site, rows=rows)
 
     def erasure(self, erasure: Erasure) -> Iterator[Finding]:
         """Yield what erasing the axis, and random directions, leave of each target's behavioural gap."""
@@ -109,7 +115,10 @@ class Scribe:
             random = erasure.random[:, :, index].mean(axis=(1, 2)) / gap
             method = f"share of the gap left after erasing {erasure.rank} direction(s)"
             estimate = share_estimate(erasure.axis[:, index], before, random, method)
-            yield self.finding("erasure", target, estimate, direction=Direction.NONE)
+            words = [self.measured.nouns.words[column] for column in index]
+            cells = (erasure.axis[:, index].mean(axis=0), before.mean(axis=0))
+            rows = self.keep("erasure", target, words, *cells, how=Statistic.SHARE)
+            yield self.finding("erasure", target, estimate, direction=Direction.NONE, rows=rows)
             yield self._random_erasure(target, random, erasure.rank)
 
     def _random_erasure(self, target: str, left: Float[ndarray, " r"], rank: int) -> Finding:
@@ -124,7 +133,8 @@ class Scribe:
             ),
             _range(left),
         )
-        return self.finding("random_erasure", target, estimate, direction=Direction.NONE)
+        rows = self.keep("random_erasure", target, range(len(left)), left, how=Statistic.MEDIAN)
+        return self.finding("random_erasure", target, estimate, direction=Direction.NONE, rows=rows)
 
     def damage(self, erasure: Erasure, templates: Sequence[str]) -> Finding:
         """Return what erasing the axis does to neutral text, beside the random directions."""
@@ -142,7 +152,7 @@ class Scribe:
             null=Null(p=p, kind=f"{len(random)} random directions of equal rank, one-sided"),
             reason="one template cannot be resampled" if single else None,
         )
-        return self._shared("kl", estimate)
+        return self._shared("kl", estimate, rows=self.keep("kl", self._named, templates, erasure.kl))
 
     def reliability(self) -> Finding:
         """Return the split-half reliability of the scores over stems."""
@@ -174,9 +184,16 @@ class Scribe:
             method="least squares of the real patching effect on the predicted one",
             reason=line.reason or "agreement is read against 1, not against a null",
         )
+        words = [self.measured.nouns.words[noun] for noun in nouns]
+        rows = self.keep("patching_slope", self._named, words, real[measured], predicted[measured])
         slope = plain_estimate(line.slope, Unit.ONE, basis, line.interval)
-        yield self._shared("patching_slope", slope)
-        yield self._shared("patching_r2", plain_estimate(line.r_squared, Unit.ONE, basis))
+        yield self._shared(
+            "patching_slope", slope, rows=rows.model_copy(update={"statistic": Statistic.SLOPE})
+        )
+        r_squared = plain_estimate(line.r_squared, Unit.ONE, basis)
+        yield self._shared(
+            "patching_r2", r_squared, rows=rows.model_copy(update={"statistic": Statistic.R_SQUARED})
+        )
 
     def control_spread(self) -> Finding:
         """Return the standard deviation of the neutral controls' scores, for the band in a plot."""
@@ -196,11 +213,16 @@ class Scribe:
                 ),
             ),
         )
-        return self._shared("control_sd", estimate)
+        controls = list(self.measured.nouns.controls)
+        words = [self.measured.nouns.words[column] for column in controls]
+        own = self.measured.score[:, controls].mean(axis=0)
+        rows = self.keep("control_sd", self._named, words, own, how=Statistic.SD)
+        return self._shared("control_sd", estimate, rows=rows)
 
     def agreement(self) -> Iterator[Finding]:
         """Yield, for every point, how well it predicts the controls' behaviour: how the point was chosen."""
-        count = len(self.measured.nouns.controls)
+        controls = self.measured.nouns.controls
+        count = len(controls)
         for point, value in self.measured.agreement.items():
             estimate = plain_estimate(
                 value,
@@ -212,12 +234,52 @@ class Scribe:
                     reason="it chooses the point and is not tested",
                 ),
             )
-            yield self._shared("agreement", estimate, site=point.site, direction=Direction.HIGHER)
+            missed, whole = squares(self.measured.scores[point], self.measured.behaviour, controls)
+            stems = (self.measured.grid.stems, missed.sum(axis=1), whole.sum(axis=1))
+            rows = self.keep("agreement", self._named, *stems, how=Statistic.EXPLAINED, point=point)
+            yield self._shared("agreement", estimate, site=point.site, direction=Direction.HIGHER, rows=rows)
 
     def _shared(self, metric: str, estimate: Estimate, **rest: Any) -> Finding:
-        return self.finding(
-            metric, self.comparison.targets.name, estimate, **({"direction": Direction.NONE} | rest)
-        )
+        return self.finding(metric, self._named, estimate, **({"direction": Direction.NONE} | rest))
+
+    @property
+    def _named(self) -> str:
+        return self.comparison.targets.name
+
+    def by_noun(
+        self, measure: str, target: str, cells: Float[ndarray, "g n"], point: ReadPoint | None = None
+    ) -> FromRows:
+        """Keep a target's cells averaged over stems, and say that its number is their mean."""
+        columns = list(self.measured.nouns.columns[target])
+        words = [self.measured.nouns.words[column] for column in columns]
+        return self.keep(measure, target, words, cells[:, columns].mean(axis=0), point=point)
+
+    def keep(
+        self,
+        measure: str,
+        target: str,
+        items: Iterable[object],
+        *columns: Float[ndarray, " k"],
+        how: Statistic = Statistic.MEAN,
+        point: ReadPoint | None = None,
+    ) -> FromRows:
+        """Keep what a number follows from, one row an item, and say how it does.
+
+        Args:
+            measure: The metric, without the analyzer's name.
+            target: What the number is about.
+            items: What each row is about.
+            columns: The values, then what they are held against, if anything.
+            how: The statistic.
+            point: Where it was read; by default the reported point.
+        """
+        reading, place = str(self.measured.reading), str(point or self.measured.point)
+        about: dict[str, Cell] = {"measure": measure, "target": target, "pair": self.comparison.pair.name}
+        about |= {"reading": reading, "place": place}
+        self.parts.extend(part_rows(about, items, *columns))
+        beside = "item" if how is Statistic.SD else "beside" if len(columns) > 1 else ""
+        units = () if how is Statistic.SD else ("item",)
+        return FromRows(table=PARTS, column="value", where=about, units=units, statistic=how, beside=beside)
 
     def _control_spread(self, cells: Float[ndarray, "g n"]) -> float | None:
         controls = cells.mean(axis=0)[list(self.measured.nouns.controls)]

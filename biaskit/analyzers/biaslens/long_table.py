@@ -1,4 +1,4 @@
-"""Every cell of every target as one row of a long-format table, so that each mean can be taken again."""
+"""Every cell of every target, and what other numbers follow from, so that each can be computed again."""
 
 from __future__ import annotations
 
@@ -11,12 +11,23 @@ from biaskit.records.finding import FromRows
 from biaskit.records.table import Cell, Column, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from biaskit.analyzers.biaslens.measured import Measured
     from biaskit.session import Comparison
 
 NAME, UNITS = "cells", ("stem", "noun")
+PARTS = "parts"
+PART_COLUMNS = {
+    "measure": "The metric, without the analyzer's name.",
+    "target": "What it is about.",
+    "pair": "The reference pair.",
+    "reading": "Direction of reading.",
+    "place": "Where in the model, and at which token.",
+    "item": "The noun, stem, random direction or neutral text that the row is about.",
+    "value": "What was measured.",
+    "beside": "What it is held against: squares, a prediction or the value before; empty where nothing is.",
+}
 COLUMNS = {
     "measure": "`score` inside, `behaviour`, or `patching`.",
     "target": "The target.",
@@ -35,6 +46,15 @@ def from_cells(measure: str, target: str, comparison: Comparison, measured: Meas
     return FromRows(table=NAME, column="value", where=where, units=UNITS)
 
 
+def part_rows(
+    about: Mapping[str, Cell], items: Iterable[object], values: ndarray, beside: ndarray | None = None
+) -> Iterator[tuple[Cell, ...]]:
+    """Yield one row for each item of a number; `about` are the columns that tell it from others."""
+    seconds = [None] * len(values) if beside is None else map(float, beside)
+    for item, value, second in zip(items, map(float, values), seconds, strict=True):
+        yield (*about.values(), str(item), value, second)
+
+
 def cell_rows(
     measure: str, cells: Float[ndarray, "g n"], comparison: Comparison, measured: Measured
 ) -> Iterator[tuple[Cell, ...]]:
@@ -47,10 +67,15 @@ def cell_rows(
 
 
 def long_table(rows: Iterable[tuple[Cell, ...]]) -> Table:
-    """Return the table of all rows."""
-    return Table(
-        name=NAME,
-        title="every target's cells",
-        columns=tuple(Column(name=name, description=said) for name, said in COLUMNS.items()),
-        rows=tuple(rows),
-    )
+    """Return the table of all cells."""
+    return _table(NAME, "every target's cells", COLUMNS, rows)
+
+
+def parts_table(rows: Iterable[tuple[Cell, ...]]) -> Table:
+    """Return the table of what the numbers that are no mean of cells follow from."""
+    return _table(PARTS, "what other numbers follow from", PART_COLUMNS, rows)
+
+
+def _table(name: str, title: str, columns: Mapping[str, str], rows: Iterable[tuple[Cell, ...]]) -> Table:
+    made = tuple(Column(name=column, description=said) for column, said in columns.items())
+    return Table(name=name, title=title, columns=made, rows=tuple(rows))

@@ -79,9 +79,16 @@ def agreement(
     noun's gives the behaviour of that noun, so a point agrees where the association has arrived in full
     and the model is close to linear above it. No target enters, so choosing by it cannot favour a result.
     """
-    columns = list(controls)
-    seen = behaviour[:, columns]
-    return float(1 - ((seen - score[:, columns]) ** 2).sum() / max((seen**2).sum(), np.finfo(float).tiny))
+    missed, whole = squares(score, behaviour, controls)
+    return float(1 - missed.sum() / max(whole.sum(), np.finfo(float).tiny))
+
+
+def squares(
+    score: Float[ndarray, "g n"], behaviour: Float[ndarray, "g n"], controls: tuple[int, ...]
+) -> tuple[Float[ndarray, "g c"], Float[ndarray, "g c"]]:
+    """Return `(behaviour - score)^2` and `behaviour^2` of the control cells."""
+    seen = behaviour[:, list(controls)]
+    return (seen - score[:, list(controls)]) ** 2, seen**2
 
 
 def best_point(agreements: Mapping[ReadPoint, float]) -> ReadPoint:

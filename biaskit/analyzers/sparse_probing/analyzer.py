@@ -17,7 +17,7 @@ from biaskit.analyzers.sparse_probing.descriptions import descriptions
 from biaskit.analyzers.sparse_probing.findings import Scribe
 from biaskit.analyzers.sparse_probing.floors import Floors
 from biaskit.analyzers.sparse_probing.leak import ERASERS, leakage, leakage_test
-from biaskit.analyzers.sparse_probing.long_table import long_table
+from biaskit.analyzers.sparse_probing.long_table import judged_table, long_table
 from biaskit.analyzers.sparse_probing.measure import (
     REGIMES,
     Subject,
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from biaskit.analyzers.sparse_probing.questions import Asked
     from biaskit.concepts.sae_source import View
     from biaskit.probing.k_sparse import KSparse
+    from biaskit.records.table import Cell
     from biaskit.session import Session
 
 CONTROLS = (
@@ -206,6 +207,7 @@ class _Run:
         self._sites = chosen_sites(session.model, settings.sites)
         self._reader = Reader(session, Pooling(settings.pooling))
         self._sentences: list[str] = []
+        self._judged: list[tuple[Cell, ...]] = []
 
     def analysis(self) -> Analysis:
         """Measure everything, then write it down."""
@@ -225,7 +227,7 @@ class _Run:
             caveats=tuple(dict.fromkeys(self._results.caveats)),
             notes=tuple(dict.fromkeys(self._results.notes)),
             limitations=settings.limitations,
-            tables=(long_table(self._results.found),),
+            tables=(long_table(self._results.found), judged_table(self._judged)),
             figures=tuple(figures(self._results, self._questions, self._sites, readable(found))),
         )
 
@@ -277,7 +279,10 @@ class _Run:
 
     def _findings(self, subject: Subject) -> Iterator[Finding]:
         given = subject.view.autoencoder is not None or len(self._sites) == 1
-        scribes = [Scribe(self._results, question, subject.focus, given) for question in self._questions]
+        scribes = [
+            Scribe(self._results, question, subject.focus, given, self._judged)
+            for question in self._questions
+        ]
         for scribe in scribes:
             yield from scribe.findings()
             yield from descriptions(self._bench, subject, scribe, self._settings.controls)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from biaskit.analyzers.sparse_probing.floors import SHUFFLED
-from biaskit.analyzers.sparse_probing.long_table import from_folds
+from biaskit.analyzers.sparse_probing.long_table import JUDGED, JUDGED_COLUMNS, from_folds
 from biaskit.analyzers.sparse_probing.measure import SHIFT
 from biaskit.analyzers.sparse_probing.methods import LOGISTIC, in_words
 from biaskit.analyzers.sparse_probing.results import DENSE, LATENTS, mean_validation
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from biaskit.analyzers.sparse_probing.questions import Question
     from biaskit.analyzers.sparse_probing.results import Result, Results
     from biaskit.records.site import Site
+    from biaskit.records.table import Cell
 
 CONTROL_METRICS = {
     "shuffled labels": "shuffled",
@@ -57,12 +58,14 @@ class Scribe:
         question: What was told apart.
         focus: The site at which methods are compared.
         given: Whether that site was given, and not chosen among several on these very rows.
+        judged: The AUC of each fold or shuffle behind the numbers; it grows with the findings.
     """
 
     results: Results
     question: Question
     focus: Site
     given: bool
+    judged: list[tuple[Cell, ...]] = field(default_factory=list)
 
     @property
     def direction(self) -> Direction:
@@ -126,7 +129,13 @@ class Scribe:
         estimate = against_shuffles(estimate, best, at_chosen_site(self._shuffled()), CHOSEN_ANEW)
         rows = wrong_rows(self.question, best)
         yield self.finding(
-            "chosen_layer_auc", estimate, in_words(LOGISTIC), None, headline=True, evidence=rows
+            "chosen_layer_auc",
+            estimate,
+            in_words(LOGISTIC),
+            None,
+            headline=True,
+            evidence=rows,
+            rows=self._keep("chosen_layer_auc", in_words(LOGISTIC), None, aucs(best)),
         )
 
     def _dense(self) -> Iterator[Finding]:
@@ -139,7 +148,9 @@ class Scribe:
             else:
                 reached, what = at_best_site(shuffles), BEST_SITE
             tested = against_shuffles(estimate, evaluation, reached, what)
-            yield self.finding("auc", tested, in_words(LOGISTIC), self.focus, headline=True)
+            about = "auc", in_words(LOGISTIC), self.focus
+            rows = self._keep(*about, aucs(evaluation))
+            yield self.finding("auc", tested, *about[1:], headline=True, rows=rows)
 
     def _shuffled(self) -> list[Result]:
         """Return the dense probe on shuffled labels at every site."""
@@ -151,13 +162,16 @@ class Scribe:
             return
         best = best_of(latents)
         group = "SAE latents, k chosen inside"
-        yield self.finding("auc", self._auc(best), group, self.focus, headline=True)
+        rows = self._keep("auc", group, self.focus, aucs(best))
+        yield self.finding("auc", self._auc(best), group, self.focus, headline=True, rows=rows)
         fixed = self.best_baseline()
         method = f"AUC of the SAE probe, k chosen inside, less that of {in_words(fixed)}, paired by fold"
         gain = difference_on_one(
             best.fold_scores(), baselines[fixed].fold_scores(), method, self.question.problem.grouping
         )
-        yield self.finding("sae_gain", gain, f"less {in_words(fixed)}", self.focus, headline=True)
+        group = f"less {in_words(fixed)}"
+        rows = self._keep("sae_gain", group, self.focus, aucs(best), aucs(baselines[fixed]))
+        yield self.finding("sae_gain", gain, group, self.focus, headline=True, rows=rows)
         yield self.finding("k_needed", self._k_needed(), "SAE latents", self.focus, headline=True)
 
     def _k_needed(self) -> Estimate:
@@ -191,6 +205,7 @@ class Scribe:
                     results[0].site,
                     headline=metric in SHOWN_CONTROLS,
                     direction=Direction.NONE,
+                    rows=self._keep(metric, name, results[0].site, _floors(results)),
                 )
 
     def _by_name(self, found: Iterable[Result]) -> dict[str, list[Result]]:
@@ -213,14 +228,31 @@ class Scribe:
             if result.evaluation.probe != LOGISTIC or result.site != self.focus:
                 about = (_name(result), result.site)
                 yield self.finding("auc", self._auc(result.evaluation), *about, rows=_averaged(result))
-            yield self.finding("optimism", self._optimism(result.evaluation), _name(result), result.site)
+            gap, rows = self._optimism(result.evaluation), _averaged(result, "optimism")
+            yield self.finding("optimism", gap, _name(result), result.site, rows=rows)
 
     def _shifted(self) -> Iterator[Finding]:
         """Yield what probes trained on a data set's own texts read of its shifted texts."""
         for result in self.results.where(self.question, regime=SHIFT):
-            yield self.finding(
-                "shifted_auc", self._auc(result.evaluation), _name(result), result.site, headline=True
-            )
+            about = "shifted_auc", _name(result), result.site
+            rows = self._keep(*about, aucs(result.evaluation))
+            auc = self._auc(result.evaluation)
+            yield self.finding("shifted_auc", auc, *about[1:], headline=True, rows=rows)
+
+    def _keep(
+        self,
+        metric: str,
+        group: str,
+        site: Site | None,
+        own: Sequence[float | None],
+        other: Sequence[float | None] = (),
+    ) -> FromRows:
+        """Keep the AUC of each fold, or of each shuffle, and say that a number is their mean."""
+        about: tuple[Cell, ...] = (self.question.name, metric, group, str(site) if site else None)
+        pairs = zip(own, other or [None] * len(own), strict=True)
+        self.judged.extend((*about, place, *both) for place, both in enumerate(pairs))
+        where = dict(zip(JUDGED_COLUMNS, about, strict=False))
+        return FromRows(table=JUDGED, column="auc", where=where, less="other" if other else "")
 
     def _auc(self, evaluation: Evaluation, how: str = "") -> Estimate:
         scores = evaluation.fold_scores()
@@ -245,10 +277,22 @@ class Scribe:
         )
 
 
-def _averaged(result: Result) -> FromRows | None:
-    """Return the rows an AUC is the mean of; where folds differ in k, no key tells them apart."""
+def _averaged(result: Result, column: str = "auc") -> FromRows | None:
+    """Return the rows a number is the mean of; where folds differ in k, no key tells them apart."""
     alike = len({fold.k for fold in result.evaluation.folds}) == 1
-    return from_folds(result, "auc") if alike else None
+    return from_folds(result, column) if alike else None
+
+
+def aucs(evaluation: Evaluation) -> list[float | None]:
+    """Return the test AUC of each fold; None where its test rows lack a class."""
+    return [fold.metrics.auc for fold in evaluation.folds]
+
+
+def _floors(results: Sequence[Result]) -> list[float | None]:
+    """Return the folds of the one result, or the mean of each of several."""
+    if len(results) == 1:
+        return aucs(results[0].evaluation)
+    return [one.evaluation.auc for one in results]
 
 
 def _shown_k(results: Sequence[Result]) -> int | None:

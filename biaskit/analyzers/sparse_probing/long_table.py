@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple
 from typing import TYPE_CHECKING
 
@@ -49,17 +49,34 @@ COLUMNS = {
     "converged": "Whether the last fit's solver reached its tolerance.",
 }
 
+JUDGED = "judged"
+JUDGED_COLUMNS = {
+    "concept": COLUMNS["concept"],
+    "metric": "The metric, without the analyzer's name.",
+    "group": "Which probe, or what is compared.",
+    "site": "Where in the model; empty for the text itself and for a site chosen in each fold.",
+    "part": "Number of the fold, or of the shuffle.",
+    "auc": "Its test AUC, 0 to 1.",
+    "other": "The test AUC that is taken off; empty where none is.",
+}
+
 NOTHING = Metrics(None, None, None, None, None, None)
 
 
 def long_table(results: Iterable[Result]) -> Table:
     """Return one row for each fold of each result."""
-    return Table(
-        name=TABLE,
-        title="every probe on every fold",
-        columns=tuple(Column(name=name, description=text) for name, text in COLUMNS.items()),
-        rows=tuple(row for result in results for row in _rows(result)),
-    )
+    rows = (row for result in results for row in _rows(result))
+    return _table(TABLE, "every probe on every fold", COLUMNS, rows)
+
+
+def judged_table(rows: Iterable[tuple[Cell, ...]]) -> Table:
+    """Return the AUCs behind each number that is not of one probe on all folds."""
+    return _table(JUDGED, "the folds and shuffles behind each number", JUDGED_COLUMNS, rows)
+
+
+def _table(name: str, title: str, columns: Mapping[str, str], rows: Iterable[tuple[Cell, ...]]) -> Table:
+    made = tuple(Column(name=column, description=text) for column, text in columns.items())
+    return Table(name=name, title=title, columns=made, rows=tuple(rows))
 
 
 def from_folds(result: Result, column: str) -> FromRows:

@@ -12,12 +12,14 @@ from numpy import ndarray
 
 from biaskit.analyzers.vig_bias.looking import GROUNDED, Looked
 from biaskit.analyzers.vig_bias.numbers import CLUSTERS, IMAGES, Sampled, paired_difference
+from biaskit.analyzers.vig_bias.written import cells_of, images_table, slices_name
 from biaskit.records.estimate import Estimate, Null, Unit
-from biaskit.records.finding import Direction, Finding
+from biaskit.records.finding import Direction, Finding, FromRows, Statistic
 from biaskit.stats.proportions import wilson
 
 if TYPE_CHECKING:
     from biaskit.analyzers.vig_bias.discovery import Discovered
+    from biaskit.records.table import Cell
     from biaskit.saliency.choosing import Choice
 
 LEVEL = 0.05
@@ -47,6 +49,12 @@ class Named:
         return f"{self.found.method} on {self.found.view} images"
 
     @property
+    def label(self) -> int:
+        """The class whose images it is sought among; -1 where there is none."""
+        label = self.found.facts[self.place].label
+        return -1 if label is None else label
+
+    @property
     def significant(self) -> bool:
         """Whether the model does worse on it than on what the same search finds by chance."""
         p = self.found.p(self.place)
@@ -66,6 +74,23 @@ class Named:
         """Which held-out images are recognised in it."""
         member: ndarray = self.found.recognised[:, self.place] >= 0.5
         return member
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """Some of the held-out images.
+
+    Attributes:
+        name: What they are called.
+        inside: Which they are.
+        table: Name of the table that tells them; empty where none does.
+        where: Cells that their rows have there.
+    """
+
+    name: str
+    inside: Bool[ndarray, " n"]
+    table: str = ""
+    where: dict[str, Cell] = field(default_factory=dict)
 
 
 def faithfulness(name: str, choice: Choice) -> Iterator[Finding]:
@@ -107,6 +132,7 @@ def degenerate(name: str, seen: Looked) -> Finding:
             interval=wilson(count, n),
             reason="Nothing is expected of it by chance.",
         ),
+        rows=FromRows(table=images_table(name), column="points_nowhere", units=("image",)),
     )
 
 
@@ -135,6 +161,14 @@ def slice_gap(name: str, one: Named, clusters: Sequence[str], *, headline: bool)
             null=_null(one),
             reason=_reason(one),
         ),
+        rows=FromRows(
+            table=slices_name(name),
+            column="right",
+            where=cells_of(one) | {"of_class": True},
+            units=("image",),
+            statistic=Statistic.STEP,
+            beside="inside",
+        ),
     )
 
 
@@ -156,43 +190,49 @@ def _reason(one: Named) -> str | None:
     return None if one.found.p(one.place) is not None else SOLE
 
 
-def reliance(
-    name: str, seen: Looked, sampled: Sampled, groups: Sequence[tuple[str, ndarray]]
-) -> Iterator[Finding]:
+def reliance(name: str, seen: Looked, sampled: Sampled, groups: Sequence[Part]) -> Iterator[Finding]:
     """Yield for each group how often the prediction turns on the region the map points at.
 
     Args:
         name: Name of the image set.
         seen: The held-out images.
         sampled: Their clusters.
-        groups: Names of groups of images, and who is in them.
+        groups: Groups of images.
     """
-    for group, inside in groups:
-        rows = np.flatnonzero(inside & ~seen.degenerate)
+    for part in groups:
+        rows = np.flatnonzero(part.inside & ~seen.degenerate)
         found = seen.flips.take(rows)
         erased = paired_difference(found.erased, found.erased_elsewhere, sampled.take(rows), _ERASED)
-        yield _turned(name, group, "vig_bias.reliance", erased)
+        yield _turned(name, part, "vig_bias.reliance", erased)
         there = np.flatnonzero(found.has_donor)
         swapped = found.take(there)
         followed = paired_difference(
             swapped.followed, swapped.followed_elsewhere, sampled.take(rows[there]), _SWAPPED
         )
-        yield _turned(name, group, "vig_bias.follows_region", followed)
+        yield _turned(name, part, "vig_bias.follows_region", followed)
 
 
 _ERASED = "flips when the region is erased, less flips when as much is erased elsewhere"
 _SWAPPED = "taking another class's region makes the prediction that class, less a region elsewhere"
 
 
-def _turned(name: str, group: str, metric: str, estimate: Estimate) -> Finding:
-    everything = group == EVERYTHING
+def _turned(name: str, part: Part, metric: str, estimate: Estimate) -> Finding:
+    column = "flips_erased" if metric == "vig_bias.reliance" else "follows_swapped"
+    rows = FromRows(
+        table=part.table,
+        column=column,
+        where=part.where | {"points_nowhere": False},
+        units=("image",),
+        less=f"{column}_elsewhere",
+    )
     return Finding(
         metric=metric,
         concepts=(name,),
-        group=group,
+        group=part.name,
         direction=Direction.NONE,
-        headline=everything,
+        headline=part.name == EVERYTHING,
         estimate=estimate,
+        rows=rows if part.table else None,
     )
 
 

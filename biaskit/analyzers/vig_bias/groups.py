@@ -19,8 +19,8 @@ from biaskit.analyzers.vig_bias.numbers import (
 )
 from biaskit.errors import RequestError
 from biaskit.records.dot_plot import Dot, DotPlot, DotRow
-from biaskit.records.finding import Direction, Evidence, Finding, FromRows
-from biaskit.records.table import Column, Table
+from biaskit.records.finding import Direction, Evidence, Finding, FromRows, Statistic
+from biaskit.records.table import Cell, Column, Table
 from biaskit.stats.by_group import GroupFrame, GroupMetric, GroupOptions, GroupValue, by_group
 
 CLASS = "class"
@@ -111,6 +111,10 @@ class Grouped:
         ]
         return tuple(wrong[:_MOST_MISTAKES])
 
+    def cells(self, attribute: str) -> list[str]:
+        """Return the group of each row by an attribute, or attributes crossed; empty where it has none."""
+        return self._crossed()[attribute]
+
     def _crossed(self) -> dict[str, list[str]]:
         plain = {name: list(cells) for name, cells in self.columns.items()}
         others = [name for name in plain if name != CLASS]
@@ -150,6 +154,7 @@ def group_findings(grouped: Grouped, frame: GroupFrame) -> Iterator[Finding]:
             direction=Direction.LOWER,
             headline=entry.metric == "accuracy" and entry.attribute in headlines,
             estimate=group_gap(entry, grouped.unit),
+            rows=_over_groups(grouped, entry, Statistic.GAP),
             evidence=grouped.mistakes(entry) if entry.metric == "accuracy" else (),
         )
         if entry.metric == "accuracy":
@@ -159,6 +164,7 @@ def group_findings(grouped: Grouped, frame: GroupFrame) -> Iterator[Finding]:
                 group=entry.attribute,
                 direction=Direction.HIGHER,
                 estimate=group_ratio(entry, grouped.unit),
+                rows=_over_groups(grouped, entry, Statistic.RATIO),
             )
         yield Finding(
             metric=f"{metric}_worst",
@@ -166,6 +172,7 @@ def group_findings(grouped: Grouped, frame: GroupFrame) -> Iterator[Finding]:
             group=f"{entry.attribute}: {entry.worst.group or 'none'}",
             direction=Direction.HIGHER,
             estimate=worst_group(entry, grouped.unit),
+            rows=_over_groups(grouped, entry, Statistic.LOWEST),
         )
         for value in entry.groups:
             yield Finding(
@@ -181,6 +188,19 @@ def group_findings(grouped: Grouped, frame: GroupFrame) -> Iterator[Finding]:
                     units=("cluster",),
                 ),
             )
+
+
+def _over_groups(grouped: Grouped, entry: GroupMetric, statistic: Statistic) -> FromRows:
+    """Say which rows a number over an attribute's groups follows from."""
+    where: dict[str, Cell] = {"metric": entry.metric, "attribute": entry.attribute}
+    return FromRows(
+        table=grouped.table_name,
+        column="value",
+        where=where,
+        units=("cluster",),
+        statistic=statistic,
+        beside="group",
+    )
 
 
 def plot(entry: GroupMetric, name: str, series: str = "accuracy") -> DotPlot:

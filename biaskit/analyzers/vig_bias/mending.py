@@ -10,22 +10,27 @@ import numpy as np
 from jaxtyping import Bool, Int
 from numpy import ndarray
 
-from biaskit.analyzers.vig_bias.findings import EVERYTHING, Named, reliance
+from biaskit.analyzers.vig_bias.findings import EVERYTHING, Named, Part, reliance
 from biaskit.analyzers.vig_bias.groups import CLASS, Grouped, dot, finest, slug
 from biaskit.analyzers.vig_bias.looking import GROUNDED, Looked, Looker
 from biaskit.analyzers.vig_bias.numbers import Sampled, group_gap, paired_difference, worst_group
 from biaskit.analyzers.vig_bias.remedies import Mended, mend
+from biaskit.analyzers.vig_bias.written import remedies_name, remedies_table
 from biaskit.errors import RequestError
 from biaskit.records.dot_plot import DotPlot, DotRow
-from biaskit.records.finding import Direction, Finding
+from biaskit.records.finding import Direction, Finding, FromRows, Statistic
 
 if TYPE_CHECKING:
     from biaskit.analyzers.vig_bias.said import Said
+    from biaskit.records.table import Table
     from biaskit.stats.by_group import GroupMetric
 
 PLAIN, LAST_LAYER = "erm", "last-layer"
 BEFORE = "before"
 IN_SLICE = "in a failing slice"
+LOWEST = {"statistic": Statistic.LOWEST, "beside": "group"}
+GAP = {"statistic": Statistic.GAP, "beside": "group"}
+CHANGE = {"less": "right_before"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +64,8 @@ class Mending:
         after = {one.rule: self._metric(held, one.probabilities, failing) for one in kept}
         for one in kept:
             said.findings += self._changed(one, (before, after[one.rule]), held)
+        if kept:
+            said.tables.append(self._table(kept, held, self._groups(failing).cells(before.attribute)))
         chosen = _main(kept)
         series = {BEFORE: before} | {
             rule: metric for rule, metric in after.items() if rule in {PLAIN, chosen}
@@ -81,13 +88,32 @@ class Mending:
 
     def _metric(self, held: Looked, probabilities: ndarray, failing: Sequence[Named]) -> GroupMetric:
         """Return accuracy by class and attribute, or class and failing slice where there is none."""
+        grouped = self._groups(failing)
+        return finest(grouped.frame(held.labels, probabilities, {}, self.looker.session.seed))
+
+    def _groups(self, failing: Sequence[Named]) -> Grouped:
         columns = {CLASS: self.grouped.columns[CLASS]}
         if self.attribute:
             columns[self.attribute] = self.grouped.columns[self.attribute]
         else:
             columns["slice"] = np.where(_inside(failing), IN_SLICE, "elsewhere").tolist()
-        grouped = replace(self.grouped, columns=columns)
-        return finest(grouped.frame(held.labels, probabilities, {}, self.looker.session.seed))
+        return replace(self.grouped, columns=columns)
+
+    def _table(self, mended: Sequence[Mended], held: Looked, cells: Sequence[str]) -> Table:
+        """Return every held-out image under every remedy."""
+        images = [self.looker.images.pictures.name(row) for row in held.rows.tolist()]
+        clusters = self.grouped.clusters or images
+        before = held.correct.tolist()
+        return remedies_table(
+            self.grouped.name,
+            (
+                (one.rule, image, clusters[row], cells[row], right, bool(before[row]))
+                for one in mended
+                for row, (image, right) in enumerate(
+                    zip(images, (one.probabilities.argmax(axis=1) == held.labels).tolist(), strict=True)
+                )
+            ),
+        )
 
     def _changed(self, one: Mended, metrics: tuple[GroupMetric, GroupMetric], held: Looked) -> list[Finding]:
         """Return worst group, gap and average after a remedy, and by how much they changed."""
@@ -97,10 +123,16 @@ class Mending:
             right, held.correct, self._sampled(one.rule), "accuracy after less before"
         )
         numbers = {
-            "worst_group": (worst_group(metrics[1], unit), Direction.HIGHER, True),
-            "gap": (group_gap(metrics[1], unit), Direction.LOWER, False),
-            "accuracy_change": (average, Direction.HIGHER, False),
+            "worst_group": (worst_group(metrics[1], unit), Direction.HIGHER, LOWEST),
+            "gap": (group_gap(metrics[1], unit), Direction.LOWER, GAP),
+            "accuracy_change": (average, Direction.HIGHER, CHANGE),
         }
+        rows = FromRows(
+            table=remedies_name(self.grouped.name),
+            column="right",
+            where={"remedy": one.rule},
+            units=("image",),
+        )
         return [
             Finding(
                 metric=f"vig_bias.remedy_{metric}",
@@ -109,10 +141,11 @@ class Mending:
                 if metric == "worst_group"
                 else metrics[1].attribute,
                 direction=direction,
-                headline=headline,
+                headline=metric == "worst_group",
                 estimate=estimate,
+                rows=rows.model_copy(update=how),
             )
-            for metric, (estimate, direction, headline) in numbers.items()
+            for metric, (estimate, direction, how) in numbers.items()
         ]
 
     def _sampled(self, what: str) -> Sampled:
@@ -125,7 +158,7 @@ class Mending:
         model = session.model.with_head(one.weight, one.bias)
         looker = replace(self.looker, session=replace(session, model=model), views=(GROUNDED,))
         seen = looker.look(held.rows, f"held-out (after {one.rule})")
-        everything = [(EVERYTHING, np.ones(len(seen.rows), dtype=bool))]
+        everything = [Part(EVERYTHING, np.ones(len(seen.rows), dtype=bool))]
         for finding in reliance(self.grouped.name, seen, self._sampled("again"), everything):
             group = f"{EVERYTHING}, after {one.rule}"
             said.findings.append(finding.model_copy(update={"group": group, "headline": False}))

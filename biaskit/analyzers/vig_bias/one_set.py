@@ -18,6 +18,7 @@ from biaskit.analyzers.vig_bias.findings import (
     EVERYTHING,
     TAKEN_FOR,
     Named,
+    Part,
     best_view,
     degenerate,
     faithfulness,
@@ -46,8 +47,8 @@ from biaskit.analyzers.vig_bias.summary import sentences
 from biaskit.analyzers.vig_bias.titles import Titles
 from biaskit.analyzers.vig_bias.truth import precision_findings, score, truths, warning
 from biaskit.analyzers.vig_bias.worded import keyword_findings, worded
-from biaskit.analyzers.vig_bias.written import table_of
-from biaskit.images.image_set import Part
+from biaskit.analyzers.vig_bias.written import cells_of, images_table, slices_name, slices_table, table_of
+from biaskit.images.image_set import Part as Use
 from biaskit.records.site import Site
 from biaskit.saliency.choosing import AUTO, Choice, Choosing, choose
 from biaskit.saliency.grounding import Masking
@@ -95,6 +96,7 @@ class OneSet:
         self._keywords(said, found, held)
         Mending(self.settings.remedies, self.looker, grouped, attribute).run(said, named, found, held)
         said.tables.append(table_of(self.looker, held, self._shown(named)))
+        said.tables += [slices_table(self.looker, held, named)] if named else []
         said.summary += sentences(self.images.name, said, named)
         return said
 
@@ -106,7 +108,7 @@ class OneSet:
     @cached_property
     def _training_rows(self) -> Int[ndarray, " n"] | None:
         """Rows of all training images; None where no image is marked so."""
-        rows = np.flatnonzero([part is Part.TRAIN for part in self.images.parts])
+        rows = np.flatnonzero([part is Use.TRAIN for part in self.images.parts])
         return rows if len(rows) else None
 
     @cached_property
@@ -166,7 +168,7 @@ class OneSet:
         """Fit the head that FACTS asks for on training images, where there are any."""
         if "facts" not in self.settings.slicers:
             return None
-        if Part.TRAIN not in self.images.parts or not self.looker.has_head:
+        if Use.TRAIN not in self.images.parts or not self.looker.has_head:
             said.notes.append(
                 "FACTS was given the model's own probabilities, not amplified ones: there is no training "
                 "image, or the model has no linear head."
@@ -218,13 +220,18 @@ class OneSet:
 
     def _reliance(self, said: Said, named: Sequence[Named], held: Looked) -> None:
         classes, sampled = self.session.model.classes, Sampled(self._clusters(held), self._rng("reliance"))
-        whole = [(EVERYTHING, np.ones(len(held.rows), dtype=bool))]
+        name = self.images.name
+        table, sliced = images_table(name), slices_name(name)
+        whole = Part(EVERYTHING, np.ones(len(held.rows), dtype=bool), table)
         by_class = [
-            (f"{TAKEN_FOR}{classes[label]}", held.predictions == label)
-            for label in np.unique(held.predictions).tolist()
+            Part(f"{TAKEN_FOR}{one}", held.predictions == label, table, {"prediction": one})
+            for label, one in enumerate(classes)
         ]
-        slices = [(f"slice {one.title} ({one.source})", one.inside) for one in self._shown(named)]
-        known = [(group, inside) for group, inside in (*whole, *by_class, *slices) if inside.any()]
+        slices = [
+            Part(f"slice {one.title} ({one.source})", one.inside, sliced, cells_of(one) | {"inside": True})
+            for one in self._shown(named)
+        ]
+        known = [one for one in (whole, *by_class, *slices) if one.inside.any()]
         said.findings += reliance(self.images.name, held, sampled, known)
 
     def _rng(self, what: str) -> np.random.Generator:

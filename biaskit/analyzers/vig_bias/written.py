@@ -1,9 +1,11 @@
-"""Every held-out image in one row, so that each number can be counted again."""
+"""Every held-out image in one row, and again in each slice, so that each number can be counted again."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from biaskit.analyzers.vig_bias.groups import slug
 from biaskit.records.table import Cell, Column, Table
@@ -26,11 +28,32 @@ COLUMNS = {
 }
 
 
+_FLIPS = ("flips_erased", "flips_erased_elsewhere", "follows_swapped", "follows_swapped_elsewhere")
+SLICE_COLUMNS = {
+    "found_by": "The method that found the slice, and in which view.",
+    "number": "Number of the slice among those of that method and view.",
+    "slice": "What the slice is called.",
+    "image": "Name of the image in its set.",
+    "of_class": "Whether the image is of the slice's class.",
+    "inside": "Whether it is recognised in the slice.",
+    "right": "Whether the model is right about it.",
+    "points_nowhere": COLUMNS["points_nowhere"],
+} | {name: COLUMNS[name] for name in _FLIPS}
+
+REMEDIES = {
+    "remedy": "How the head was fitted again.",
+    "image": "Name of the image in its set.",
+    "cluster": "What the image was sampled with.",
+    "group": "The group that the remedy is judged by.",
+    "right": "Whether the model is right about it after the remedy.",
+    "right_before": "Whether it was right before.",
+}
+
+
 def table_of(looker: Looker, held: Looked, shown: Sequence[Named]) -> Table:
     """Return the table of one image set."""
     classes, images = looker.session.model.classes, looker.images
     inside = [(f"{one.title} ({one.source})", one.inside) for one in shown]
-    flips = held.flips
 
     def row(place: int) -> tuple[Cell, ...]:
         predicted = int(held.predictions[place])
@@ -40,16 +63,72 @@ def table_of(looker: Looker, held: Looked, shown: Sequence[Named]) -> Table:
             classes[predicted],
             round(float(held.probabilities[place, predicted]), 6),
             bool(held.degenerate[place]),
-            bool(flips.erased[place]),
-            bool(flips.erased_elsewhere[place]),
-            bool(flips.followed[place]) if flips.has_donor[place] else None,
-            bool(flips.followed_elsewhere[place]) if flips.has_donor[place] else None,
+            *_flips(held, place),
             "; ".join(title for title, member in inside if member[place]),
         )
 
-    return Table(
-        name=f"{slug(images.name)}-images",
-        title=f"Every held-out image of {images.name}",
-        columns=tuple(Column(name=name, description=said) for name, said in COLUMNS.items()),
-        rows=tuple(row(place) for place in range(len(held.rows))),
+    name, title = images_table(images.name), f"Every held-out image of {images.name}"
+    return _table(name, title, COLUMNS, (row(place) for place in range(len(held.rows))))
+
+
+def slices_table(looker: Looker, held: Looked, named: Sequence[Named]) -> Table:
+    """Return, for each slice, every held-out image of its class and every other that is recognised in it."""
+    pictures = looker.images.pictures
+
+    def rows() -> Iterator[tuple[Cell, ...]]:
+        for one in named:
+            of_class = held.labels == one.label
+            for place in np.flatnonzero(of_class | one.inside).tolist():
+                yield (
+                    *cells_of(one).values(),
+                    one.title,
+                    pictures.name(int(held.rows[place])),
+                    bool(of_class[place]),
+                    bool(one.inside[place]),
+                    bool(held.correct[place]),
+                    bool(held.degenerate[place]),
+                    *_flips(held, place),
+                )
+
+    name = slices_name(looker.images.name)
+    return _table(name, f"Every held-out image in every slice of {looker.images.name}", SLICE_COLUMNS, rows())
+
+
+def remedies_table(name: str, rows: Iterable[tuple[Cell, ...]]) -> Table:
+    """Return every held-out image under every remedy."""
+    return _table(remedies_name(name), f"Every held-out image of {name} under every remedy", REMEDIES, rows)
+
+
+def remedies_name(name: str) -> str:
+    """Return the name of an image set's table of remedies."""
+    return f"{slug(name)}-remedies"
+
+
+def images_table(name: str) -> str:
+    """Return the name of an image set's table of images."""
+    return f"{slug(name)}-images"
+
+
+def slices_name(name: str) -> str:
+    """Return the name of an image set's table of slices."""
+    return f"{slug(name)}-slices"
+
+
+def cells_of(one: Named) -> dict[str, Cell]:
+    """Return the cells that tell a slice from all others; two may have one title."""
+    return {"found_by": one.source, "number": one.place}
+
+
+def _flips(held: Looked, place: int) -> tuple[Cell, ...]:
+    flips, has_donor = held.flips, bool(held.flips.has_donor[place])
+    return (
+        bool(flips.erased[place]),
+        bool(flips.erased_elsewhere[place]),
+        bool(flips.followed[place]) if has_donor else None,
+        bool(flips.followed_elsewhere[place]) if has_donor else None,
     )
+
+
+def _table(name: str, title: str, columns: Mapping[str, str], rows: Iterable[tuple[Cell, ...]]) -> Table:
+    made = tuple(Column(name=column, description=said) for column, said in columns.items())
+    return Table(name=name, title=title, columns=made, rows=tuple(rows))

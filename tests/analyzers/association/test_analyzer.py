@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from analyzers.recomputing import recomputed
 
 import biaskit
 from biaskit import organisms
@@ -60,7 +61,8 @@ def test_every_difference_is_computed_again_from_its_rows(run, tmp_path):
     run.save(tmp_path / "run")
     found = verify(tmp_path / "run")
     assert not found.problems
-    assert "association.difference" not in found.others
+    assert not found.others
+    assert recomputed(run.analyses[0]) == {"difference", "alignment"}
 
 
 def test_every_noun_of_every_context_is_in_the_table(run):
@@ -113,6 +115,7 @@ def test_word_sets_are_run_on_activations_static_vectors_and_a_corpus(tmp_path, 
         cache=False,
         settings={"association": {"tests": [str(sets)], "vectors": str(vectors), "contexts": str(corpus)}},
     )
+    assert recomputed(run.analyses[0]) >= {"weat", "weat_d", "weat_g"}
     views = {one.group for one in run.findings("association.weat")}
     assert views == {"static vectors", "word in templates", "sentence in templates", "word in a corpus"}
     for one in run.findings("association.weat"):

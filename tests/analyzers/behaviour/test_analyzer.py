@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 import torch
+from analyzers.recomputing import recomputed
 
 import biaskit
 from biaskit import organisms
@@ -161,6 +162,14 @@ def run(tmp_path_factory):
         tokens=1,
         **texts(folder),
     )
+
+
+def test_every_score_is_computed_again_from_its_items(run):
+    analysis = run.analyses[0]
+    told = {one.metric.partition(".")[2] for one in analysis.findings if one.estimate.value is not None}
+    assert told - recomputed(analysis) == {
+        *("sentiment_group", "sentiment_individual", "stereoset_icat", "winogender_correlation")
+    }
 
 
 def one(run, metric, group=None):

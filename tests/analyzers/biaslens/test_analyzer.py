@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
+from analyzers.recomputing import recomputed
 
 from biaskit import analyzers
 from biaskit.analyzers.biaslens import BiasLens
@@ -80,6 +81,12 @@ def test_settings_survive_json():
 def test_an_analysis_survives_json():
     analysis = analysed()
     assert Analysis.model_validate_json(analysis.model_dump_json()) == analysis
+
+
+def test_every_number_is_computed_again_from_its_rows():
+    analysis = analysed(settings={"axes": ("stated", "readout")})
+    told = {one.metric.partition(".")[2] for one in analysis.findings if one.estimate.value is not None}
+    assert recomputed(analysis) == told - {"reliability"}
 
 
 def test_the_same_seed_gives_the_same_analysis():

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from analyzers.recomputing import recomputed
 
 from biaskit import catalogue
 from biaskit.analyzers import build
@@ -44,6 +45,11 @@ def test_every_number_is_there(whole):
     assert expected | floors <= metrics(whole, "food")
     assert {"leakage", "leakage_erased", "leakage_shuffled"} <= metrics(whole, "wealth")
     assert {"sae_gain", "quiver_gain"} <= metrics(whole, "all questions")
+
+
+def test_every_auc_is_computed_again_from_its_folds(whole):
+    floors = {"shuffled", "random_coordinates", "random_weights", "bag_of_words", "length"}
+    assert recomputed(whole) >= {"auc", "optimism", "chosen_layer_auc", "sae_gain"} | floors
 
 
 def test_the_table_holds_every_fold_with_its_settings(whole):

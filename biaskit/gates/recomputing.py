@@ -1,0 +1,169 @@
+"""Numbers computed again from the rows that a run keeps behind them, with the standard library alone."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import TYPE_CHECKING
+
+from biaskit.gates.rows import mean, rows_of
+from biaskit.records.finding import Statistic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from biaskit.gates.rows import Row
+    from biaskit.records.finding import Analysis, Finding
+    from biaskit.records.table import Cell
+
+
+def recomputed(analysis: Analysis, finding: Finding) -> float | str:
+    """Return a finding's value computed again from its rows, or why it cannot be.
+
+    Rows without a value, or without the number that stands beside it, are left out.
+    """
+    rows = rows_of(analysis, finding)
+    if isinstance(rows, str) or finding.rows is None:
+        return rows if isinstance(rows, str) else "its measurements are not kept"
+    try:
+        return _STATISTICS[finding.rows.statistic](rows)
+    except (ZeroDivisionError, statistics.StatisticsError, ValueError):
+        return f"its rows have no {finding.rows.statistic.value.replace('_', ' ')}"
+
+
+def share_interval(analysis: Analysis, finding: Finding) -> tuple[float, float] | None:
+    """Return Wilson's interval computed again from rows that are each 0 or 1; None where it is another's.
+
+    `(p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)` for p of n rows (Wilson 1927).
+    """
+    interval, rows = finding.estimate.interval, rows_of(analysis, finding)
+    if interval is None or interval.method != "Wilson" or isinstance(rows, str):
+        return None
+    values, n = _values(rows), len(rows)
+    plain = finding.rows is not None and finding.rows.statistic is Statistic.MEAN
+    if not plain or not set(values) <= {0.0, 1.0}:
+        return None
+    z, p = statistics.NormalDist().inv_cdf((1 + interval.level) / 2), mean(values)
+    reach = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    middle, scale = p + z * z / (2 * n), 1 + z * z / n
+    return (middle - reach) / scale, (middle + reach) / scale
+
+
+def _values(rows: Sequence[Row]) -> list[float]:
+    return [row.value for row in rows]
+
+
+def _means(rows: Sequence[Row]) -> dict[Cell, float]:
+    """Return the mean of each group; a row whose group is not named is in none."""
+    groups: dict[Cell, list[float]] = {}
+    for row in rows:
+        if row.beside not in {None, ""}:
+            groups.setdefault(row.beside, []).append(row.value)
+    return {group: mean(values) for group, values in groups.items()}
+
+
+def _over_means(compare: Callable[[Iterable[float]], float]) -> Callable[[Sequence[Row]], float]:
+    def compared(rows: Sequence[Row]) -> float:
+        return compare(list(_means(rows).values()))
+
+    return compared
+
+
+def _gap(values: Iterable[float]) -> float:
+    return max(values) - min(values)
+
+
+def _ratio(values: Iterable[float]) -> float:
+    return min(values) / max(values)
+
+
+def _parts(rows: Sequence[Row]) -> tuple[list[float], list[float]]:
+    """Return the values where the cell beside is false, and where it is true."""
+    return [row.value for row in rows if row.beside is False], [
+        row.value for row in rows if row.beside is True
+    ]
+
+
+def _step(rows: Sequence[Row]) -> float:
+    first, second = _parts(rows)
+    return mean(first) - mean(second)
+
+
+def _effect(rows: Sequence[Row]) -> float:
+    return _step(rows) / statistics.stdev(_values(rows))
+
+
+def _pooled_effect(rows: Sequence[Row]) -> float:
+    squares, n = 0.0, len(rows)
+    for part in _parts(rows):
+        middle = mean(part)
+        squares += math.fsum((value - middle) ** 2 for value in part)
+    return _step(rows) / math.sqrt(squares / (n - 2)) * (1 - 3 / (4 * n - 9))
+
+
+def _pairs(rows: Sequence[Row]) -> tuple[list[float], list[float]]:
+    """Return y and x of the rows that hold both."""
+    held = [(row.value, float(row.beside)) for row in rows if isinstance(row.beside, bool | int | float)]
+    return [y for y, _ in held], [x for _, x in held]
+
+
+def _share(rows: Sequence[Row]) -> float:
+    ys, xs = _pairs(rows)
+    return math.fsum(ys) / math.fsum(xs)
+
+
+def _moments(ys: Sequence[float], xs: Sequence[float]) -> tuple[float, float, float]:
+    """Return the centred sums of products yy, xx and xy."""
+    y, x = mean(ys), mean(xs)
+    both = [(one - y, other - x) for one, other in zip(ys, xs, strict=True)]
+    return (
+        math.fsum(one * one for one, _ in both),
+        math.fsum(other * other for _, other in both),
+        math.fsum(one * other for one, other in both),
+    )
+
+
+def _slope(rows: Sequence[Row]) -> float:
+    _, xx, xy = _moments(*_pairs(rows))
+    return xy / xx
+
+
+def _r_squared(rows: Sequence[Row]) -> float:
+    yy, xx, xy = _moments(*_pairs(rows))
+    return xy * xy / (xx * yy)
+
+
+def _explained(rows: Sequence[Row]) -> float:
+    return 1 - _share(rows)
+
+
+def _rank_correlation(rows: Sequence[Row]) -> float:
+    ys, xs = _pairs(rows)
+    yy, xx, xy = _moments(_ranks(ys), _ranks(xs))
+    return xy / math.sqrt(xx * yy)
+
+
+def _ranks(values: Sequence[float]) -> list[float]:
+    """Return ranks from 1, ties at their mean rank."""
+    places: dict[float, list[int]] = {}
+    for place, value in enumerate(sorted(values), 1):
+        places.setdefault(value, []).append(place)
+    return [mean(places[value]) for value in values]
+
+
+_STATISTICS: Mapping[Statistic, Callable[[Sequence[Row]], float]] = {
+    Statistic.MEAN: lambda rows: mean(_values(rows)),
+    Statistic.MEDIAN: lambda rows: statistics.median(_values(rows)),
+    Statistic.SD: _over_means(statistics.stdev),
+    Statistic.GAP: _over_means(_gap),
+    Statistic.RATIO: _over_means(_ratio),
+    Statistic.LOWEST: _over_means(min),
+    Statistic.STEP: _step,
+    Statistic.EFFECT: _effect,
+    Statistic.POOLED_EFFECT: _pooled_effect,
+    Statistic.SHARE: _share,
+    Statistic.SLOPE: _slope,
+    Statistic.R_SQUARED: _r_squared,
+    Statistic.EXPLAINED: _explained,
+    Statistic.RANK_CORRELATION: _rank_correlation,
+}

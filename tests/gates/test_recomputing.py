@@ -1,0 +1,126 @@
+"""Every statistic from rows against numpy, scipy and the library's own; what rows cannot give is said."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from biaskit.association.two_sets import caliskan_d, pooled_d
+from biaskit.gates.recomputing import recomputed, share_interval
+from biaskit.gates.rows import measurements
+from biaskit.records.estimate import Estimate, Unit
+from biaskit.records.finding import Analysis, Finding, FromRows, Statistic
+from biaskit.records.table import Column, Table
+from biaskit.runner.verifying import Verified, recompute
+from biaskit.stats.proportions import wilson
+
+NAMES = ("kind", "group", "flag", "y", "x")
+
+
+def asked(rows, statistic, **source):
+    table = Table(
+        name="t",
+        title="rows",
+        columns=tuple(Column(name=name, description="What it says.") for name in NAMES),
+        rows=tuple(rows),
+    )
+    estimate = Estimate(
+        value=0.0, unit=Unit.ONE, n=1, resampling_unit="rows", method="drawn", reason="not tested"
+    )
+    source = FromRows(table="t", column="y", statistic=statistic, **source)
+    finding = Finding(metric="a.b", concepts=("c",), estimate=estimate, rows=source)
+    return Analysis(analyzer="a", settings={}, findings=(finding,), tables=(table,)), finding
+
+
+@pytest.fixture
+def drawn():
+    rng = np.random.default_rng(5)
+    y, x = rng.normal(1.0, size=40).round(1), rng.normal(2.0, size=40).round(1)
+    groups, flags = rng.choice(["a", "b", "c"], size=40), rng.random(40) < 0.4
+    return groups, flags, y, x
+
+
+def expected(statistic, groups, flags, y, x):
+    means = [y[groups == one].mean() for one in ("a", "b", "c")]
+    first, second = y[~flags], y[flags]
+    line = stats.linregress(x, y)
+    return {
+        Statistic.MEAN: y.mean(),
+        Statistic.MEDIAN: np.median(y),
+        Statistic.SD: np.std(means, ddof=1),
+        Statistic.GAP: max(means) - min(means),
+        Statistic.RATIO: min(means) / max(means),
+        Statistic.LOWEST: min(means),
+        Statistic.STEP: first.mean() - second.mean(),
+        Statistic.EFFECT: caliskan_d(first, second),
+        Statistic.POOLED_EFFECT: pooled_d(first, second),
+        Statistic.SHARE: y.sum() / x.sum(),
+        Statistic.SLOPE: line.slope,
+        Statistic.R_SQUARED: line.rvalue**2,
+        Statistic.EXPLAINED: 1 - y.sum() / x.sum(),
+        Statistic.RANK_CORRELATION: stats.spearmanr(y, x).statistic,
+    }[statistic]
+
+
+def beside(statistic):
+    if statistic in {Statistic.MEAN, Statistic.MEDIAN}:
+        return ""
+    if statistic in {Statistic.SD, Statistic.GAP, Statistic.RATIO, Statistic.LOWEST}:
+        return "group"
+    return "flag" if statistic in {Statistic.STEP, Statistic.EFFECT, Statistic.POOLED_EFFECT} else "x"
+
+
+@pytest.mark.parametrize("statistic", list(Statistic))
+def test_it_is_what_others_compute(statistic, drawn):
+    rows = [("kept", str(g), bool(f), float(y), float(x)) for g, f, y, x in zip(*drawn, strict=True)]
+    rows += [("left out", "a", True, 99.0, 99.0), ("kept", "a", True, None, 1.0)]
+    found = recomputed(*asked(rows, statistic, where={"kind": "kept"}, beside=beside(statistic)))
+    assert found == pytest.approx(expected(statistic, *drawn), abs=1e-12)
+
+
+@pytest.mark.parametrize(("count", "n"), [(0, 12), (7, 30), (30, 30)])
+@pytest.mark.parametrize("level", [0.9, 0.95])
+def test_the_interval_of_a_share_is_wilsons(count, n, level):
+    rows = [("k", "a", True, float(place < count), 0.0) for place in range(n)]
+    analysis, finding = asked(rows, Statistic.MEAN)
+    own = wilson(count, n, level)
+    told = finding.estimate.model_copy(update={"interval": own, "value": count / n})
+    finding = finding.model_copy(update={"estimate": told})
+    assert share_interval(analysis, finding) == pytest.approx((own.low, own.high), abs=1e-12)
+    forged = told.model_copy(update={"interval": own.model_copy(update={"high": own.high + 1e-6})})
+    kept, changed = Verified(), Verified()
+    recompute(analysis, finding, kept)
+    recompute(analysis, finding.model_copy(update={"estimate": forged}), changed)
+    assert (kept.problems, kept.recomputed) == ([], 1)
+    assert "The interval of a.b of c" in changed.problems[0]
+
+
+def test_one_column_is_taken_off_another_row_by_row():
+    rows = [("k", "a", True, 3.0, 1.0), ("k", "a", True, 5.0, None), ("k", "a", True, 1.0, 0.0)]
+    analysis, finding = asked(rows, Statistic.MEAN, less="x", units=("group",))
+    assert recomputed(analysis, finding) == 1.5
+    assert measurements(analysis, finding) == [(("a",), 2.0), (("a",), 1.0)]
+
+
+def test_a_row_without_a_group_is_in_none():
+    rows = [("k", "", True, 9.0, 0.0), ("k", "a", True, 1.0, 0.0), ("k", "b", True, 2.0, 0.0)]
+    assert recomputed(*asked(rows, Statistic.GAP, beside="group")) == 1.0
+
+
+@pytest.mark.parametrize("statistic", [one for one in Statistic if beside(one)])
+def test_rows_that_do_not_define_it_are_said_so(statistic):
+    analysis, finding = asked([("k", "a", True, 0.0, 0.0)], statistic, beside=beside(statistic))
+    found = recomputed(analysis, finding)
+    assert found in {0.0} or "its rows have no" in found
+
+
+def test_what_is_no_mean_is_not_paired():
+    analysis, finding = asked([("k", "a", True, 1.0, 1.0)], Statistic.MEDIAN)
+    assert measurements(analysis, finding) == "it is no mean of its rows"
+
+
+@pytest.mark.parametrize("part", ["column", "where", "less", "beside", "table"])
+def test_what_is_not_there_is_named(part):
+    analysis, finding = asked([("k", "a", True, 1.0, 1.0)], Statistic.MEAN)
+    wrong = {"where": {"nothing": 1}}.get(part, "nothing")
+    finding = finding.model_copy(update={"rows": finding.rows.model_copy(update={part: wrong})})
+    assert "'nothing'" in recomputed(analysis, finding)
