@@ -11,6 +11,7 @@ from jaxtyping import Bool
 from numpy import ndarray
 
 from biaskit.errors import RequestError
+from biaskit.mitigations.steer_likeness import Likeness
 from biaskit.mitigations.steer_numbers import Compared, after, kept_share, relative, share
 from biaskit.mitigations.steer_pictures import before_after, dose_figure
 from biaskit.records.finding import Analysis, Finding
@@ -126,19 +127,20 @@ class SteerAudit:
     ) -> tuple[list[Finding], str]:
         """Return every number of a target, each way beside the images before."""
         reference, what = self.scene.reference(self.stage, one.name)
-        reads = self._reader(one)
+        reads, likeness = self._reader(one), self._likeness(one, drawn[BEFORE], asked)
         found = []
         for way, each in drawn.items():
             about = Compared(one.name, one.group, way)
             found.append(share(about, shown[way], one.wanted, headline=way in {BEFORE, STEERED}))
             if way == BEFORE:
+                found += [likeness.before(about)] if likeness else []
                 continue
             for other in self.scene.watched:
                 found += self._side(about, other, drawn[BEFORE], each)
             found += relative(about, reference, drawn[BEFORE], each)
             pair = (reads.reads(drawn[BEFORE].latents, 0), reads.reads(each.latents, 0))
             found.append(kept_share(about, "mitigation.fidelity", *pair))
-            found += self._encoded(about, drawn[BEFORE], each, asked)
+            found += likeness.after(about, each) if likeness else []
         return found, f"{one.name}: distances are to {what}."
 
     def _side(
@@ -168,19 +170,13 @@ class SteerAudit:
         owners = np.repeat([0, 1], [len(own), len(away)])
         return PromptReader.of(self.stage.drawn(both).latents, owners)
 
-    def _encoded(self, about: Compared, before: Drawing, drawn: Drawing, asked: Asked) -> list[Finding]:
-        """Likeness of images to what they were and to their prompts, where an encoder was named."""
+    def _likeness(self, one: SteeredTarget, before: Drawing, asked: Asked) -> Likeness | None:
+        """Return who tells likeness to images before and to prompts, where an encoder was named."""
         encoder = self.scene.session.encoder
         if encoder is None:
-            return []
-        first, second = (encoder.encode_images(one.pixels) for one in (before, drawn))
-        texts = encoder.encode_texts(asked.prompts)
-        alike = (first * second).sum(dim=1).numpy()
-        moved = ((second - first) * texts).sum(dim=1).numpy()
-        return [
-            about.mean("mitigation.clip_image", alike, "cosine of each image to itself before"),
-            about.mean("mitigation.clip_text", moved, "change of the cosine of image and prompt"),
-        ]
+            return None
+        rng = self.scene.session.rng(f"steer-generator/likeness/{one.name}")
+        return Likeness.of(encoder, before, asked.prompts, rng)
 
     def _doses(self, one: SteeredTarget, edit: SiteEdit, asked: Asked) -> Figure:
         number = self.scene.classifier.classes.index(one.group)

@@ -42,7 +42,8 @@ MITIGATION_METRICS = {
     "mitigation.nearest": "change of the distance to the nearest reference image",
     "mitigation.pixels": "change of the pixels",
     "mitigation.clip_image": "likeness of images to what they were (CLIP-I)",
-    "mitigation.clip_text": "change of the likeness of images to their prompts (CLIP-T)",
+    "mitigation.clip_text": "likeness of images to their prompts (CLIP-T)",
+    "mitigation.clip_text_change": "change of the likeness of images to their prompts (CLIP-T)",
 }
 
 MITIGATION_GLOSSARY = (
@@ -52,6 +53,11 @@ MITIGATION_GLOSSARY = (
         "A baseline: the mean difference of the group's activations is added, at a strength of its own.",
     ),
     ("prompts rewritten", "A baseline: a group's word stands in each prompt, in the wanted shares."),
+    (
+        "CLIP-I, CLIP-T",
+        "Mean cosine, in the named encoder, of an image and the same noise drawn before, and of an image and "
+        "the prompt that was asked; p counts shuffles of the partners that are as alike.",
+    ),
     (
         "reference images",
         "The user's own images, or images drawn with each group named equally often; what is drawn should "

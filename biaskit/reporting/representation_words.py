@@ -18,6 +18,7 @@ REPRESENTATION_METRICS = {
     "representation.distribution_bias": "captions: distribution bias (B_D) at equal sizes",
     "representation.effective_words": "captions: effective number of further words",
     "representation.miss_rate": "images that a blank text fits better than their prompt",
+    "representation.clip_text": "likeness of images to their prompts (CLIP-T)",
     "representation.error_gap": "denoising loss: worst group found less best",
     "representation.error_association": "groups found by loss and groups shown: Cramer's V",
 }

@@ -8,6 +8,7 @@ from biaskit import catalogue
 from biaskit.errors import RequestError, UnknownNameError
 from biaskit.protocols import DenoisingModel
 from biaskit.runner.classifiers import open_classifiers
+from biaskit.runner.spelling import check_encoder
 from biaskit.runner.vision import captioner_of, encoder_of, opened
 from biaskit.session import DiffusionSession, GroupComparison
 
@@ -22,10 +23,11 @@ def diffusion_session(request: Request, model: Any) -> DiffusionSession:
     """Return the session for a loaded pipeline.
 
     Raises:
-        RequestError: The model draws no images from prompts.
+        RequestError: The model draws no images from prompts, or the encoder does not read the prompts' words.
         UnknownNameError: Images were given, and none of them has a target as its label.
         ImageError: An image of the user's own cannot be read.
         ModelLoadError: An encoder or classifier cannot be found or opened.
+        TextTooLongError: The encoder would cut a prompt.
     """
     if not isinstance(model, DenoisingModel):
         raise RequestError(f"A {type(model).__name__} draws no images.", fix="Name a text-to-image model.")
@@ -33,6 +35,8 @@ def diffusion_session(request: Request, model: Any) -> DiffusionSession:
     images = tuple(opened(one, request) for one in request.images)
     _check_labels(asked, images)
     encoder = encoder_of(request, model)
+    if not images:
+        check_encoder(encoder, asked)
     return DiffusionSession(
         model=model,
         comparisons=tuple(GroupComparison(*one) for one in asked.comparisons),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from biaskit.catalogue import Drawn
     from biaskit.catalogue.drawing import Grouped
     from biaskit.models.spelling import Speller
+    from biaskit.protocols import TextImageEncoder
     from biaskit.runner.request import Request
 
 _MOST_SHOWN = 12
@@ -37,12 +38,26 @@ def spelt(request: Request) -> tuple[str, ...]:
     if request.drawn is None:
         return ()
     speller = _speller(request)
-    faults = list(_faults(speller, request.drawn))
+    faults = list(_faults(speller, request.drawn, "The model's text encoder"))
     if not request.images:
         for fault in faults:
             raise fault
     split = {word: pieces for word in _words(request.drawn) if len(pieces := _own_pieces(speller, word)) > 1}
     return (*(f"{one.what} {one.why}" for one in faults), *_said(split))
+
+
+def check_encoder(encoder: TextImageEncoder | None, drawn: Drawn) -> None:
+    """Refuse a text-image encoder that would read a part of the prompts alone.
+
+    Raises:
+        RequestError: It does not know a word, or reads two that are compared alike.
+        TextTooLongError: It would cut a prompt.
+    """
+    if encoder is None:
+        return
+    speller: Speller = part("spelling", "diffusion").in_memory(encoder)
+    for fault in _faults(speller, drawn, f"The encoder '{encoder.name}'"):
+        raise fault
 
 
 def _speller(request: Request) -> Speller:
@@ -57,20 +72,20 @@ def _speller(request: Request) -> Speller:
     return found
 
 
-def _faults(speller: Speller, drawn: Drawn) -> Iterator[RequestError]:
+def _faults(speller: Speller, drawn: Drawn, reader: str) -> Iterator[RequestError]:
     unknown = [word for word in _words(drawn) if not speller.knows(word)]
     if unknown:
         yield RequestError(
-            f"The model's text encoder does not know '{unknown[0]}'"
+            f"{reader} does not know '{unknown[0]}'"
             + (f", nor {len(unknown) - 1} further words." if len(unknown) > 1 else "."),
             why="It reads a token that stands for anything unknown, so prompts would not say the word.",
-            fix="Ask about words that the model was trained on, or give it a text encoder that reads them.",
+            fix="Ask about words that it was trained on, or name a model or encoder that reads these.",
         )
     both = next((found for words in _compared(drawn) if (found := _alike(speller, words))), None)
     if both and not unknown:
         yield RequestError(
-            f"The model's text encoder reads '{both[0]}' and '{both[1]}' alike.",
-            why="Their prompts are the same to the model, so nothing can differ between them.",
+            f"{reader} reads '{both[0]}' and '{both[1]}' alike.",
+            why="Their prompts are the same to it, so nothing can differ between them.",
             fix="Take one of the two out, or name it with another word.",
         )
     over, limit = speller.too_long(_prompts(drawn))

@@ -60,6 +60,8 @@ def test_the_encoder_reads_zero_shot(pipeline, tmp_path):
 
 def test_an_encoder_that_does_not_know_the_groups_words_is_refused(pipeline):
     with pytest.raises(RequestError, match="does not know 'female', a word of 'female'"):
+        session(pipeline, classifier=SHAPES_CLIP)
+    with pytest.raises(RequestError, match="'clip' does not know 'baker', nor 13 further words"):
         session(pipeline, encoder=SHAPES_CLIP)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from biaskit.analyzers.representation.fidelity import fidelity
 from biaskit.analyzers.representation.numbers import IMAGES, share_of
 from biaskit.images.caption_words import beyond, hallucination, published
 from biaskit.records.estimate import Estimate, Interval, Unit
@@ -34,7 +35,7 @@ def caption_findings(seen: Sequence[Seen], session: DiffusionSession) -> list[Fi
     for target, table in counts.items():
         if size and table.sum():
             found += _diversity(target, table, size, rng)
-    return [*found, *(_missed(one) for one in seen if one.missed)]
+    return [*found, *(_missed(one) for one in seen if one.missed), *fidelity(seen, session)]
 
 
 def _counts(one: Seen) -> Int[ndarray, " m"]:

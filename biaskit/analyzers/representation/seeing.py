@@ -67,6 +67,7 @@ class Seen:
         sure: By set of groups, how sure the classifier is.
         captions: Captions, where anybody gives some.
         missed: Whether each image shows its prompt less than a blank text, where there is an encoder.
+        embedded: Embeddings of the images, where there is an encoder.
         kept: Pixels of the first images, to be shown.
         latents: What was denoised, where it is wanted later.
     """
@@ -78,6 +79,7 @@ class Seen:
     sure: dict[str, list[float]] = field(default_factory=dict)
     captions: list[str] = field(default_factory=list)
     missed: list[bool] = field(default_factory=list)
+    embedded: list[Float[Tensor, "n d"]] = field(default_factory=list)
     kept: list[Float[Tensor, "rgb _ _"]] = field(default_factory=list)
     latents: list[Float[Tensor, "n c h w"]] = field(default_factory=list)
 
@@ -113,7 +115,7 @@ class Eyes:
             seen.said.setdefault(reader.groups.name, []).extend(said.tolist())
             seen.sure.setdefault(reader.groups.name, []).extend(sure.tolist())
         seen.captions.extend(self._captions(batch))
-        seen.missed.extend(self._missed(batch))
+        self._compare(batch, seen)
         seen.names.extend(batch.names)
         seen.prompts.extend(batch.prompts)
         seen.kept.extend(batch.pixels[: max(0, self.shown - len(seen.kept))])
@@ -128,15 +130,16 @@ class Eyes:
         parts = stacked(batch.pixels)
         return [said for part in parts for said in self.session.captioner.caption(part)]
 
-    def _missed(self, batch: Batch) -> list[bool]:
-        """Whether a blank text is nearer to an image than its prompt."""
+    def _compare(self, batch: Batch, seen: Seen) -> None:
+        """Embed images, and tell whether a blank text is nearer to each than its prompt."""
         encoder = self.session.encoder
         if encoder is None:
-            return []
+            return
         rows = torch.cat([encoder.encode_images(part) for part in stacked(batch.pixels)])
         own = (rows * encoder.encode_texts(list(batch.prompts))).sum(dim=1)
         blank = rows @ encoder.encode_texts([" "])[0]
-        return [bool(one) for one in own < blank]
+        seen.missed.extend(bool(one) for one in own < blank)
+        seen.embedded.append(rows)
 
 
 def stacked(pixels: Sequence[Float[Tensor, "rgb _ _"]]) -> list[Float[Tensor, "n rgb y x"]]:

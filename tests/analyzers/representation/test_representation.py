@@ -96,6 +96,17 @@ def test_images_that_a_blank_text_fits_better_are_misses(session_of):
     assert {job: one.value for job, one in missed.items()} == {job: float(job != "pilot") for job in SHARES}
 
 
+def test_likeness_to_prompts_is_the_cosine_and_is_tested_on_shuffled_prompts(session_of):
+    found = Representation(images=6, **PLAIN).analyze(session_of(encoder=Encoder()))
+    likeness = shares(found, None, "representation.clip_text")
+    assert {job: round(one.value, 6) for job, one in likeness.items()} == {
+        job: 0.9 if job == "pilot" else 0.1 for job in SHARES
+    }
+    assert all((one.unit, one.n, one.interval) == ("cosine", 6, None) for one in likeness.values())
+    assert likeness["pilot"].null.p <= 0.01, "no other prompt is as near"
+    assert likeness["baker"].null.p > 0.9, "others are nearer"
+
+
 def test_what_is_shown(analysis):
     dots = {one.name: one for one in analysis.dots}
     assert [row.name for row in dots["shares-jobs-by-gender"].rows] == sorted(SHARES, key=SHARES.get)[::-1]
