@@ -56,6 +56,8 @@ STATUS_WORDS = {
 }
 
 METRIC_WORDS = {
+    "biaslens.embedding": "where sentences lie",
+    "biaslens.embedding_profile": "where sentences lie, at each layer",
     "association.difference": "association",
     "association.alignment": "association and behaviour of neutral words, rank correlation",
     "association.weat": "association of two word sets, difference",

@@ -25,6 +25,7 @@ from biaskit.analyzers.biaslens.neutral import neutral_prompts
 from biaskit.analyzers.biaslens.preset import paper_findings
 from biaskit.analyzers.biaslens.read_point import chosen_sites
 from biaskit.analyzers.biaslens.triangulation import conflicts, marked
+from biaskit.analyzers.biaslens.without_words import SAID, lying
 from biaskit.concepts.pole_tokens import pole_tokens
 from biaskit.errors import NothingAuditedError, RequestError, UnknownNameError
 from biaskit.hooks.pooling import Pooling
@@ -180,7 +181,17 @@ class _Run:
         self.parts: list[tuple[Cell, ...]] = []
 
     def measure(self) -> None:
-        """Read in each direction, then whatever the preset adds."""
+        """Read in each direction, then whatever the preset adds; of an encoder, where its sentences lie."""
+        if self._session.model.predicts_words:
+            self._both_directions()
+        else:
+            self._without_words()
+        if self._settings.preset == "paper":
+            found, note = paper_findings(self._session, self._comparison, self._settings)
+            self.findings.extend(found)
+            self.notes.extend(note)
+
+    def _both_directions(self) -> None:
         tokens = pole_tokens(self._session.model, self._comparison)
         if tokens.dropped:
             self.caveats.append(
@@ -191,10 +202,13 @@ class _Run:
             self._given_target(tokens)
         if str(Reading.GIVEN_REFERENCE) in self._settings.readings:
             self._given_reference()
-        if self._settings.preset == "paper":
-            found, note = paper_findings(self._session, self._comparison, self._settings)
-            self.findings.extend(found)
-            self.notes.extend(note)
+
+    def _without_words(self) -> None:
+        found = lying(self._session, self._comparison, self._sites, self._settings.autoencoder)
+        self.findings.extend(found.findings)
+        self.rows.extend(found.rows)
+        self.notes.append(found.note)
+        self.caveats.append(SAID)
 
     def _given_target(self, tokens: PoleTokens) -> None:
         poolings = [Pooling(position) for position in self._settings.positions]

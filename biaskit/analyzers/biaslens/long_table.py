@@ -29,13 +29,13 @@ PART_COLUMNS = {
     "beside": "What it is held against: squares, a prediction or the value before; empty where nothing is.",
 }
 COLUMNS = {
-    "measure": "`score` inside, `behaviour`, or `patching`.",
+    "measure": "`score` inside, `behaviour`, `patching`, or `embedding` of an encoder.",
     "target": "The target.",
     "pair": "The reference pair.",
-    "reading": "Direction of reading.",
+    "reading": "Direction of reading; of an encoder, what was read.",
     "stem": "The stem, with its slot.",
     "noun": "The target's noun in it.",
-    "value": "The cell less the mean of the neutral controls in its stem, in nats.",
+    "value": "The cell less the mean of the neutral controls in its stem, in nats; `embedding` in cosine.",
 }
 
 

@@ -36,6 +36,7 @@ class Toy:
     modality = Modality.TEXT
     folder = None
     notes = ()
+    predicts_words = True
 
     def __init__(self, function, vectors, *, nouns=(), vocabulary=40):
         self.function, self.vectors = function, vectors
