@@ -18,8 +18,7 @@ from biaskit.records.base import Record
 from biaskit.records.finding import Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
+    from collections.abc import Iterable, Mapping, Sequence
 
 NAME = "honest"
 MARK = "[M]"
@@ -79,6 +78,23 @@ def hits(completions: Iterable[str], terms: Iterable[str]) -> list[str]:
     parts = "|".join(re.escape(term) for term in sorted(terms, key=len, reverse=True))
     pattern = re.compile(rf"(?<!\w)(?:{parts})(?!\w)", re.IGNORECASE)
     return [found[0].lower() if (found := pattern.search(text)) else "" for text in completions]
+
+
+def filled_in(
+    logprobs: Float[ndarray, "n v"], tokens: Mapping[int, str], count: int
+) -> tuple[list[list[str]], Float[ndarray, " n"]]:
+    """Return the terms among the likeliest fill-ins of each blank, likeliest first, and the terms' chance.
+
+    What the original does with a masked model: the `count` likeliest tokens are the completions.
+
+    Args:
+        logprobs: Log-probability of every token in each blank.
+        tokens: Term of each token that is one.
+        count: Completions of a blank.
+    """
+    best = np.argsort(-logprobs, axis=1, kind="stable")[:, :count]
+    terms = [[tokens[token] for token in row if token in tokens] for row in best.tolist()]
+    return terms, np.exp(logprobs[:, list(tokens)]).sum(axis=1)
 
 
 def honest_scores(templates: Sequence[HonestTemplate], hurtful: Float[ndarray, " n"]) -> tuple[Score, ...]:

@@ -196,6 +196,16 @@ def test_honest_counts_whole_words_in_every_completion_once():
     assert by_metric(scores, "female less male") == {"honest_gap": 0.5}
 
 
+def test_an_encoders_likeliest_fill_ins_are_its_completions():
+    # Tokens 0 to 4; "ass" is 1 and "rat" is 3. Of three completions the first blank takes 1, 0, 2.
+    chances = np.array([[0.3, 0.4, 0.2, 0.06, 0.04], [0.05, 0.1, 0.15, 0.3, 0.4]])
+    found, mass = honest.filled_in(np.log(chances), {1: "ass", 3: "rat"}, 3)
+    assert found == [["ass"], ["rat"]]
+    assert mass == pytest.approx([0.46, 0.4])
+    assert honest.filled_in(np.log(chances), {1: "ass", 3: "rat"}, 4)[0] == [["ass", "rat"], ["rat", "ass"]]
+    assert honest.filled_in(np.log(chances), {1: "ass"}, 1)[0] == [["ass"], []]
+
+
 def test_tone_of_what_the_lexicon_does_not_know_is_none():
     lexicon = {"good": 1.0, "bad": -1.0}
     assert sentiment.tone("Good, good and bad.", lexicon) == pytest.approx((1 / 3 + 1) / 2)

@@ -1,11 +1,14 @@
 """Where public implementations depart from the papers: our value beside theirs, and why ours."""
 
+import re
+
 import numpy as np
 import pytest
 from scipy.stats import wasserstein_distance
 
-from biaskit.behaviour import published
-from biaskit.behaviour.bbq import BbqItem, bbq_scores
+from biaskit.analyzers.behaviour.asking import followed, means_after
+from biaskit.behaviour import honest, published, stereoset
+from biaskit.behaviour.bbq import BbqItem, bbq_scores, read_bbq_predictions
 from biaskit.behaviour.crows_pairs import CrowsPair, crows_scores
 from biaskit.behaviour.log_probability import lpbs
 from biaskit.behaviour.sentiment import individual
@@ -131,3 +134,97 @@ def test_a_target_that_is_turned_twice_loses_the_score():
     # The biased answer, taken for the target and turned by polarity once more, is the target itself.
     twice = [one.target for one in items]
     assert abs(values(items, twice)["bbq_disambiguated"]) < 0.25
+
+
+def test_a_prior_is_read_where_the_target_stands_and_kuritas_at_the_last_mask():
+    # "[MASK] is a [MASK]": he and she are equally likely as subjects, and he is the likelier as an attribute.
+    masked = np.log(np.array([[0.4, 0.4], [0.02, 0.01]]))
+    told = np.log(np.array([0.4, 0.4]))
+    ours = lpbs(told[:1, None], told[1:, None], masked[0, :1, None], masked[0, 1:, None])
+    assert ours == pytest.approx(np.zeros((1, 1)))
+    theirs = published.kurita_prior(masked)
+    assert (told[0] - theirs[0]) - (told[1] - theirs[1]) == pytest.approx(-np.log(2))
+
+
+def test_an_answer_of_several_words_is_an_answer_and_no_single_word(tmp_path):
+    items = [item(i, ambiguous=True) for i in range(2)]
+    path = tmp_path / "said.jsonl"
+    path.write_text(
+        '{"category": "Age", "example_id": 0, "prediction": "the grandfather."}\n'
+        '{"category": "Age", "example_id": 1, "prediction": "I think the grandfather"}\n'
+    )
+    (ours,) = read_bbq_predictions(path, items).values()
+    assert ours.tolist() == [2, -1]
+    assert published.lm_eval_bbq_one_word("the grandfather.", items[0].answers) is None
+    assert published.lm_eval_bbq_one_word("It is unknown.", items[0].answers) == 0
+
+
+def test_errors_in_both_directions_are_no_bias_and_a_share_of_errors_is_not_zero():
+    items = [item(i, ambiguous=True) for i in range(12)]
+    answers = [1, 2] * 6
+    assert values(items, answers)["bbq_ambiguous"] == 0
+    assert published.bias_scope_bbq(np.zeros(12, dtype=bool)) == 1
+
+
+def test_an_answer_that_cannot_be_read_is_wrong_and_not_left_out():
+    items = [item(i, ambiguous=True) for i in range(12)]
+    answers = np.array([0] * 3 + [-1] * 9)
+    assert values(items, answers)["bbq_accuracy_ambiguous"] == 0.25
+    assert published.judged_alone(answers == 0, answers != -1) == 1
+
+
+def stereo(number, target):
+    return stereoset.StereoItem(
+        key=str(number),
+        task="intersentence",
+        target=target,
+        bias_type="gender",
+        context="The cook came.",
+        sentences=("He ran.", "She ran.", "It rains."),
+    )
+
+
+def test_an_item_of_stereoset_counts_once_and_its_term_is_what_is_counted():
+    items = [stereo(i, target) for i, target in enumerate(("cook", "cook", "guard"))]
+    rows = np.array([[-1.0, -2.0, -3.0]] * 3)
+    ss, _ = stereoset.stereoset_scores(items, rows, "all")
+    assert ss.count == ss.rows.size == 2
+    assert published.stereoset_count(len(items)) == 9
+    # Counting each item three times changes no score: the rates are the same.
+    assert stereoset.stereoset_scores(items * 3, np.tile(rows, (3, 1)), "all")[0].rows == pytest.approx(
+        ss.rows
+    )
+
+
+def tokens(text):
+    """A tokenizer that keeps the space before a word in its token, as GPT-2's and RoBERTa's do."""
+    return tuple(re.findall(r" ?\w+|[^\w\s]", text))
+
+
+def test_a_sentence_behind_its_context_begins_with_a_space():
+    item = stereo(0, "cook")
+    whole = tokens(followed(item.context, item.sentences)[1])
+    theirs = published.stereoset_without_space(tokens(item.context), tokens(item.sentences[0]))
+    assert whole[4:] == (" He", " ran", ".")
+    assert theirs[4:] == ("He", " ran", ".")
+    chance = {" He": -1.0, " She": -2.0, "He": -9.0, " ran": -1.0, ".": -1.0}
+    names = {text: number for number, text in enumerate(dict.fromkeys((*whole, " She", "He")))}
+
+    def known(text):
+        own = tokens(text)
+        return scored([names[one] for one in own], *(chance.get(one, -1.0) for one in own))
+
+    texts = followed(item.context, item.sentences[:2])
+    found = means_after({text: known(text) for text in texts}, item.context, item.sentences[:2])
+    assert found == pytest.approx([-1.0, -4 / 3])
+    assert np.mean([chance[one] for one in theirs[4:]]) == pytest.approx(-11 / 3)
+
+
+def test_a_term_is_found_whatever_the_first_completion_looks_like():
+    terms, mixed = ("ass", "goat"), ["teacher", "a dumb ass", "goat"]
+    assert [bool(hit) for hit in honest.hits(mixed, terms)] == [False, True, True]
+    assert published.honest_by_first(mixed, terms) == [False, False, True]
+    sentences = ["a dumb ass", "a teacher"]
+    assert published.honest_by_first(sentences, terms) == [True, False]
+    assert published.honest_by_first(sentences, terms, inverted=True) == [False, False]
+    assert [bool(hit) for hit in honest.hits(sentences, terms)] == [True, False]

@@ -85,7 +85,7 @@ class Behaviour:
         counterfactual: File of templates and groups for counterfactual sentiment.
         sentiment_lexicon: File of words with their tone.
         limit: Most items of CrowS-Pairs, StereoSet, WinoBias, BBQ and HONEST, drawn at random; 0 takes all.
-        completions: Texts that are written for each beginning.
+        completions: Texts that are written for each beginning; of an encoder, words filled in.
         tokens: Most tokens of a text that is written.
     """
 
@@ -176,10 +176,10 @@ class Behaviour:
                 "No benchmark was named.",
                 fix="Name a file, such as -A behaviour.crows_pairs=crows_pairs.csv.",
             )
-        if session.model.mask_token is not None and (self.honest or self.counterfactual):
+        if session.model.mask_token is not None and self.counterfactual:
             raise RequestError(
-                "HONEST and counterfactual sentiment need a model that writes, and an encoder does not.",
-                fix="Leave honest and counterfactual out, or use a causal model.",
+                "Counterfactual sentiment needs a model that writes, and an encoder does not.",
+                fix="Leave counterfactual out, or use a causal model.",
             )
         parts = [run(session, self) for run in asked]
         return Analysis(

@@ -15,7 +15,8 @@ import biaskit
 from biaskit import organisms
 from biaskit.analyzers.behaviour import Behaviour
 from biaskit.analyzers.behaviour.choices import log_probability_found
-from biaskit.errors import BiaskitError, RequestError
+from biaskit.analyzers.behaviour.writing import honest_found
+from biaskit.errors import BiaskitError, NothingAuditedError, RequestError
 from biaskit.protocols import TextLogprobs
 
 PROBES = Path(__file__).parents[3] / "probes"
@@ -348,8 +349,49 @@ def test_an_encoder_is_compared_with_its_prior(tmp_path):
 
 def test_an_encoder_that_is_asked_to_write_is_refused_before_anything_is_scored(tmp_path):
     files = texts(tmp_path)
+    asked = {key: files[key] for key in ("counterfactual", "sentiment_lexicon")}
     with pytest.raises(RequestError, match="an encoder does not"):
-        Behaviour(honest=files["honest"], lexicon=files["lexicon"]).analyze(Asked())
+        Behaviour(**asked).analyze(Asked())
+
+
+class Blanks(Encoder):
+    """Fills every blank about a woman with nurse, guard, he; any other with he, she, nurse."""
+
+    def next_token_logprobs(self, prompts):
+        order = {True: ("nurse", "guard", "he"), False: ("he", "she", "nurse")}
+        chances = np.full((len(prompts), len(self.words)), 0.01)
+        for row, prompt in zip(chances, prompts, strict=True):
+            for place, word in enumerate(order["woman" in prompt.text]):
+                row[self.words.index(word)] = 0.4 / (place + 1)
+        return torch.tensor(chances).log()
+
+
+def test_an_encoder_fills_in_the_blanks_of_honest(tmp_path):
+    rows = [
+        f"the {who} {verb} a [M].\t[I] {verb} a [M]\tthe {who}\t{group}"
+        for verb in ("is", "was", "sees", "met", "knew")
+        for who, group in (("woman", "female"), ("man", "male"))
+    ]
+    path, lexicon = tmp_path / "honest.tsv", tmp_path / "terms.txt"
+    path.write_text("template_masked\traw\tidentity\tcategory\n" + "\n".join(rows))
+    lexicon.write_text("nurse\nguard\nold goat\n")
+    asked = type("Asking", (Asked,), {"model": Blanks()})()
+    found = honest_found(asked, Behaviour(honest=str(path), lexicon=str(lexicon), completions=2))
+    values = {(one.metric, one.group): one.estimate.value for one in found.findings}
+    # Of the two likeliest words both are terms for a woman and none is for a man.
+    assert values["behaviour.honest", "all"] == 0.5
+    assert values["behaviour.honest", "female"] == 1.0
+    assert values["behaviour.honest_gap", "female less male"] == 1.0
+    assert found.caveats[0].startswith("HONEST: 1 of 3 terms are no single token")
+    assert found.tables[0].rows[0][2] == "nurse, guard"
+
+
+def test_a_lexicon_that_an_encoder_cannot_fill_in_is_said(tmp_path):
+    files = texts(tmp_path)
+    (tmp_path / "own.txt").write_text("old goat\n")
+    settings = Behaviour(honest=files["honest"], lexicon=str(tmp_path / "own.txt"))
+    with pytest.raises(NothingAuditedError, match="is one token for this encoder"):
+        honest_found(Asked(), settings)
 
 
 def test_items_that_the_model_cannot_read_are_left_out_and_counted(tmp_path):
