@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 import click
 
-from biaskit import catalogue, gates
+from biaskit import catalogue, gates, reporting
 from biaskit.cli import options, say
+from biaskit.cli.report import free
 from biaskit.cli.shown import show, table
 from biaskit.records.report import Report
 from biaskit.reporting import words
+from biaskit.reporting.folder import write_file
 from biaskit.reporting.reading import read
 from biaskit.runner import calibrated, metrics
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @click.command()
@@ -27,22 +27,39 @@ if TYPE_CHECKING:
 @options.baseline
 @options.other
 @options.fail_on
+@click.option(
+    "-o",
+    "--output",
+    "files",
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File for the judged run; its ending says the form, as of `biaskit report`. Can be repeated.",
+)
+@click.option("--force", is_flag=True, help="Write over files that exist.")
 @click.option("-q", "--quiet", is_flag=True, help="Only the last line.")
 @options.debug
-def gate(
-    run: Path, config: str | None, baseline: Path | None, fail_on: str, *, quiet: bool, **other: bool
-) -> int:
+def gate(run: Path, config: str | None, baseline: Path | None, files: tuple[Path, ...], **rest: Any) -> int:
     """Judge the run in folder RUN again; waivers are read today."""
+    fail_on, quiet = gates.FailOn(rest["fail_on"]), rest["quiet"]
+    forms = [reporting.form_of(path) for path in files]
+    free(files, force=rest["force"])
     report, today = read(run, Report), datetime.now(UTC).date()
     report = _calibrated(_asked(report, config), config)
-    before = _baseline(baseline, report, **other)
+    before = _baseline(baseline, report, other_model=rest["other_model"], other_spec=rest["other_spec"])
     judged = gates.judged(report, today, before)
     for warning in gates.ended(report.spec.waivers, today):
         say(warning, fg="yellow")
     if not quiet and judged.verdicts:
         _show(judged)
     show(judged, None, quiet=True)
-    return gates.exit_code(judged, gates.FailOn(fail_on))
+    for path, form in zip(files, forms, strict=True):
+        write_file(path, reporting.render(judged, form, _spec(config), fail_on))
+    return gates.exit_code(judged, fail_on)
+
+
+def _spec(config: str | None) -> Path | None:
+    """Return the audit's file, at whose lines SARIF puts its alerts."""
+    return catalogue.audit_path(config) if config else None
 
 
 def _asked(report: Report, config: str | None) -> Report:

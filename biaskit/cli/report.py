@@ -11,6 +11,7 @@ from biaskit import reporting
 from biaskit.cli import options
 from biaskit.cli.shown import line, show
 from biaskit.errors import RequestError, UnknownNameError
+from biaskit.records.consequence import FailOn
 from biaskit.records.report import Report
 from biaskit.reporting import trackers
 from biaskit.reporting.folder import read, write_file
@@ -46,6 +47,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--to", "hand_to", multiple=True, help="Hand the run to a tracker: mlflow or wandb. Can be repeated."
 )
+@options.fail_on
 @click.option("--force", is_flag=True, help="Write over files that exist.")
 @options.debug
 def report(
@@ -56,9 +58,9 @@ def report(
     Forms by ending: .html, .json, .md, .summary.md, .txt, .junit.xml, .sarif, .csv, .card.md, .eee.json.
     """
     named = _named(forms, files)
-    _free(files, force=rest["force"])
+    free(files, force=rest["force"])
     found = read(run, Report)
-    texts = [reporting.render(found, name, spec) for name in named]
+    texts = [reporting.render(found, name, spec, FailOn(rest["fail_on"])) for name in named]
     for path, text in zip(files, texts, strict=False):
         write_file(path, text)
         line(f"wrote {path}")
@@ -86,7 +88,7 @@ def _named(forms: Sequence[str], files: Sequence[Path]) -> tuple[str, ...]:
     return tuple(forms)
 
 
-def _free(files: Sequence[Path], *, force: bool) -> None:
+def free(files: Sequence[Path], *, force: bool) -> None:
     """Refuse to write over a file before any work is done."""
     for path in files:
         if path.exists() and not force:

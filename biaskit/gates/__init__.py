@@ -12,11 +12,12 @@ from biaskit.gates.changes import (
     differences_by_finding,
     identity,
 )
-from biaskit.gates.codes import INTERRUPTED, FailOn, exit_code, first_code, undecided_policy
+from biaskit.gates.codes import INTERRUPTED, exit_code, first_code
 from biaskit.gates.evidence import carried
 from biaskit.gates.judging import UNDECIDED, judge, judged
-from biaskit.gates.limits import Limit, check, limit_of, matches
+from biaskit.gates.limits import Limit, check, limit_of
 from biaskit.gates.waivers import ended
+from biaskit.records.consequence import FailOn, matches, undecided_policy
 
 __all__ = [
     "INTERRUPTED",

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from biaskit.errors import InstrumentError, NothingAuditedError, RequestError, RunError
-from biaskit.gates.limits import matches
-from biaskit.records.audit_spec import Rule
-from biaskit.records.report import Outcome, Status
+from biaskit.records.consequence import Consequences, Effect, FailOn
+from biaskit.records.report import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from biaskit.records.audit_spec import Gate
-    from biaskit.records.report import Report, Verdict
+    from biaskit.records.report import Report
 
 INTERRUPTED = 130
 """What a shell expects of a program that Ctrl-C ended."""
@@ -29,15 +26,12 @@ _ORDER = (
     FORBIDDEN,
     NothingAuditedError.exit_code,
 )
-
-
-class FailOn(StrEnum):
-    """What turns into an exit code other than 0."""
-
-    FAIL = "fail"
-    WARN = "warn"
-    UNDECIDED = "undecided"
-    NEVER = "never"
+_CODES = {
+    Effect.FAILS: FAILED,
+    Effect.ERRS: RunError.exit_code,
+    Effect.FORBIDDEN: FORBIDDEN,
+    Effect.NOTHING: NothingAuditedError.exit_code,
+}
 
 
 def first_code(codes: Iterable[int]) -> int:
@@ -58,32 +52,10 @@ def exit_code(report: Report, fail_on: FailOn = FailOn.FAIL) -> int:
       A partial run with a gate that counts is always 4: a part of the examples never passes.
     - 5: no finding, or none for a gate, unless it is advisory or says `pass`.
     """
-    counted = () if fail_on is FailOn.NEVER else [v for v in report.verdicts if not v.advisory]
-    policies = {gate.id: undecided_policy(gate) for gate in report.spec.gates}
-    partial = report.run.status is Status.PARTIAL
-    holds = {
-        INTERRUPTED: report.run.status is Status.INTERRUPTED,
-        FAILED: any(verdict.outcome is Outcome.FAIL for verdict in counted),
-        RunError.exit_code: report.run.status is Status.ERROR
-        or any(verdict.outcome is Outcome.ERROR for verdict in counted),
-        FORBIDDEN: (partial and bool(counted)) or any(_forbidden(v, policies, fail_on) for v in counted),
-        NothingAuditedError.exit_code: not report.findings()
-        or (fail_on is not FailOn.NEVER and any(_judged_nothing(gate, report) for gate in report.spec.gates)),
-    }
-    return first_code(code for code, held in holds.items() if held)
-
-
-def undecided_policy(gate: Gate) -> str:
-    """Return what an undecided verdict of `gate` does: `pass`, `warn` or `fail`."""
-    return gate.on_undecided or ("fail" if gate.rule is Rule.EVIDENCE_OF_COMPLIANCE else "warn")
-
-
-def _judged_nothing(gate: Gate, report: Report) -> bool:
-    counts = not gate.advisory and gate.on_undecided != "pass"
-    return counts and not any(matches(gate, finding) for finding in report.findings())
-
-
-def _forbidden(verdict: Verdict, policies: dict[str, str], fail_on: FailOn) -> bool:
-    policy = policies.get(verdict.gate, "warn")
-    forbidden = {FailOn.UNDECIDED: {"pass", "warn", "fail"}, FailOn.WARN: {"warn", "fail"}}
-    return verdict.outcome is Outcome.UNDECIDED and policy in forbidden.get(fail_on, {"fail"})
+    found = Consequences(report, fail_on)
+    codes = {_CODES[effect] for verdict in report.verdicts if (effect := found.of(verdict)) in _CODES}
+    if found.stopped:
+        codes.add(INTERRUPTED if report.run.status is Status.INTERRUPTED else RunError.exit_code)
+    if found.nothing:
+        codes.add(NothingAuditedError.exit_code)
+    return first_code(codes)

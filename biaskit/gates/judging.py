@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from biaskit.gates.changes import differences_by_finding, identity
 from biaskit.gates.evidence import carried, holm, violation_p
-from biaskit.gates.limits import check, limit_of, matches
+from biaskit.gates.limits import check, limit_of
 from biaskit.gates.said import numbers, sentence, tested
 from biaskit.gates.waivers import waive
 from biaskit.records.audit_spec import Rule, Statistics
+from biaskit.records.consequence import matches
 from biaskit.records.estimate import UNTESTED
 from biaskit.records.report import Outcome, Report, Status, Verdict
 

@@ -12,7 +12,6 @@ from biaskit.records.finding import Direction
 
 if TYPE_CHECKING:
     from biaskit.records.audit_spec import Gate
-    from biaskit.records.finding import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +35,6 @@ def check(gate: Gate) -> None:
     for key in gate.where:
         if key not in WHERE_KEYS:
             raise UnknownNameError("key of a gate's 'where'", key, WHERE_KEYS)
-
-
-def matches(gate: Gate, finding: Finding) -> bool:
-    """Tell whether a gate is about a finding."""
-    positive, negative = finding.references or ("", "")
-    about = {
-        "concept": finding.concepts[0] if finding.concepts else "",
-        "group": finding.group or "",
-        "site": str(finding.site) if finding.site else "",
-        "positive": positive,
-        "negative": negative,
-    }
-    return finding.metric == gate.metric and all(about[key] == value for key, value in gate.where.items())
 
 
 def limit_of(gate: Gate, direction: Direction) -> Limit:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from biaskit.gates.codes import undecided_policy
+from biaskit.records.consequence import undecided_policy
 from biaskit.records.report import Outcome
 
 if TYPE_CHECKING:

@@ -82,13 +82,13 @@ class GateItem(pytest.Item):
         if self.config.getoption("--biaskit-update-baseline"):
             self._file().judged()
             raise GateFailure(_REWRITTEN)
-        report = _of_gate(self._file().judged(), self.gate)
-        own = decided(report)
+        report = of_gate(self._file().judged(), self.gate)
+        fail_on = gates.FailOn(self.config.getoption("--biaskit-fail-on"))
+        own = decided(report, fail_on)
         self.user_properties += [
             (f"{one.about}: {name}", text) for one in own for name, text in one.numbers()
         ]
         said = "\n".join(_line(one) for one in own)
-        fail_on = gates.FailOn(self.config.getoption("--biaskit-fail-on"))
         if gates.exit_code(report, fail_on):
             raise GateFailure(said)
         open_ones = [one for one in own if one.verdict.outcome is not Outcome.PASS]
@@ -158,7 +158,7 @@ def auditor(config: pytest.Config) -> Callable[..., Report]:
     return once.auditor(config)
 
 
-def _of_gate(report: Report, gate: Gate) -> Report:
+def of_gate(report: Report, gate: Gate) -> Report:
     """Return the report as if it had this gate alone."""
     own = tuple(one for one in report.verdicts if one.gate == gate.id)
     spec = report.spec.model_copy(update={"gates": (gate,)})

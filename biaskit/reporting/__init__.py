@@ -11,6 +11,7 @@ from biaskit.errors import UnknownNameError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from biaskit.records.consequence import FailOn
     from biaskit.records.report import Report
 
 
@@ -45,6 +46,9 @@ FORMS = {
 }
 
 
+_OF_BUILDS = frozenset({"junit", "sarif", "summary"})
+
+
 def form_of(path: Path) -> str:
     """Return the form that a file's name asks for; of several endings that fit, the longest decides.
 
@@ -60,13 +64,14 @@ def form_of(path: Path) -> str:
     return endings[max(fitting, key=len)]
 
 
-def render(report: Report, name: str, spec: Path | None = None) -> str:
+def render(report: Report, name: str, spec: Path | None = None, fail_on: FailOn | None = None) -> str:
     """Render a report in one of `FORMS`.
 
     Args:
         report: The report.
         name: The form's name.
         spec: The audit's TOML file; SARIF results stand at its lines, other forms do not need it.
+        fail_on: What fails a build, for JUnit, SARIF and the summary; by default a failure.
 
     Raises:
         UnknownNameError: There is no such form.
@@ -75,5 +80,8 @@ def render(report: Report, name: str, spec: Path | None = None) -> str:
         raise UnknownNameError("form of report", name, FORMS)
     module, _, function = FORMS[name].home.partition(":")
     made = getattr(import_module(f"biaskit.reporting.{module}"), function)
-    text: str = made(report, spec) if name == "sarif" else made(report)
+    further: dict[str, object] = {"spec": spec} if name == "sarif" else {}
+    if fail_on is not None and name in _OF_BUILDS:
+        further["fail_on"] = fail_on
+    text: str = made(report, **further)
     return text

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from biaskit.records.audit_spec import Gate, Rule
-from biaskit.records.report import Outcome
+from biaskit.records.consequence import Consequences, Effect, FailOn
 from biaskit.reporting import view, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from biaskit.records.audit_spec import Gate
     from biaskit.records.estimate import Estimate
     from biaskit.records.finding import Finding
     from biaskit.records.report import Report, Verdict
-
-
-class Effect(StrEnum):
-    """What a verdict does to a build."""
-
-    PASSES = "passes"
-    FAILS = "fails"
-    ERRS = "errs"
-    SKIPS = "skips"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,35 +25,13 @@ class Decided:
         verdict: The verdict.
         gate: The gate that gave it; None where the spec does not hold it.
         finding: The number it is about; None where nothing was measured.
+        effect: What it does to a build.
     """
 
     verdict: Verdict
     gate: Gate | None
     finding: Finding | None
-
-    @property
-    def effect(self) -> Effect:
-        """What it does to a build: an advisory or waived verdict never fails one.
-
-        An undecided verdict fails a build where its gate says so or asks for evidence of compliance; else
-        it is a skipped test, never a passed one.
-        """
-        outcome = self.verdict.outcome
-        if outcome is Outcome.PASS:
-            return Effect.PASSES
-        if self.verdict.advisory or outcome is Outcome.WAIVED:
-            return Effect.SKIPS
-        if outcome is Outcome.UNDECIDED:
-            return Effect.FAILS if self.forbids_undecided else Effect.SKIPS
-        return Effect.ERRS if outcome is Outcome.ERROR else Effect.FAILS
-
-    @property
-    def forbids_undecided(self) -> bool:
-        """Whether the gate fails a build that it cannot decide on."""
-        if self.gate is None:
-            return False
-        asks_for_compliance = self.gate.rule is Rule.EVIDENCE_OF_COMPLIANCE
-        return (self.gate.on_undecided or ("fail" if asks_for_compliance else "warn")) == "fail"
+    effect: Effect
 
     @property
     def about(self) -> str:
@@ -111,8 +79,9 @@ def _numbers(estimate: Estimate) -> Iterator[tuple[str, str]]:
         yield "minimum_detectable_effect", repr(estimate.minimum_detectable_effect)
 
 
-def decided(report: Report) -> tuple[Decided, ...]:
+def decided(report: Report, fail_on: FailOn = FailOn.FAIL) -> tuple[Decided, ...]:
     """Return every verdict of a report, the gravest first, those that count before the advisory ones."""
+    consequences = Consequences(report, fail_on)
     gates = {gate.id: gate for gate in report.spec.gates}
     found: dict[tuple[object, ...], Finding] = {}
     for finding in report.findings():
@@ -121,7 +90,7 @@ def decided(report: Report) -> tuple[Decided, ...]:
         found.setdefault((*about, finding.site), finding)
         found.setdefault((*about, None), finding)
     made = [
-        Decided(one, gates.get(one.gate), found.get(_about(one, gates.get(one.gate))))
+        Decided(one, gates.get(one.gate), found.get(_about(one, gates.get(one.gate))), consequences.of(one))
         for one in report.verdicts
     ]
     return tuple(sorted(made, key=lambda one: (one.verdict.advisory, view.ORDER.index(one.verdict.outcome))))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from biaskit.records.consequence import Consequences, Effect, FailOn
 from biaskit.reporting import markdown, view, words
-from biaskit.reporting.decided import Effect, decided
+from biaskit.reporting.decided import decided
 from biaskit.reporting.headline import headline
 
 if TYPE_CHECKING:
@@ -13,16 +14,23 @@ if TYPE_CHECKING:
     from biaskit.reporting.decided import Decided
 
 _MOST_ROWS, _MOST_LINES = 20, 5
-_MARKS = {Effect.PASSES: "✅", Effect.FAILS: "❌", Effect.ERRS: "💥", Effect.SKIPS: "⚠️"}
+_MARKS = {
+    Effect.FAILS: "❌",
+    Effect.ERRS: "💥",
+    Effect.FORBIDDEN: "❌",
+    Effect.NOTHING: "❌",
+    Effect.SKIPS: "⚠️",
+    Effect.PASSES: "✅",
+}
 
 
-def render(report: Report) -> str:
+def render(report: Report, fail_on: FailOn = FailOn.FAIL) -> str:
     """Return the verdict line, the verdicts that are not a pass, what is missing, and how to go on."""
-    judged = decided(report)
+    judged = decided(report, fail_on)
     open_ones = [one for one in judged if one.effect is not Effect.PASSES]
     digest, seed = report.subject.fingerprint[:12], report.spec.seed
     blocks = [
-        f"### {_mark(report, judged)} biaskit: {markdown.escape(view.title(report))}",
+        f"### {_mark(report, judged, fail_on)} biaskit: {markdown.escape(view.title(report))}",
         *(f"> **Conflict.** {markdown.escape(line)}" for line in report.conflicts[:_MOST_LINES]),
         f"**{markdown.escape(headline(report))}**",
         f"{markdown.escape(view.source(report))}, sha256 {digest}, seed {seed}, "
@@ -36,12 +44,15 @@ def render(report: Report) -> str:
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def _mark(report: Report, judged: tuple[Decided, ...]) -> str:
-    effects = {one.effect for one in judged}
-    gravest = next((one for one in (Effect.FAILS, Effect.ERRS, Effect.SKIPS) if one in effects), None)
-    if gravest is None and (not judged or view.tone(report) == "undecided"):
-        gravest = Effect.SKIPS
-    return _MARKS[gravest or Effect.PASSES]
+def _mark(report: Report, judged: tuple[Decided, ...], fail_on: FailOn) -> str:
+    """Return the mark of the gravest that holds: a verdict's effect, or the run's."""
+    run, effects = Consequences(report, fail_on), {one.effect for one in judged}
+    effects |= {
+        effect for effect, holds in ((Effect.ERRS, run.stopped), (Effect.NOTHING, run.nothing)) if holds
+    }
+    if not judged or view.tone(report) == "undecided":
+        effects.add(Effect.SKIPS)
+    return next((mark for effect, mark in _MARKS.items() if effect in effects), _MARKS[Effect.PASSES])
 
 
 def _verdicts(shown: list[Decided]) -> str:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from biaskit.records.consequence import Consequences, Effect, FailOn
 from biaskit.records.report import Outcome, Status
 from biaskit.reporting import words
-from biaskit.reporting.decided import Effect, decided
+from biaskit.reporting.decided import decided
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,15 +30,16 @@ _FALLBACK = "report.json"
 _LEVELS = {"low": "warning", "medium": "error", "high": "error"}
 
 
-def render(report: Report, spec: Path | None = None) -> str:
+def render(report: Report, spec: Path | None = None, fail_on: FailOn = FailOn.FAIL) -> str:
     """Return one run whose results are identified by gate and target, never by the value.
 
     Args:
         report: The report.
         spec: The audit's TOML file: each result then stands at its gate's line there, where it can be acted
             on; without it, at the report.
+        fail_on: What fails a build; the rest are notes.
     """
-    shown = [one for one in decided(report) if one.verdict.outcome is not Outcome.PASS]
+    shown = [one for one in decided(report, fail_on) if one.effect is not Effect.PASSES]
     rules = {gate.id: _rule(gate) for gate in report.spec.gates}
     rules |= {one.verdict.gate: {"id": _id(one.verdict.gate)} for one in shown if one.gate is None}
     order, places = {name: index for index, name in enumerate(rules)}, _places(spec, rules)
@@ -51,7 +53,7 @@ def render(report: Report, spec: Path | None = None) -> str:
             }
         },
         "automationDetails": {"id": f"biaskit/{_id(report.spec.name)}/"},
-        "invocations": [_invocation(report, len(shown))],
+        "invocations": [_invocation(report, len(shown), fail_on)],
         "columnKind": "unicodeCodePoints",
         "results": [
             _result(one, order[one.verdict.gate], places[one.verdict.gate]) for one in shown[:MOST_RESULTS]
@@ -104,7 +106,7 @@ def _result(one: Decided, index: int, place: dict[str, Any]) -> dict[str, Any]:
         "partialFingerprints": {"biaskitVerdict/v1": hashlib.sha256(one.key.encode()).hexdigest()},
         "properties": dict(_numbers(one)),
     }
-    if verdict.outcome is Outcome.WAIVED:
+    if verdict.outcome is Outcome.WAIVED and one.effect is Effect.SKIPS:
         result["suppressions"] = [{"kind": "external", "status": "accepted", "justification": said}]
     return result
 
@@ -121,14 +123,14 @@ def _numbers(one: Decided) -> Iterator[tuple[str, Any]]:
     yield "minimumDetectableEffect", estimate.minimum_detectable_effect
 
 
-def _invocation(report: Report, results: int) -> dict[str, Any]:
-    run = report.run
+def _invocation(report: Report, results: int, fail_on: FailOn) -> dict[str, Any]:
+    run, found = report.run, Consequences(report, fail_on)
     ended = run.started_at + timedelta(seconds=run.duration_s)
     told = [words.plain(line) for line in report.not_measured] if run.status is not Status.COMPLETE else []
     if results > MOST_RESULTS:
         told.append(f"{results - MOST_RESULTS} more results stand in report.json.")
     return {
-        "executionSuccessful": run.status in {Status.COMPLETE, Status.PARTIAL},
+        "executionSuccessful": not (found.stopped or found.nothing),
         "startTimeUtc": run.started_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "endTimeUtc": ended.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "toolExecutionNotifications": [{"level": "warning", "message": {"text": one}} for one in told],

@@ -1,5 +1,6 @@
 """The composite action: pinned, careful with what it is given, and in step with the command line."""
 
+import json
 import os
 import re
 import subprocess
@@ -42,7 +43,7 @@ def flags_of(script):
 
 def test_every_flag_of_the_action_exists(steps):
     called = [pair for step in steps for pair in flags_of(step.get("run", ""))]
-    assert {verb for verb, _ in called} == {"fetch", "audit", "gate", "report"}
+    assert {verb for verb, _ in called} == {"fetch", "audit", "gate"}
     for verb, flags in called:
         known = {one for parameter in cli.biaskit.get_command(None, verb).params for one in parameter.opts}
         assert flags <= known, verb
@@ -115,8 +116,10 @@ def test_the_gate_step_says_what_the_gate_said(steps, bash, tmp_path, limit, cod
     assert (outputs["exit-code"], outputs["verdict"]) == (str(code), verdict)
     assert outputs["run-digest"] == build_report().run.id
     assert (tmp_path / "GITHUB_STEP_SUMMARY").read_text().startswith("### ")
-    assert (tmp_path / "biaskit.sarif").exists()
-    assert (tmp_path / "biaskit.junit.xml").exists()
+    (alerts,) = json.loads((tmp_path / "biaskit.sarif").read_text())["runs"]
+    assert any(one["level"] == "error" for one in alerts["results"]) == (code == 1)
+    assert ("<failure" in (tmp_path / "biaskit.junit.xml").read_text()) == (code == 1)
+    assert (int(outputs["failed"]) > 0) == (code == 1)
     (decide,) = [step for step in steps if step["name"] == "Decide"]
     assert bash(decide, CODE=outputs["exit-code"]).returncode == code
 

@@ -192,3 +192,16 @@ def test_a_plan_refuses_what_a_gate_cannot_see(biaskit, tmp_path):
     assert "promises to see 0.001 nats of food" in done.err
     assert "units in the place of 48" in done.err
     assert biaskit(*asked, "--set", "gates.0.mde=2.0").code == 0
+
+
+@pytest.mark.parametrize(("fail_on", "code"), [("fail", 0), ("undecided", 4)])
+def test_the_gate_writes_what_it_decided_and_not_what_the_run_holds(biaskit, tmp_path, fail_on, code):
+    folder.write(run(0.5), tmp_path / "run")
+    written = tmp_path / "out.junit.xml"
+    (tmp_path / "mine.toml").write_text(FILE)
+    asked = ("gate", tmp_path / "run", "-c", "mine.toml", "--fail-on", fail_on, "-o", written)
+    assert biaskit(*asked).code == code
+    assert ("<failure" in written.read_text(), "<skipped" in written.read_text()) == (code == 4, code == 0)
+    again = biaskit(*asked)
+    assert (again.code, "exists already" in again.err) == (2, True)
+    assert biaskit(*asked, "--force").code == code

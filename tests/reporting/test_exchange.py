@@ -16,9 +16,10 @@ from junitparser import JUnitXml
 
 from biaskit import reporting
 from biaskit.records.audit_spec import Rule
+from biaskit.records.consequence import Effect
 from biaskit.records.report import Outcome, Status
 from biaskit.reporting import every_eval_ever, job_summary, junit, model_card, sarif, table
-from biaskit.reporting.decided import Effect, decided
+from biaskit.reporting.decided import decided
 from tests.reporting.hostile import hostile_report
 from tests.reporting.pictures import pictured
 from tests.reporting.sample import build_report
@@ -117,8 +118,8 @@ def test_junit_has_one_case_a_verdict_with_its_numbers():
         ({"outcome": Outcome.WAIVED}, {}, Effect.SKIPS),
         ({"outcome": Outcome.ERROR}, {}, Effect.ERRS),
         ({"outcome": Outcome.UNDECIDED}, {}, Effect.SKIPS),
-        ({"outcome": Outcome.UNDECIDED}, {"on_undecided": "fail"}, Effect.FAILS),
-        ({"outcome": Outcome.UNDECIDED}, {"rule": Rule.EVIDENCE_OF_COMPLIANCE}, Effect.FAILS),
+        ({"outcome": Outcome.UNDECIDED}, {"on_undecided": "fail"}, Effect.FORBIDDEN),
+        ({"outcome": Outcome.UNDECIDED}, {"rule": Rule.EVIDENCE_OF_COMPLIANCE}, Effect.FORBIDDEN),
         (
             {"outcome": Outcome.UNDECIDED},
             {"rule": Rule.EVIDENCE_OF_COMPLIANCE, "on_undecided": "warn"},
@@ -133,8 +134,8 @@ def test_what_a_verdict_does_to_a_build(verdict, gate, effect):
     assert one.effect is effect
     (suite,) = JUnitXml.fromstring(junit.render(report).encode())
     counts = (suite.failures, suite.errors, suite.skipped)
-    order = (Effect.FAILS, Effect.ERRS, Effect.SKIPS)
-    assert counts == tuple(int(effect is known) for known in order)
+    order = ({Effect.FAILS, Effect.FORBIDDEN}, {Effect.ERRS}, {Effect.SKIPS})
+    assert counts == tuple(int(effect in known) for known in order)
 
 
 @pytest.mark.parametrize("report", [ungated(), ended(Status.ERROR), ended(Status.INTERRUPTED)])
