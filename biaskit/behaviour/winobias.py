@@ -18,7 +18,7 @@ from biaskit.catalogue.reading import decoded
 from biaskit.errors import RequestError
 from biaskit.records.estimate import Estimate, Interval, Null, Unit
 from biaskit.records.finding import Direction, Finding
-from biaskit.stats.bootstrap import bootstrap_interval, cluster_bootstrap
+from biaskit.stats.unequal_clusters import clustered_statistic
 
 NAME = "winobias"
 FEMALE = frozenset({"she", "her", "hers", "herself"})
@@ -228,7 +228,7 @@ def f1(right: Bool[ndarray, " n"], answered: Bool[ndarray, " n"]) -> float:
 def f1_gap(pairs: Sequence[WinoPair], resolved: Resolved, rng: np.random.Generator) -> Finding:
     """F1 with the pronoun of the stereotype less F1 with the other; 0 is fair.
 
-    Interval: occupations resampled. Null: pro and anti exchanged for all pairs of an occupation together
+    Interval: jackknife over occupations. Null: pro and anti exchanged for all pairs of an occupation together
     (approximate randomisation, as in the paper, with the occupation as the unit).
     """
     owners = np.array([pair.occupation for pair in pairs])
@@ -245,10 +245,9 @@ def f1_gap(pairs: Sequence[WinoPair], resolved: Resolved, rng: np.random.Generat
     interval: Interval | None = None
     reason: str | None = "one occupation alone has no interval"
     if owner.max() > 0:
-        drawn = cluster_bootstrap(
-            lambda rows: _gap(*(one[:, rows] for one in sides)), owners, draws=999, rng=rng
-        )
-        interval, reason = bootstrap_interval(drawn), None
+        found = clustered_statistic(lambda rows: _gap(*(one[:, rows] for one in sides)), owners)
+        interval = found.interval(0.95) if found is not None and found.error else None
+        reason = None if interval else "every occupation gives the same gap"
     estimate = Estimate(
         interval=interval,
         reason=reason,

@@ -13,7 +13,7 @@ from pydantic import Field, JsonValue
 from biaskit.records.base import Record
 from biaskit.records.estimate import Estimate
 
-PlantKind = Literal["associations", "labels", "attributes", "shares"]
+PlantKind = Literal["associations", "choices", "labels", "attributes", "shares", "turns"]
 
 
 class Planting(Record):
@@ -24,8 +24,11 @@ class Planting(Record):
     groups: tuple[str, ...] = ()
     """Groups of findings that must find it, such as a view; empty for all of the metric."""
     plant: PlantKind = "associations"
-    """What is planted: `associations` of targets with a reference pair, `labels` of texts, `attributes` of
-    images, or `shares` of groups among drawn images."""
+    """What is planted: `associations` of targets with a reference pair, `choices` between words behind nouns,
+    `labels` of texts, `attributes` of images, `shares` of groups among drawn images, or `turns` of a group by
+    an edit."""
+    measures_dose: bool = True
+    """Whether the metric is what doses count, so that its minimum detectable effect is a dose."""
     lean: dict[str, JsonValue] = {}
     """Settings that leave out what does not bear on the metric, to save time."""
     quick: dict[str, JsonValue] = {}

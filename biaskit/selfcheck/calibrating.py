@@ -150,7 +150,7 @@ class _Work:
         return [test for one in tracked for test in self._judged(one(), next(numbers), shown)]
 
     def _judged(self, specimen: Specimen, number: int, shown: Bench) -> Iterator[Judgement]:
-        findings = self.analyzer.analyze(specimen.session).findings
+        findings = specimen.fitted(self.analyzer).analyze(specimen.session).findings
         return judgements(findings, self.planting, specimen, shown, number)
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Int, Shaped
 from numpy import ndarray
 
-from biaskit.errors import RequestError
 from biaskit.records.estimate import Interval
 from biaskit.slices.held_out import HeldOut
 from biaskit.slices.slicer import Slices
-from biaskit.stats.bootstrap import DRAWS, bootstrap_interval, cluster_bootstrap
 from biaskit.stats.proportions import wilson
+from biaskit.stats.unequal_clusters import clustered_statistic
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,29 +46,19 @@ class SliceFacts:
     interval: Interval | None = None
 
 
-def slice_report(
-    slices: Slices, held_out: HeldOut, rng: np.random.Generator | None = None
-) -> tuple[SliceFacts, ...]:
+def slice_report(slices: Slices, held_out: HeldOut) -> tuple[SliceFacts, ...]:
     """Report every slice on held-out images, in the order of `slices.names`.
 
     Members are recognised by embeddings and labels alone (see `HeldOut.members`). Those of other classes than
-    the slice's commonest count in `size` only. Intervals are Newcombe's, or a cluster bootstrap's where the
-    images have clusters.
+    the slice's commonest count in `size` only. Intervals are Newcombe's, or a jackknife's over clusters where
+    the images have clusters.
 
     Args:
         slices: What was found on other images.
         held_out: The images.
-        rng: Source of the bootstrap; needed with clusters.
-
-    Raises:
-        RequestError: There are clusters and no `rng`.
     """
-    if held_out.clusters is not None and rng is None:
-        raise RequestError("A cluster bootstrap needs a source of random numbers.")
     members = held_out.members(slices).T
-    return tuple(
-        _facts(name, inside, held_out, rng) for name, inside in zip(slices.names, members, strict=True)
-    )
+    return tuple(_facts(name, inside, held_out) for name, inside in zip(slices.names, members, strict=True))
 
 
 def newcombe(worse: tuple[int, int], better: tuple[int, int], level: float = 0.95) -> Interval:
@@ -92,9 +81,7 @@ def newcombe(worse: tuple[int, int], better: tuple[int, int], level: float = 0.9
     )
 
 
-def _facts(
-    name: str, inside: Bool[ndarray, " n"], held_out: HeldOut, rng: np.random.Generator | None
-) -> SliceFacts:
+def _facts(name: str, inside: Bool[ndarray, " n"], held_out: HeldOut) -> SliceFacts:
     mine, others = held_out.sides(inside)
     there, away = int(mine.sum()), int(others.sum())
     if not there:
@@ -112,19 +99,14 @@ def _facts(
         rest=away,
         rest_accuracy=rest,
         gap=None if rest is None else rest - accuracy,
-        interval=_interval(mine, others, held_out, rng) if away else None,
+        interval=_interval(mine, others, held_out) if away else None,
     )
 
 
-def _interval(
-    mine: Bool[ndarray, " n"],
-    others: Bool[ndarray, " n"],
-    held_out: HeldOut,
-    rng: np.random.Generator | None,
-) -> Interval | None:
+def _interval(mine: Bool[ndarray, " n"], others: Bool[ndarray, " n"], held_out: HeldOut) -> Interval | None:
     right = held_out.said.errors == 0
-    if held_out.clusters is not None and rng is not None:
-        return _clustered(right, mine, others, held_out.clusters, rng)
+    if held_out.clusters is not None:
+        return _clustered(right, mine, others, held_out.clusters)
     worse, better = ((int(right[rows].sum()), int(rows.sum())) for rows in (mine, others))
     return newcombe(worse, better)
 
@@ -134,9 +116,8 @@ def _clustered(
     mine: Bool[ndarray, " n"],
     others: Bool[ndarray, " n"],
     clusters: Shaped[ndarray, " n"],
-    rng: np.random.Generator,
 ) -> Interval | None:
-    """Percentile interval of the gap with whole clusters resampled; None where most draws miss a side."""
+    """Interval of the gap over clusters; None where one cluster holds a side, or nothing varies."""
     rows = np.flatnonzero(mine | others)
     if len(np.unique(clusters[rows])) < 2:
         return None
@@ -148,9 +129,5 @@ def _clustered(
             return float("nan")
         return float(right[rest_rows].mean() - right[slice_rows].mean())
 
-    draws: Float[ndarray, " draws"] = cluster_bootstrap(gap, clusters[rows], draws=DRAWS, rng=rng)
-    if 2 * np.isnan(draws).sum() >= len(draws):
-        return None
-    found = bootstrap_interval(draws)
-    clusters_there = len(np.unique(clusters[rows]))
-    return found.model_copy(update={"method": f"bootstrap of {clusters_there} clusters, {found.method}"})
+    found = clustered_statistic(gap, clusters[rows])
+    return found.interval(0.95) if found is not None and found.error else None

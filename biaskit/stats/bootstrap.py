@@ -33,6 +33,7 @@ from numpy import ndarray
 from scipy import stats
 
 from biaskit.records.estimate import Interval
+from biaskit.stats.unequal_clusters import clustered_mean
 
 Method = Literal["t", "percentile", "bca"]
 DRAWS = 2000
@@ -187,22 +188,20 @@ def cluster_interval(
 ) -> Interval:
     """Interval of the mean of `values` where rows of one cluster stand or fall together.
 
-    `t` uses the cluster-robust standard error (Liang and Zeger 1986, times k / (k - 1)) and k - 1 degrees
-    of freedom for k clusters; `percentile` and `bca` resample clusters, `DRAWS` times.
+    `t` is `clustered_mean`'s, which holds its level where clusters differ in size too; `percentile` and `bca`
+    resample clusters, `DRAWS` times.
 
     Raises:
         ValueError: No rng for a bootstrap, fewer than two clusters, or a value that is not a number.
     """
     if not np.isfinite(values).all():
         raise ValueError("values must be finite; leave out rows that could not be measured")
+    if method == "t":
+        return clustered_mean(values, clusters).interval(level)
     members = _members(clusters)
     sums = np.array([values[rows].sum() for rows in members], dtype=float)
     sizes = np.array([rows.size for rows in members], dtype=float)
     mean = float(sums.sum() / sizes.sum())
-    way = f"one-way cluster over {len(members)} clusters"
-    if method == "t":
-        variance = _cluster_variance((sums - sizes * mean) / sizes.sum())
-        return _t_interval(mean, float(np.sqrt(variance)), len(members) - 1, level, way)
     weights = _weights(len(members), DRAWS, _needed(rng))
     left_out = (sums.sum() - sums) / (sizes.sum() - sizes)
     found = bootstrap_interval(
@@ -212,6 +211,7 @@ def cluster_interval(
         observed=mean,
         acceleration=_acceleration(_influence(left_out)),
     )
+    way = f"one-way cluster over {len(members)} clusters"
     return found.model_copy(update={"method": f"{way} bootstrap, {found.method}"})
 
 

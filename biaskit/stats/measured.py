@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Shaped
 from numpy import ndarray
-from scipy import stats
 
 from biaskit.records.estimate import Interval
 from biaskit.stats.bootstrap import bootstrap_interval, cluster_interval
 from biaskit.stats.group_metrics import is_binary
+from biaskit.stats.proportions import Rate
+from biaskit.stats.unequal_clusters import clustered_mean, kish
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,63 +80,23 @@ def measured_draws(value: float, n: int, draws: Float[ndarray, " b"]) -> Measure
 def effective_rows(values: Float[ndarray, " n"], clusters: Shaped[ndarray, " n"]) -> float:
     """How many independent rows would tell as much about a proportion as these clustered ones.
 
-    `n / deff`, deff the cluster-robust variance over the binomial one, at least 1 (Kish 1965). At 0 and at n
-    of n nothing shows how alike the rows of a cluster are: then each cluster counts as one row.
+    `n / deff`, deff the variance of `clustered_mean` over the binomial one, at least 1 (Kish 1965). At 0 and
+    at n of n nothing shows how alike the rows of a cluster are: then each cluster counts as one row, and
+    clusters of unequal sizes as `kish` says.
     """
-    _, owner = np.unique(clusters, return_inverse=True)
-    count = int(owner.max()) + 1
-    rate = float(values.mean())
-    if count == values.size:
-        return float(count)
-    if rate in {0.0, 1.0} or count == 1:
-        return float(count)
-    sums = np.bincount(owner, weights=values - rate)
-    variance = float(sums @ sums) * count / (count - 1) / values.size**2
-    return values.size / max(1.0, variance / (rate * (1 - rate) / values.size))
+    sizes = np.unique(clusters, return_counts=True)[1]
+    if sizes.size == values.size:
+        return float(sizes.size)
+    if values.mean() in {0.0, 1.0} or sizes.size == 1:
+        return kish(sizes)
+    return clustered_mean(values, clusters).share_rows()
 
 
 def _rate(values: Float[ndarray, " n"], clusters: Shaped[ndarray, " n"] | None) -> Rate:
-    count = values.size if clusters is None else np.unique(clusters).size
-    if clusters is None or count == values.size:
-        return Rate(float(values.mean()), float(values.size))
+    value = float(values.mean())
+    sizes = np.ones(values.size) if clusters is None else np.unique(clusters, return_counts=True)[1]
+    if sizes.size == values.size or clusters is None:
+        return Rate(value, float(values.size))
     rows = effective_rows(values, clusters)
-    where = f" at {rows:.1f} effective rows of {count} clusters"
-    return Rate(float(values.mean()), rows, max(count - 1, 1), where)
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """A proportion over a number of rows that need not be whole.
-
-    Attributes:
-        rate: The proportion.
-        rows: The number of rows.
-        freedom: Degrees of freedom of their number, where it was estimated over clusters.
-        where: What the method's name says of the rows.
-    """
-
-    rate: float
-    rows: float
-    freedom: float | None = None
-    where: str = ""
-
-    def wilson(self, level: float) -> Interval:
-        """Wilson's score interval (1927)."""
-        square = self._critical(level) ** 2 / self.rows
-        middle = (self.rate + square / 2) / (1 + square)
-        half = float(np.sqrt(square * (self.rate * (1 - self.rate) + square / 4))) / (1 + square)
-        low = 0.0 if self.rate == 0 else max(0.0, middle - half)
-        high = 1.0 if self.rate == 1 else min(1.0, middle + half)
-        return Interval(low=low, high=high, level=level, method=f"Wilson{self.where}")
-
-    def exact(self, level: float) -> Interval:
-        """Clopper and Pearson's interval (1934); over clusters as Korn and Graubard (1998) do."""
-        rows = self.rows * (float(stats.norm.ppf((1 + level) / 2)) / self._critical(level)) ** 2
-        hits, tail = self.rate * rows, (1 - level) / 2
-        low = 0.0 if self.rate == 0 else float(stats.beta.ppf(tail, hits, rows - hits + 1))
-        high = 1.0 if self.rate == 1 else float(stats.beta.ppf(1 - tail, hits + 1, rows - hits))
-        return Interval(low=low, high=high, level=level, method=f"Clopper-Pearson{self.where}")
-
-    def _critical(self, level: float) -> float:
-        quantile = stats.norm if self.freedom is None else stats.t(self.freedom)
-        return float(quantile.ppf((1 + level) / 2))
+    where = f" at {rows:.1f} effective rows of {sizes.size} clusters"
+    return Rate(value, rows, max(kish(sizes) - 1, 1.0), where)

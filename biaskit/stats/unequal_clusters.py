@@ -1,32 +1,53 @@
-"""Error of a mean whose clusters differ in size, such as pairs by writers of whom one wrote most.
+"""Error of a mean, or another statistic, of rows in clusters that may differ in size, by the jackknife.
 
-The usual cluster-robust error with k - 1 degrees of freedom is too small there: few large clusters carry the
+The usual cluster-robust error with k - 1 degrees of freedom is too small where few large clusters carry the
 mean, and pull it to themselves. Here a cluster is left out at a time, and clusters count as many as Kish's
-formula says. Coverage of Wilson's interval of a share, nominal 0.95, 3,000 tables each:
+formula says; where all are of one size the two are the same. Coverage of a mean at nominal 0.95, 2,500 tables
+each, normal effects of clusters and rows, a share of the variance (0, .2, 1) between clusters:
 
-    clusters                     usual   here
-    77, from 130 down to 4       .920    .944
-    20, from 60 down to 3        .896    .951
-    25 of 30 each                .956    .956
-    8 of 20 each                 .957    .957
+    clusters                     usual          here
+    12 of 4                      .950 to .956   .950 to .956
+    5, 3 or 2 of 10              .946 to .957   .946 to .957
+    50, lognormal                .916 to .953   .944 to .963
+    20, from 60 down to 3        .882 to .922   .947 to .964
+    8, from 40 down to 5         .886 to .934   .950 to .971
+    2 of 100 and 38 of 3         .715 to .885   .958 to .981
+    1 of 30 and 30 alone         .700 to .909   .980 to .992
+    40, 10, 5, 3 and 2           .753 to .885   .995 to 1.00
+
+One cluster that outweighs all others leaves little to learn from, and the interval is wide, not short.
+Strongly skewed effects of clusters (exponential) cost 2 to 8 points, as they do every t interval: .87 to .93
+with 3 to 12 equal clusters, where the usual error falls to .67 with unequal ones and this one to .89.
+
+Wilson's interval of a share, 1,000 tables each, beta-distributed rates of clusters with means of .5, .1, .02:
+
+    clusters                     usual          here
+    12 of 4                      .968 to .980   .968 to .980
+    50, lognormal                .926 to .957   .949 to .968
+    20, from 60 down to 3        .875 to .946   .939 to .979
+    8, from 40 down to 5         .905 to .946   .966 to .984
+    2 of 100 and 38 of 3         .713 to .927   .958 to .993
+    40, 10, 5, 3 and 2           .837 to .945   1.00
+    5 or 3 of 10                 .971 to .999   .971 to .999
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 from numpy import ndarray
 from scipy import stats
 
 from biaskit.records.estimate import Interval
-from biaskit.stats.measured import Rate
+from biaskit.stats.proportions import Rate
 
 
 @dataclass(frozen=True, slots=True)
-class ClusteredMean:
-    """A mean with its error.
+class Clustered:
+    """A mean, or another statistic, with its error.
 
     Attributes:
         value: The mean.
@@ -43,7 +64,7 @@ class ClusteredMean:
     clusters: int
 
     def interval(self, level: float) -> Interval:
-        """`mean +- t error`."""
+        """`value +- t error`."""
         half = float(stats.t.ppf((1 + level) / 2, self.freedom)) * self.error
         return Interval(
             low=self.value - half,
@@ -65,11 +86,11 @@ class ClusteredMean:
         return Rate(self.value, rows, self.freedom, where).wilson(level)
 
 
-def clustered_mean(values: Float[ndarray, " n"], clusters: Shaped[ndarray, " n"]) -> ClusteredMean:
+def clustered_mean(values: Float[ndarray, " n"], clusters: Shaped[ndarray, " n"]) -> Clustered:
     """Measure a mean over clusters of any sizes.
 
     Error: jackknife over k clusters, `sqrt((k - 1) / k sum (mean without c - mean)^2)`. Degrees of freedom:
-    Kish's number of clusters `(sum n_c)^2 / sum n_c^2`, less one, and at least one.
+    `kish`, less one, and at least one.
 
     Raises:
         ValueError: There are fewer than two clusters.
@@ -81,5 +102,41 @@ def clustered_mean(values: Float[ndarray, " n"], clusters: Shaped[ndarray, " n"]
     value, total = float(values.mean()), float(sizes.sum())
     left = (sums.sum() - sums) / (total - sizes) - value
     error = float(np.sqrt((sizes.size - 1) / sizes.size * (left @ left)))
-    freedom = max(1.0, total**2 / float(sizes @ sizes) - 1)
-    return ClusteredMean(value, error, freedom, values.size, sizes.size)
+    freedom = max(1.0, kish(sizes) - 1)
+    return Clustered(value, error, freedom, values.size, sizes.size)
+
+
+def kish(sizes: Shaped[ndarray, " k"]) -> float:
+    """How many equal clusters weigh a mean as these do: `(sum n_c)^2 / sum n_c^2` (Kish 1965)."""
+    counts = sizes.astype(float)
+    return float(counts.sum() ** 2 / (counts @ counts))
+
+
+def clustered_statistic(
+    statistic: Callable[[Int[ndarray, " rows"]], float], clusters: Shaped[ndarray, " n"]
+) -> Clustered | None:
+    """Measure any smooth statistic over clusters of any sizes, with the error of `clustered_mean`.
+
+    A gap of two shares, no gap being there, at nominal 0.95 (600 tables each, shares of clusters beta with
+    mean .5 or .9): .92 to .98 with 6 to 40 clusters, where resampled clusters give .84 to .95.
+
+    Args:
+        statistic: Takes row numbers and gives one number, NaN where they do not define it.
+        clusters: The cluster of each row.
+
+    Returns:
+        None where the rows do not define it, or would not without one of the clusters.
+
+    Raises:
+        ValueError: There are fewer than two clusters.
+    """
+    _, owner = np.unique(clusters, return_inverse=True)
+    sizes = np.bincount(owner)
+    if sizes.size < 2:
+        raise ValueError("one cluster alone has no error; give the reason instead")
+    value = statistic(np.arange(owner.size))
+    left = np.array([statistic(np.flatnonzero(owner != number)) for number in range(sizes.size)]) - value
+    if not np.isfinite(left).all():
+        return None
+    error = float(np.sqrt((sizes.size - 1) / sizes.size * (left @ left)))
+    return Clustered(value, error, max(1.0, kish(sizes) - 1), owner.size, sizes.size)

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from numpy import ndarray
-from scipy import stats
 from torch import Tensor
 
 from biaskit.concepts.integrated_gradients import LatentProbe, summed
@@ -120,13 +119,26 @@ def rank(codes: Codes, autoencoder: SiteAutoencoder) -> Ranking:
 
 
 @dataclass(frozen=True, slots=True)
+class Top:
+    """The latents that are asked for.
+
+    Attributes:
+        number: The class they bring in.
+        count: How many.
+    """
+
+    number: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Overlap:
     """Latents that two halves of the images name alike.
 
     Attributes:
         shared: Share of the top latents of one half that are top of the other, in [0, 1].
-        by_chance: What two sets drawn at random would share.
-        p: How often they would share as many or more: hypergeometric.
+        by_chance: What they share on average where the labels of the other half are shuffled.
+        p: How often those share as many or more, `(1 + #) / (draws + 1)`.
     """
 
     shared: float
@@ -134,19 +146,32 @@ class Overlap:
     p: float
 
 
-def split_half(codes: Codes, autoencoder: SiteAutoencoder, number: int, count: int) -> Overlap:
-    """Rank every second image of each class and the others by themselves, and compare the top latents."""
+def split_half(
+    codes: Codes, autoencoder: SiteAutoencoder, asked: Top, rng: np.random.Generator, draws: int
+) -> Overlap:
+    """Rank every second image of each class and the others by themselves, and compare the top latents.
+
+    Latents that fire often come out on top whatever the labels are, so two sets drawn at random share far
+    less than two halves do under labels that mean nothing. The null therefore shuffles the labels of one half
+    and ranks it again: exact where labels and images have nothing to do with each other.
+    """
     halves: list[list[int]] = [[], []]
     for value in range(len(codes.classes)):
         own = torch.nonzero(codes.labels == value)[:, 0].tolist()
         halves[0] += own[::2]
         halves[1] += own[1::2]
-    tops = [set(rank(codes.part(torch.tensor(half)), autoencoder).top(number, count)) for half in halves]
-    latents = autoencoder.sae.d_sae
-    both, sizes = len(tops[0] & tops[1]), (len(tops[0]), len(tops[1]))
-    least = max(min(sizes), 1)
-    p = float(stats.hypergeom.sf(both - 1, latents, *sizes))
-    return Overlap(both / least, sizes[0] * sizes[1] / latents / least, p)
+    first, second = (codes.part(torch.tensor(half)) for half in halves)
+    top = set(rank(first, autoencoder).top(asked.number, asked.count))
+
+    def shared(part: Codes) -> float:
+        other = set(rank(part, autoencoder).top(asked.number, asked.count))
+        return len(top & other) / max(min(len(top), len(other)), 1)
+
+    orders = [torch.from_numpy(rng.permutation(second.labels.numpy())) for _ in range(draws)]
+    chance = np.array([shared(second.relabelled(labels)) for labels in orders])
+    observed = shared(second)
+    p = (1 + int((chance >= observed - 1e-12).sum())) / (draws + 1)
+    return Overlap(observed, float(chance.mean()), p)
 
 
 def shuffled_scores(

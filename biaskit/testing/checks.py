@@ -85,7 +85,7 @@ def check_records_its_settings(subject: Subject) -> None:
     """The analysis carries the analyzer's name, every setting it ran with, and its limitations."""
     analysis, kind = subject.null.analysis, subject.kind
     require(analysis.analyzer == kind.name, f"its analysis is by '{analysis.analyzer}', not '{kind.name}'")
-    own: dict[str, Any] = asdict(subject.analyzer)  # type: ignore[call-overload]
+    own: dict[str, Any] = asdict(subject.null.analyzer)  # type: ignore[call-overload]
     plain = {key: list(value) if isinstance(value, tuple) else value for key, value in own.items()}
     require(analysis.settings == plain, f"it ran with {plain} and recorded {analysis.settings}")
     require(analysis.limitations == kind.limitations, "its analysis does not carry its limitations")
@@ -109,7 +109,7 @@ def check_removes_hooks_when_interrupted(subject: Subject) -> None:
     before = hooks(module)
     try:
         with interrupting(module):
-            subject.analyzer.analyze(specimen.session)
+            specimen.fitted(subject.analyzer).analyze(specimen.session)
     except (InterruptedAnalysisError, BiaskitError):
         pass
     left = hooks(module) - before

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from biaskit.records.finding import Analysis
 
 _PLANTS = {Modality.IMAGE: "attributes", Modality.TEXT_TO_IMAGE: "shares"}
-STRONG = {"associations": (1.0,), "labels": (0.5,), "attributes": (0.8,), "shares": ()}
+STRONG = {
+    "associations": (1.0,),
+    "choices": (1.0,),
+    "labels": (0.5,),
+    "attributes": (0.8,),
+    "shares": (),
+    "turns": (0.9,),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +38,7 @@ class Watched:
 
     Attributes:
         specimen: What was analysed.
+        analyzer: What analysed it.
         analysis: What was found.
         before: Traces before it.
         after: Traces after it.
@@ -38,6 +46,7 @@ class Watched:
     """
 
     specimen: Specimen
+    analyzer: Analyzer
     analysis: Analysis
     before: Mapping[str, str]
     after: Mapping[str, str]
@@ -110,7 +119,7 @@ class Subject:
 
     def _watched(self, specimen: Specimen) -> Watched:
         module, printed = specimen.model.module, io.StringIO()
-        before = traces(module)
+        analyzer, before = specimen.fitted(self.analyzer), traces(module)
         with redirect_stdout(printed):
-            analysis = self.analyzer.analyze(specimen.session)
-        return Watched(specimen, analysis, before, traces(module), printed.getvalue())
+            analysis = analyzer.analyze(specimen.session)
+        return Watched(specimen, analyzer, analysis, before, traces(module), printed.getvalue())

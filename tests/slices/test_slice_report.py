@@ -82,11 +82,29 @@ def test_clusters_widen_the_interval(rng):
     seen = Observations(np.zeros((400, 1)), labels, np.eye(2)[1 - right.astype(int)])
     slices = Known(((clusters % 2) == 0)[:, None] * 1.0)
     (alone,) = slice_report(slices, HeldOut(seen))
-    (together,) = slice_report(slices, HeldOut(seen, clusters=clusters), rng)
+    (together,) = slice_report(slices, HeldOut(seen, clusters=clusters))
     ratio = (together.interval.high - together.interval.low) / (alone.interval.high - alone.interval.low)
     assert 2.5 < ratio < 4.0
-    with pytest.raises(RequestError, match="random numbers"):
-        slice_report(slices, HeldOut(seen, clusters=clusters))
+
+
+def test_a_gap_over_clusters_keeps_its_level_where_resampled_clusters_do_not():
+    """Ten clusters of ten, half of each in the slice, and no gap: .90 if clusters are resampled."""
+    rng, clusters, hits = np.random.default_rng(4), np.repeat(np.arange(10), 10), 0
+    slices = Known((np.arange(100) % 2 == 0)[:, None] * 1.0)
+    for _ in range(300):
+        right = rng.random(100) < rng.beta(2, 2, 10)[clusters]
+        seen = Observations(np.zeros((100, 1)), np.zeros(100, int), np.eye(2)[1 - right.astype(int)])
+        (found,) = slice_report(slices, HeldOut(seen, clusters=clusters))
+        hits += 0.0 in found.interval
+    assert binomial_band(0.95, 300, 0.999).low <= hits / 300 <= 0.985
+
+
+def test_a_gap_where_nothing_varies_has_no_interval_over_clusters():
+    clusters = np.repeat(np.arange(4), 5)
+    seen = Observations(np.zeros((20, 1)), np.zeros(20, int), np.eye(2)[np.zeros(20, int)])
+    slices = Known((np.arange(20) % 2 == 0)[:, None] * 1.0)
+    (found,) = slice_report(slices, HeldOut(seen, clusters=clusters))
+    assert (found.gap, found.interval) == (0.0, None)
 
 
 def test_columns_that_do_not_fit_are_refused():

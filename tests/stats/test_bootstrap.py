@@ -169,9 +169,9 @@ def test_two_way_bca_is_skewed_like_its_rows(rng):
 
 
 def test_cluster_interval_is_that_of_statsmodels(rng):
-    clusters = rng.integers(12, size=90)
-    values = rng.normal(size=12)[clusters] + rng.normal(size=90)
-    fit = sm.OLS(values, np.ones(90)).fit(cov_type="cluster", cov_kwds={"groups": clusters}, use_t=True)
+    clusters = rng.permutation(np.repeat(np.arange(12), 8))
+    values = rng.normal(size=12)[clusters] + rng.normal(size=96)
+    fit = sm.OLS(values, np.ones(96)).fit(cov_type="cluster", cov_kwds={"groups": clusters}, use_t=True)
     found = cluster_interval(values, np.array([f"c{i}" for i in clusters]))
     assert (found.low, found.high) == pytest.approx(tuple(fit.conf_int()[0]))
 
@@ -221,8 +221,10 @@ def test_misuse_is_refused(rng):
         two_way_interval(np.ones((3, 3)), method="percentile")
     with pytest.raises(ValueError, match="infinite"):
         two_way_interval(np.array([[1.0, np.inf], [1.0, 2.0]]))
-    with pytest.raises(ValueError, match="two clusters"):
+    with pytest.raises(ValueError, match="one cluster"):
         cluster_interval(np.ones(3), np.zeros(3))
+    with pytest.raises(ValueError, match="two clusters"):
+        cluster_interval(np.ones(3), np.zeros(3), method="percentile", rng=rng)
     with pytest.raises(ValueError, match="finite"):
         cluster_interval(np.array([1.0, np.nan]), np.arange(2))
     with pytest.raises(ValueError, match="observed"):

@@ -5,7 +5,7 @@ import pytest
 
 from biaskit.stats.bootstrap import cluster_interval
 from biaskit.stats.measured import measured_mean
-from biaskit.stats.unequal_clusters import clustered_mean
+from biaskit.stats.unequal_clusters import clustered_mean, clustered_statistic
 
 
 def test_equal_clusters_have_the_cluster_robust_interval():
@@ -34,18 +34,32 @@ def test_shares_of_equal_clusters_are_wilsons_as_elsewhere():
     assert (here.low, here.high) == pytest.approx((there.low, there.high))
 
 
-def test_unequal_clusters_are_covered_where_the_usual_error_is_too_small():
-    rng, sizes = np.random.default_rng(3), np.maximum(1, 60 // np.arange(1, 21))
-    clusters = np.repeat(np.arange(20), sizes)
-    here = there = 0
-    for _ in range(1000):
-        values = (rng.random(clusters.size) < rng.beta(2, 2, size=20)[clusters]).astype(float)
-        here += 0.5 in clustered_mean(values, clusters).share_interval(0.95)
-        there += 0.5 in measured_mean(values, clusters).interval(0.95)
-    assert 0.93 <= here / 1000 <= 0.97
-    assert there / 1000 < 0.92
+def test_the_error_is_that_of_leaving_clusters_out_one_by_one():
+    rng = np.random.default_rng(4)
+    clusters = np.repeat(np.arange(5), [9, 1, 4, 4, 2])
+    values = rng.normal(size=20)
+    left = np.array([values[clusters != c].mean() for c in range(5)])
+    found = clustered_mean(values, clusters)
+    assert found.error == pytest.approx(np.sqrt(4 / 5 * ((left - values.mean()) ** 2).sum()))
+    assert found.freedom == pytest.approx(400 / (81 + 1 + 16 + 16 + 4) - 1)
+
+
+def test_any_statistic_of_clusters_is_a_mean_where_it_is_the_mean():
+    rng = np.random.default_rng(5)
+    values, clusters = rng.normal(size=30), np.sort(rng.integers(6, size=30))
+    found = clustered_statistic(lambda rows: float(values[rows].mean()), clusters)
+    usual = clustered_mean(values, clusters)
+    assert (found.value, found.error) == pytest.approx((usual.value, usual.error))
+    assert found.interval(0.9).method == usual.interval(0.9).method
+
+
+def test_a_statistic_that_needs_every_cluster_has_no_error():
+    found = clustered_statistic(lambda rows: np.nan if rows.size < 4 else 1.0, np.arange(4))
+    assert found is None
 
 
 def test_one_cluster_has_no_error():
     with pytest.raises(ValueError, match="one cluster"):
         clustered_mean(np.ones(3), np.zeros(3))
+    with pytest.raises(ValueError, match="one cluster"):
+        clustered_statistic(lambda rows: 0.0, np.zeros(3))

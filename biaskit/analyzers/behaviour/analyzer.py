@@ -33,6 +33,7 @@ from biaskit.behaviour import (
 )
 from biaskit.behaviour.files import terms
 from biaskit.errors import RequestError
+from biaskit.records.calibration import Planting
 from biaskit.records.finding import Analysis
 from biaskit.records.probe_set import Modality
 
@@ -53,6 +54,7 @@ _NEEDS = {
     "counterfactual": "sentiment_lexicon",
 }
 _PATHS = (*dict.fromkeys(("crows_pairs", "stereoset", "log_probability", *_NEEDS.values(), *_NEEDS)),)
+_TEXTS = tuple(one for one in _PATHS if one != "bbq")
 _BENCHMARKS: Mapping[str, Callable[[Session, Behaviour], Found]] = {
     "crows_pairs": crows_pairs_found,
     "stereoset": stereoset_found,
@@ -92,10 +94,19 @@ class Behaviour:
     name: ClassVar[str] = "behaviour"
     modality: ClassVar[Modality] = Modality.TEXT
     unit: ClassVar[str] = "proportion"
-    nulls: ClassVar[tuple[str, ...]] = ("signs of clusters flipped about the neutral value",)
+    nulls: ClassVar[tuple[str, ...]] = (
+        "signs of clusters flipped about the neutral value",
+        "neutral words in the place of an attribute (log-probability bias of a causal model)",
+    )
     limitations: ClassVar[tuple[str, ...]] = (
         "A benchmark speaks for the templates, writers and words it was made of, not for an application.",
         "Neutral is not fair: it says that two groups are treated alike in these sentences.",
+    )
+
+    planting: ClassVar[Planting] = Planting(
+        metric="behaviour.log_probability",
+        plant="choices",
+        lean={**dict.fromkeys(_TEXTS, ""), "bbq": [], "limit": 0, "completions": 5, "tokens": 10},
     )
 
     crows_pairs: str = ""

@@ -18,11 +18,12 @@ from biaskit.concepts.sae_training import Architecture
 from biaskit.concepts.site_rows import Layout
 from biaskit.errors import NothingAuditedError, RequestError, UnknownNameError
 from biaskit.protocols import Sampling
+from biaskit.records.calibration import Planting
 from biaskit.records.finding import Analysis
 from biaskit.records.probe_set import Modality
 from biaskit.records.site import Site
 from biaskit.steering.learning import Learning
-from biaskit.steering.trajectories import Place
+from biaskit.steering.trajectories import Asked, Place, Trajectories
 
 if TYPE_CHECKING:
     from biaskit.session import DiffusionSession
@@ -70,6 +71,13 @@ class BiasFeatures:
         "Latents are those of this autoencoder; another training run finds others.",
         "An edit is tested on one target, the one that leans most; it may do less or more for another.",
         "A group that the model never draws has no direction and cannot be found.",
+    )
+
+    planting: ClassVar[Planting] = Planting(
+        metric="bias_features.effect",
+        plant="turns",
+        lean={"autoencoder": "", "named": 0, "shown": 0, "shuffles": 1},
+        quick={"traced": 160, "fresh": 32, "strengths": [1.0], "steps": 10},
     )
 
     site: str = "bottleneck"
@@ -139,12 +147,11 @@ class BiasFeatures:
                 "No classifier tells the groups apart, or no groups were given.",
                 fix="Name targets with groups, and who tells them: --classifier MODEL, or --encoder MODEL.",
             )
-        parts = []
+        parts, drawn = [], dict[Asked, Trajectories]()
         for compared in chosen:
             autoencoder, note = obtained(self, session, compared.targets)
-            parts.append(
-                GroupStudy(self, session, compared, readable[compared.groups.name], autoencoder).run(note)
-            )
+            classifier = readable[compared.groups.name]
+            parts.append(GroupStudy(self, session, compared, classifier, autoencoder, drawn).run(note))
         return Analysis(
             analyzer=self.name,
             settings={**asdict(self), "strengths": list(self.strengths)},

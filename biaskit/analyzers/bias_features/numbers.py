@@ -150,8 +150,11 @@ def overlap_finding(study: GroupStudy, found_: Overlap, target: str, group: str)
             unit=Unit.PROPORTION,
             n=2,
             resampling_unit="halves of the images",
-            method=f"share of the top latents that both halves name; {found_.by_chance:.3f} by chance",
-            null=Null(p=found_.p, kind="two sets of latents drawn at random, hypergeometric"),
+            method="share of the top latents that both halves name; "
+            f"{found_.by_chance:.3f} where labels are shuffled",
+            null=Null(
+                p=found_.p, kind=f"labels of one half shuffled {study.settings.shuffles} times, ranked again"
+            ),
             reason="Two halves give no interval.",
         ),
     )

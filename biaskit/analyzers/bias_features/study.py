@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +23,7 @@ from biaskit.analyzers.bias_features.pictures import (
     share_dots,
 )
 from biaskit.analyzers.bias_features.turning import turned
-from biaskit.steering.ranking import Codes, Ranking, rank, shuffled_scores, split_half
+from biaskit.steering.ranking import Codes, Ranking, Top, rank, shuffled_scores, split_half
 from biaskit.steering.trajectories import Asked, Stage, Trajectories, follow
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class GroupStudy:
         compared: Targets and groups.
         classifier: Who tells the groups.
         autoencoder: Latents of the site.
+        drawn: Images that were followed so far; sets of groups of the same targets share them.
     """
 
     settings: BiasFeatures
@@ -72,6 +73,7 @@ class GroupStudy:
     compared: GroupComparison
     classifier: AttributeClassifier
     autoencoder: SiteAutoencoder
+    drawn: dict[Asked, Trajectories] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -126,7 +128,11 @@ class GroupStudy:
         ]
         seeds = tuple(range(self.first_seed, self.first_seed + len(pairs)))
         asked = Asked(tuple(prompt for _, prompt in pairs), seeds)
-        seen = follow(self.stage, asked, self.settings.every)
+        before = self.drawn.get(asked)
+        if before is None:
+            seen = self.drawn[asked] = follow(self.stage, asked, self.settings.every)
+        else:
+            seen = replace(before, probabilities=self.classifier.probabilities(before.pixels))
         return seen, [target for target, _ in pairs]
 
     def _turn(self, part: Part, leans: Leans, codes: Codes, ranking: Ranking, seen: Trajectories) -> None:
@@ -144,9 +150,11 @@ class GroupStudy:
         part.summary += sentences(found, leans, row, self.title, group)
 
     def _controls(self, codes: Codes, ranking: Ranking, number: int, target: str) -> list[Finding]:
-        overlap = split_half(codes, self.autoencoder, number, self.settings.features)
+        asked, draws = Top(number, self.settings.features), self.settings.shuffles
+        halves = self.session.rng(f"bias-features/{self.title}/halves")
+        overlap = split_half(codes, self.autoencoder, asked, halves, draws)
         rng = self.session.rng(f"bias-features/{self.title}/shuffled")
-        shuffled = shuffled_scores(codes, self.autoencoder, rng, self.settings.shuffles)[:, number]
+        shuffled = shuffled_scores(codes, self.autoencoder, rng, draws)[:, number]
         best = float(ranking.scores[number].max())
         group = self.classifier.classes[number]
         return [

@@ -77,6 +77,7 @@ class DiffusionPid:
     planting: ClassVar[Planting] = Planting(
         metric="diffusion_pid.gap",
         plant="shares",
+        measures_dose=False,
         lean={"log_odds": False, "shown": 0, "intervene": False},
         quick={"images": 1, "nodes": 4},
     )

@@ -75,8 +75,9 @@ def _detectable(interval: Interval | None, units: int) -> float | None:
     """The effect that a t test over the units would find, from the interval's own standard error."""
     if interval is None:
         return None
-    error = (interval.high - interval.low) / 2 / float(stats.t.ppf((1 + LEVEL) / 2, units - 1))
-    return minimum_detectable_effect(error, df=units - 1)
+    freedom = interval.degrees_of_freedom or units - 1
+    error = (interval.high - interval.low) / 2 / float(stats.t.ppf((1 + LEVEL) / 2, freedom))
+    return minimum_detectable_effect(error, df=freedom)
 
 
 def corrected(nulls: Sequence[Null | None], family: str) -> tuple[Null | None, ...]:

@@ -140,7 +140,7 @@ class Discovery:
             method=method,
             view=view,
             slices=slices,
-            facts=slice_report(slices, held, self.session.rng(f"vig-bias/{method}/{view}/report")),
+            facts=slice_report(slices, held),
             gaps=standardised_gaps(slices, held),
             membership=slices.membership(shown),
             recognised=slices.recognised(shown),

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 BENCHES = {
     "associations": ("reviews", "biaskit.runner.specimens.associations:Associations"),
+    "choices": ("reviews", "biaskit.runner.specimens.choices:Choices"),
     "labels": ("reviews", "biaskit.runner.specimens.labels:Labels"),
     "attributes": ("shapes", "biaskit.runner.specimens.attributes:Attributes"),
     "shares": ("portraits", "biaskit.runner.specimens.shares:Shares"),
+    "turns": ("portraits", "biaskit.runner.specimens.turns:Turns"),
 }
 
 
@@ -34,7 +36,7 @@ def bench(plant: str, folder: Path | None = None) -> Bench:
     """Open the organism of a kind of plant.
 
     Args:
-        plant: `associations`, `labels`, `attributes` or `shares`.
+        plant: One of `BENCHES`.
         folder: Folder of an organism that was built; None for the shipped one.
     """
     module, _, name = BENCHES[plant][1].partition(":")

@@ -73,25 +73,39 @@ class Associations:
 
     def planted(self, seed: int, doses: Sequence[float]) -> Specimen:
         """Give each handful of neutral nouns one of `doses`, with either sign."""
-        rng = np.random.default_rng([seed, 1])
-        pair = self._pair(seed)
-        targets, controls = _handfuls(self._targets, self._controls, rng)
-        signs = rng.choice([-1.0, 1.0], size=HANDFULS)
-        sizes = rng.permutation(np.resize(np.asarray(doses, dtype=float), HANDFULS))
-        asked = dict(zip(targets.targets, (signs * sizes).tolist(), strict=True))
-        model = self._opened()
-        by_noun = {noun: asked[target] for target, nouns in targets.targets.items() for noun in nouns}
-        shifts = _move(model, pair, targets, by_noun, self._leaning(pair))
+        model, compared, shifts = self.moved(seed, doses)
         found = {
             target: float(np.mean([shifts[noun] for noun in nouns]))
-            for target, nouns in targets.targets.items()
+            for target, nouns in compared.targets.targets.items()
         }
 
         def dose(finding: Finding) -> float | None:
             own = finding.group != str(Reading.GIVEN_REFERENCE)
             return found.get(finding.concepts[0]) if own and finding.concepts else None
 
-        return Specimen("weight edit", _session(model, Comparison(targets, pair, controls), seed), dose)
+        return Specimen("weight edit", _session(model, compared, seed), dose)
+
+    def moved(self, seed: int, doses: Sequence[float]) -> tuple[LanguageModel, Comparison, dict[str, float]]:
+        """Return a model with moved nouns, what is compared, and how far each noun's behaviour shifted."""
+        rng = np.random.default_rng([seed, 1])
+        compared = self.handfuls(seed, rng)
+        targets, pair = compared.targets, compared.pair
+        signs = rng.choice([-1.0, 1.0], size=HANDFULS)
+        sizes = rng.permutation(np.resize(np.asarray(doses, dtype=float), HANDFULS))
+        asked = dict(zip(targets.targets, (signs * sizes).tolist(), strict=True))
+        model = self._opened()
+        by_noun = {noun: asked[target] for target, nouns in targets.targets.items() for noun in nouns}
+        return model, compared, _move(model, pair, targets, by_noun, self._leaning(pair))
+
+    def handfuls(self, seed: int, rng: np.random.Generator) -> Comparison:
+        """Draw handfuls of neutral nouns to stand for targets; the others stay controls."""
+        targets, controls = _handfuls(self._targets, self._controls, rng)
+        return Comparison(targets, self._pair(seed), controls)
+
+    @property
+    def model(self) -> LanguageModel:
+        """The organism as it is."""
+        return self._model
 
     def empty(self) -> Session:
         """Return a session with a model and nothing to look at."""
@@ -114,9 +128,7 @@ class Associations:
         return first, second
 
     def _random_concepts(self, seed: int) -> Specimen:
-        rng = np.random.default_rng([seed, 0])
-        targets, controls = _handfuls(self._targets, self._controls, rng)
-        compared = Comparison(targets, self._pair(seed), controls)
+        compared = self.handfuls(seed, np.random.default_rng([seed, 0]))
         return Specimen("random concepts", _session(self._model, compared, seed), nothing)
 
     def _random_weights(self, seed: int) -> Specimen:

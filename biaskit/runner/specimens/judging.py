@@ -24,8 +24,8 @@ class Judgement:
         alarm: Whether p is at or below the level.
         found: Whether it is an alarm, with the dose's sign where it has one, whose interval leaves out 0
             where that is the metric's target: what a gate would fail.
-        detectable: The minimum detectable effect that the estimate states in the unit of doses, or None.
-        comparable: Whether the estimate counts in the unit of doses.
+        detectable: The minimum detectable effect that the estimate states, where that is a dose, or None.
+        comparable: Whether the estimate is one of the dose.
     """
 
     kind: str
@@ -50,7 +50,8 @@ def judgements(
         dose = specimen.dose(finding)
         if dose is None:
             continue
-        alarm, same = estimate.null.p <= LEVEL, estimate.unit == shown.unit
+        alarm = estimate.null.p <= LEVEL
+        same = planting.measures_dose and estimate.unit == shown.unit
         right = not shown.signed or dose == 0 or estimate.value * dose > 0
         yield Judgement(
             specimen.kind,

@@ -60,19 +60,24 @@ class Shares:
         def dose(finding: Finding) -> float | None:
             return self._doses.get(finding.concepts[0]) if finding.concepts else None
 
-        return Specimen("ladder", self._session(PLANTED, seed), dose)
+        return Specimen("ladder", self.session(PLANTED, seed), dose)
+
+    def share(self, occupation: str) -> float:
+        """Share of the first group that an occupation was planted with."""
+        return float(1 / (1 + np.exp(-self._doses[occupation])))
 
     def empty(self) -> DiffusionSession:
         """Return a session with a model and nothing to look at."""
         return DiffusionSession(self._model)
 
     def _balanced(self, seed: int) -> Specimen:
-        return Specimen("balanced attribute", self._session(BALANCED, seed), nothing)
+        return Specimen("balanced attribute", self.session(BALANCED, seed), nothing)
 
     def _twin(self, seed: int) -> Specimen:
-        return Specimen("null twin", self._session(PLANTED, seed), nothing)
+        return Specimen("null twin", self.session(PLANTED, seed), nothing)
 
-    def _session(self, groups: str, seed: int) -> DiffusionSession:
+    def session(self, groups: str, seed: int) -> DiffusionSession:
+        """Return a session about the occupations by one set of groups."""
         asked = catalogue.drawn(CONCEPTS, (groups,))
         if asked is None:
             raise TypeError(f"'{CONCEPTS[0]}' is not for text-to-image models")

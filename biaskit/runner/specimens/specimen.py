@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from biaskit.protocols import ModelAdapter
+from biaskit.protocols import Analyzer, ModelAdapter
 from biaskit.records.finding import Finding
 
 
@@ -18,11 +18,19 @@ class Specimen:
         kind: Where it comes from, such as `random concepts`.
         session: What an analyzer is handed.
         dose: The signed dose of what a finding is about; None where nothing is known of it.
+        settings: Settings that the analyzer takes for this specimen alone, such as a file made for it.
     """
 
     kind: str
     session: Any
     dose: Callable[[Finding], float | None]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def fitted(self, analyzer: Analyzer) -> Analyzer:
+        """Return the analyzer with the settings that the specimen brings."""
+        whole: Any = analyzer
+        made: Analyzer = replace(whole, **self.settings) if self.settings else analyzer
+        return made
 
     @property
     def model(self) -> ModelAdapter:
