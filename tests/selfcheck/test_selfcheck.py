@@ -123,3 +123,15 @@ def test_a_number_in_another_unit_than_the_doses_is_not_compared_with_them(gauge
     assert made.detectable_analytic is None
     assert [one.dose for one in made.power] == pytest.approx([0.02, 0.05, 0.1, 0.25, 0.5, 1.0])
     assert made.detectable.unit == "logit"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["behaviour", "biaslens"])
+def test_the_effect_that_estimates_state_is_the_one_that_is_found(name):
+    """With power 0.8, within a quarter; and every dose that is larger by a quarter is found so often."""
+    made = selfcheck(name)
+    assert made.valid, made.trouble
+    assert made.detectable.value == pytest.approx(made.detectable_analytic, rel=0.25)
+    larger = [one.rate.value for one in made.power if one.dose >= 1.25 * made.detectable_analytic]
+    assert larger
+    assert min(larger) >= 0.8

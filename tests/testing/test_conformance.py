@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from biaskit.analyzers.association import Association
+from biaskit.analyzers.behaviour import Behaviour
+from biaskit.analyzers.bias_features import BiasFeatures
 from biaskit.analyzers.biaslens import BiasLens
 from biaskit.analyzers.diffusion_pid import DiffusionPid
 from biaskit.analyzers.representation import Representation
@@ -307,7 +309,12 @@ def test_biaslens_conforms():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "settings"),
-    [(SparseProbing, {}), (VigBias, {}), (Association, {"views": ["readout"], "sites": ["resid_post.2"]})],
+    [
+        (SparseProbing, {}),
+        (VigBias, {}),
+        (Behaviour, {}),
+        (Association, {"views": ["readout"], "sites": ["resid_post.2"]}),
+    ],
 )
 def test_the_other_analyzers_conform(kind, settings):
     check_analyzer(kind, settings)
@@ -315,7 +322,8 @@ def test_the_other_analyzers_conform(kind, settings):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("kind", "settings"), [(DiffusionPid, {"steps": 8}), (Representation, {"steps": 12, "images": 32})]
+    ("kind", "settings"),
+    [(DiffusionPid, {"steps": 8}), (Representation, {"steps": 12, "images": 32}), (BiasFeatures, {})],
 )
 def test_analyzers_of_prompts_conform(kind, settings):
     check_analyzer(kind, settings)

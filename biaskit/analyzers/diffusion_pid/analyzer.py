@@ -78,7 +78,7 @@ class DiffusionPid:
         metric="diffusion_pid.gap",
         plant="shares",
         measures_dose=False,
-        lean={"log_odds": False, "shown": 0, "intervene": False},
+        lean={"log_odds": False, "neutral": 0, "shown": 0, "intervene": False},
         quick={"images": 1, "nodes": 4},
     )
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,10 +16,12 @@ import numpy as np
 from biaskit.hooks.store import ActivationStore
 from biaskit.records.probe_set import TARGET_SLOT
 from biaskit.runner.specimens.associations import Associations
-from biaskit.runner.specimens.specimen import Specimen, nothing
+from biaskit.runner.specimens.specimen import Specimen, folder_of, nothing
 from biaskit.session import Session
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from biaskit.protocols import LanguageModel
     from biaskit.records.finding import Finding
     from biaskit.session import Comparison
@@ -36,7 +36,7 @@ class Choices:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._associations = Associations(folder)
-        self._files = TemporaryDirectory(prefix="biaskit-choices-")
+        self._files = folder_of(self)
         self.nulls: Mapping[str, Callable[[int], Specimen]] = {
             "random concepts": self._random_concepts,
             "random weights": self._random_weights,
@@ -92,6 +92,6 @@ class Choices:
             "attributes": [noun for nouns in targets.targets.values() for noun in nouns],
             "neutral": compared.controls.fillers,
         }
-        file = Path(self._files.name) / f"{len(list(Path(self._files.name).iterdir()))}.json"
+        file = self._files / f"{len(list(self._files.iterdir()))}.json"
         file.write_text(json.dumps(probe), encoding="utf-8")
         return str(file)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 from biaskit.protocols import Analyzer, ModelAdapter
@@ -68,3 +72,10 @@ class Bench(Protocol):
 def nothing(_: Finding) -> float:
     """Return the dose of a null."""
     return 0.0
+
+
+def folder_of(owner: object) -> Path:
+    """Return a new folder that goes when its owner does."""
+    made = Path(tempfile.mkdtemp(prefix="biaskit-specimens-"))
+    weakref.finalize(owner, shutil.rmtree, made, ignore_errors=True)
+    return made

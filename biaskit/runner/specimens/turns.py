@@ -12,8 +12,6 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,12 +22,14 @@ from torch import Tensor
 from biaskit.records.finding import Finding
 from biaskit.records.site import Site
 from biaskit.runner.specimens.shares import PLANTED, Shares
-from biaskit.runner.specimens.specimen import Specimen, nothing
+from biaskit.runner.specimens.specimen import Specimen, folder_of, nothing
 from biaskit.session import DiffusionSession, GroupComparison
 from biaskit.steering.learning import Learning, learn
 from biaskit.steering.trajectories import Place
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from biaskit.protocols import AttributeClassifier
 
 TARGET = "nurse"
@@ -92,7 +92,6 @@ class Turns:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._shares = Shares(folder)
-        self._folder = TemporaryDirectory(prefix="biaskit-turns-")
         self.nulls: Mapping[str, Callable[[int], Specimen]] = {"dealt labels": self._dealt}
 
     @property
@@ -126,8 +125,9 @@ class Turns:
         targets = compared.targets
         prompts = [one.text for target in targets.targets for one in targets.positives(target)]
         made = learn(session.model, Place(Site.parse("bottleneck")), prompts, Learning())
-        made.save(Path(self._folder.name))
-        return self._folder.name
+        folder = folder_of(self)
+        made.save(folder)
+        return str(folder)
 
     @cached_property
     def _whole(self) -> tuple[DiffusionSession, tuple[GroupComparison, ...]]:
