@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from biaskit.gates import FailOn
+from biaskit.records.audit_spec import FailOn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -11,7 +11,7 @@ from biaskit import reporting
 from biaskit.cli import options
 from biaskit.cli.shown import line, show
 from biaskit.errors import RequestError, UnknownNameError
-from biaskit.records.consequence import FailOn
+from biaskit.records.audit_spec import FailOn
 from biaskit.records.report import Report
 from biaskit.reporting import trackers
 from biaskit.reporting.folder import read, write_file

@@ -17,7 +17,8 @@ from biaskit.gates.evidence import carried
 from biaskit.gates.judging import UNDECIDED, judge, judged
 from biaskit.gates.limits import Limit, check, limit_of
 from biaskit.gates.waivers import ended
-from biaskit.records.consequence import FailOn, matches, undecided_policy
+from biaskit.records.audit_spec import FailOn
+from biaskit.records.consequence import matches, undecided_policy
 
 __all__ = [
     "INTERRUPTED",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from biaskit.errors import InstrumentError, NothingAuditedError, RequestError, RunError
-from biaskit.records.consequence import Consequences, Effect, FailOn
+from biaskit.records.audit_spec import FailOn
+from biaskit.records.consequence import Consequences, Effect
 from biaskit.records.report import Status
 
 if TYPE_CHECKING:

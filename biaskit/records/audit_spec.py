@@ -18,6 +18,15 @@ WHERE_KEYS = ("concept", "group", "site", "positive", "negative")
 _JUDGING = {"name", "description", "subject", "gates", "waivers", "statistics", "calibration"}
 
 
+class FailOn(StrEnum):
+    """What fails a build."""
+
+    FAIL = "fail"
+    WARN = "warn"
+    UNDECIDED = "undecided"
+    NEVER = "never"
+
+
 class Rule(StrEnum):
     """What a gate needs to see before it lets a run pass."""
 

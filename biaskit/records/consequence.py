@@ -5,22 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from biaskit.records.audit_spec import Rule
+from biaskit.records.audit_spec import FailOn, Rule
 from biaskit.records.report import Outcome, Status
 
 if TYPE_CHECKING:
     from biaskit.records.audit_spec import Gate
     from biaskit.records.finding import Finding
     from biaskit.records.report import Report, Verdict
-
-
-class FailOn(StrEnum):
-    """What fails a build."""
-
-    FAIL = "fail"
-    WARN = "warn"
-    UNDECIDED = "undecided"
-    NEVER = "never"
 
 
 class Effect(StrEnum):

@@ -11,7 +11,7 @@ from biaskit.errors import UnknownNameError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from biaskit.records.consequence import FailOn
+    from biaskit.records.audit_spec import FailOn
     from biaskit.records.report import Report
 
 

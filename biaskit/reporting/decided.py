@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from biaskit.records.consequence import Consequences, Effect, FailOn
+from biaskit.records.audit_spec import FailOn
+from biaskit.records.consequence import Consequences, Effect
 from biaskit.reporting import view, words
 
 if TYPE_CHECKING:

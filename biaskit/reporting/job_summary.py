@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from biaskit.records.consequence import Consequences, Effect, FailOn
+from biaskit.records.audit_spec import FailOn
+from biaskit.records.consequence import Consequences, Effect
 from biaskit.reporting import markdown, view, words
 from biaskit.reporting.decided import decided
 from biaskit.reporting.headline import headline

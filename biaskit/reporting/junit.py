@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from junitparser import Error, Failure, JUnitXml, Skipped
 from junitparser.xunit2 import TestCase, TestSuite
 
-from biaskit.records.consequence import Consequences, Effect, FailOn
+from biaskit.records.audit_spec import FailOn
+from biaskit.records.consequence import Consequences, Effect
 from biaskit.reporting import words
 from biaskit.reporting.decided import decided
 

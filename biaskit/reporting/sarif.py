@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from biaskit.records.consequence import Consequences, Effect, FailOn
+from biaskit.records.audit_spec import FailOn
+from biaskit.records.consequence import Consequences, Effect
 from biaskit.records.report import Outcome, Status
 from biaskit.reporting import words
 from biaskit.reporting.decided import decided

@@ -8,8 +8,7 @@ from junitparser import JUnitXml
 
 from biaskit.gates import exit_code
 from biaskit.pytest_plugin.items import of_gate
-from biaskit.records.audit_spec import Rule
-from biaskit.records.consequence import FailOn
+from biaskit.records.audit_spec import FailOn, Rule
 from biaskit.records.report import Outcome, Status
 from biaskit.reporting import job_summary, junit, sarif
 from tests.reporting.sample import build_report
