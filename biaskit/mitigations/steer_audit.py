@@ -11,6 +11,7 @@ from jaxtyping import Bool
 from numpy import ndarray
 
 from biaskit.errors import RequestError
+from biaskit.mitigations.steer_guided import guidance_for
 from biaskit.mitigations.steer_likeness import Likeness
 from biaskit.mitigations.steer_numbers import Compared, after, kept_share, relative, share
 from biaskit.mitigations.steer_pictures import before_after, dose_figure
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 DOSES, COARSE, FINE = 128, 128, 192
 BEFORE, STEERED, REWRITTEN, DIRECTION = "before", "steered", "prompts rewritten", "latent direction"
+GUIDED = "guidance"
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +63,8 @@ class SteerAudit:
             asked = self.scene.audited(one.name, place, self.settings.audited)
             edit = self.remedy.edits.get(one.name)
             drawn = self._drawn(one, edit, asked)
+            if edit is not None:
+                notes.append(self._guide(one, place, asked, drawn))
             shown = {name: self._shows(each, one.group) for name, each in drawn.items()}
             found, note = self._compared(one, drawn, shown, asked)
             findings += found
@@ -78,7 +82,7 @@ class SteerAudit:
             notes=tuple(dict.fromkeys(notes)),
             limitations=self.settings.limitations,
             figures=tuple(figures),
-            dots=after(rows, (BEFORE, STEERED, DIRECTION, REWRITTEN), self.remedy.record),
+            dots=after(rows, (BEFORE, STEERED, DIRECTION, GUIDED, REWRITTEN), self.remedy.record),
         )
 
     def _drawn(self, one: SteeredTarget, edit: SiteEdit | None, asked: Asked) -> dict[str, Drawing]:
@@ -91,6 +95,13 @@ class SteerAudit:
         if direction is not None:
             drawn[DIRECTION] = self.stage.drawn(asked, direction)
         return drawn
+
+    def _guide(self, one: SteeredTarget, place: int, asked: Asked, drawn: dict[str, Drawing]) -> str:
+        """Draw the same seeds under guidance after InvDiff, where one can be learnt; say what it cost."""
+        guidance, said = guidance_for(self.scene, self.stage, one, place, self.settings.guided)
+        if guidance is not None:
+            drawn[GUIDED] = self.stage.drawn(asked, guidance)
+        return said
 
     def _shares(self, one: SteeredTarget) -> tuple[float, ...]:
         """Shares that prompts are rewritten in: the wanted one, the others in equal parts."""

@@ -60,6 +60,7 @@ class SteerGenerator:
         fine: Images at each strength of the search.
         rounds: Strengths that are tried inside the bracket.
         audited: Images of fresh seeds on which the remedy is measured.
+        guided: Images that the baseline after InvDiff is learnt from, for each target; 0 leaves it out.
         steps: Steps of the sampler.
         guidance: Scale of guidance.
     """
@@ -87,6 +88,7 @@ class SteerGenerator:
     fine: int = 384
     rounds: int = 3
     audited: int = 512
+    guided: int = 256
     steps: int = 20
     guidance: float = 1.0
 
@@ -96,9 +98,9 @@ class SteerGenerator:
         Raises:
             RequestError: A number is out of its range.
         """
-        if not 0 <= self.share < 1 or self.budget < 0 or len(self.window) not in {0, 2}:
+        if not 0 <= self.share < 1 or min(self.budget, self.guided) < 0 or len(self.window) not in {0, 2}:
             raise RequestError(
-                "share must lie in [0, 1), budget be at least 0, window have two ends or none."
+                "share must lie in [0, 1), budget and guided be at least 0, window have two ends or none."
             )
         if min(self.features, self.traced, self.fine, self.rounds, self.steps) < 1 or self.audited < 32:
             raise RequestError("Counts must be at least 1, and audited at least 32.")

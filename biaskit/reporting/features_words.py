@@ -52,6 +52,11 @@ MITIGATION_GLOSSARY = (
         "latent direction",
         "A baseline: the mean difference of the group's activations is added, at a strength of its own.",
     ),
+    (
+        "guidance",
+        "A baseline after InvDiff: a small correction of the predicted noise, learnt so that the model tells "
+        "the noise in images of every group equally well.",
+    ),
     ("prompts rewritten", "A baseline: a group's word stands in each prompt, in the wanted shares."),
     (
         "CLIP-I, CLIP-T",
