@@ -14,7 +14,6 @@ from biaskit.analyzers.representation.showing import slug
 from biaskit.decomposition.error_groups import REPLICATES, Told, error_groups
 from biaskit.decomposition.measure import Asked
 from biaskit.decomposition.plan import Plan
-from biaskit.errors import RequestError
 from biaskit.images.tiles import png
 from biaskit.records.contact_sheet import ContactSheet, Tile
 from biaskit.records.estimate import Estimate, Null, Unit
@@ -33,14 +32,11 @@ EVIDENCE = 5
 def discovered(study: Study, seen: Sequence[Seen]) -> None:
     """Look for groups among the images of every target, and compare them with the groups that are known.
 
+    Images of the user's own are read as the model's autoencoder encodes them, under their target's prompt.
+
     Raises:
-        RequestError: Images are the user's own, or too few.
+        RequestError: There are too few images.
     """
-    if study.session.images:
-        raise RequestError(
-            "Groups are looked for among images that the model draws, and images of your own were given.",
-            fix="Set discover to 0, or call biaskit.decomposition.error_groups on their latents.",
-        )
     tracked = study.session.progress.track(seen, "denoising images", len(seen))
     found = [(one, _groups(study, one)) for one in tracked]
     tested = benjamini_hochberg(np.array([each.null.p for _, each in found]))

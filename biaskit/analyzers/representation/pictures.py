@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -31,7 +31,7 @@ class Batch:
         names: One name an image.
         prompts: What each was drawn for; the target's name for images of the user's own.
         pixels: The images, in [0, 1]; those of the user's own may differ in size.
-        latents: What was denoised; None where nothing was drawn.
+        latents: What was denoised, or what the user's own images are to the denoiser; None where not wanted.
         captions: Captions that came with the images; empty where none did.
         known: Attributes that came with the images, by name.
     """
@@ -95,9 +95,11 @@ class Own:
 
     Attributes:
         images: The sets of images.
+        encode: From images to what is denoised; None where that is not wanted.
     """
 
     images: tuple[ImageSet, ...]
+    encode: Callable[[Sequence[Image.Image]], Float[Tensor, "n c h w"]] | None = None
 
     def available(self, target: str) -> int | None:
         """Return how many images carry the target's label."""
@@ -112,10 +114,12 @@ class Own:
             name: tuple(one.attributes[name][row] if name in one.attributes else "" for one, row in rows)
             for name in attributes
         }
+        read = [one.pictures.read(row) for one, row in rows]
         return Batch(
             names=tuple(f"{one.name}/{one.pictures.name(row)}" for one, row in rows),
             prompts=(target,) * len(rows),
-            pixels=tuple(_pixels(one.pictures.read(row)) for one, row in rows),
+            pixels=tuple(_pixels(each) for each in read),
+            latents=None if self.encode is None else self.encode(read),
             captions=tuple(one.captions[row] if one.captions else "" for one, row in rows),
             known=known,
         )

@@ -82,7 +82,9 @@ class Study:
 
     @property
     def _supply(self) -> Supply:
-        return Own(self.session.images) if self.session.images else self._drawn
+        if not self.session.images:
+            return self._drawn
+        return Own(self.session.images, self.session.model.encode_images if self.settings.discover else None)
 
     def _reader(self, compared: GroupComparison) -> Reader:
         name = compared.groups.name

@@ -308,5 +308,38 @@ def test_groups_are_found_without_labels_and_compared_with_the_known_ones(sessio
     linked = [one for one in found.findings if one.metric == "representation.error_association"]
     assert all(0 <= one.estimate.value <= 1 for one in linked)
     assert sum(one.name.startswith("error-groups") for one in found.sheets) == len(SHARES)
-    with pytest.raises(RequestError, match="images of your own"):
-        Representation(discover=2, **PLAIN).analyze(session_of(classifiers=(), images=(own(),)))
+
+
+def mixed(known, captions, count=24):
+    """Images of each job, in turn people that the model knows and noise; the attribute says which."""
+    rng, pixels, cells = np.random.default_rng(5), [], []
+    for job in SHARES:
+        means = known.means[known.fits[f"a {job}"]].numpy()
+        for row in range(count):
+            person = means[row % len(means)] + 0.1 * rng.normal(size=16)
+            drawn = rng.uniform(-2, 2, size=16) if row % 2 else person
+            pixels.append(((drawn + 2) * 64).clip(0, 255).astype(np.uint8).reshape(4, 4))
+            cells.append("male" if row % 2 else "female")
+    labels = [job for job in SHARES for _ in range(count)]
+    said = tuple(captions) * (len(labels) // max(1, len(captions)))
+    return image_set(np.stack(pixels), labels, attributes={"gender": cells}, captions=said)
+
+
+def test_groups_are_found_among_captioned_images_of_ones_own(session_of):
+    known = KnownModel()
+    known.means = known.means / 4  # so that people fit into eight bits
+    images = (mixed(known, ("a baker with bread", "a man with bread")),)
+    found = Representation(discover=2, nodes=6, **PLAIN | {"shown": 4}).analyze(
+        session_of(known, classifiers=(), images=images)
+    )
+    gaps = [one.estimate for one in found.findings if one.metric == "representation.error_gap"]
+    linked = [one.estimate for one in found.findings if one.metric == "representation.error_association"]
+    assert len(gaps) == len(linked) == len(SHARES)
+    assert all(one.n == 24 and one.null.adjusted <= 0.05 for one in gaps)
+    assert all(one.value > 0.9 and one.null.p < 0.01 for one in linked), "noise is told from people"
+    assert any(one.metric == "representation.hallucination" for one in found.findings)
+    sheet = next(one for one in found.sheets if one.name == "error-groups-baker")
+    assert [tile.label for tile in sheet.tiles] == ["baker"] * 4
+    few = (mixed(known, (), count=2),)
+    with pytest.raises(RequestError, match="Give more images"):
+        Representation(discover=4, nodes=6, **PLAIN).analyze(session_of(known, classifiers=(), images=few))
