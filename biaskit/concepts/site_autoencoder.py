@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from pydantic import ValidationError
 from torch import Tensor
 
@@ -117,6 +117,46 @@ class SiteAutoencoder:
         return cls(load_folder(path, site=record.site), record)
 
 
+@dataclass(eq=False)
+class Explained:
+    """What an autoencoder explains of rows that come in parts; no row is kept.
+
+    Sums of squares around the mean are merged part by part (Chan, Golub and LeVeque 1983).
+
+    Attributes:
+        sae: The autoencoder.
+        fired: Which latents fired on any row.
+        moments: By timestep: number of rows, their mean, squares around it, and squares that are missed.
+    """
+
+    sae: SparseAutoencoder
+    fired: Bool[Tensor, " s"] = field(init=False)
+    moments: dict[float, tuple[int, Float[Tensor, " d"], float, float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Begin with no latent that fired."""
+        self.fired = torch.zeros(self.sae.d_sae, dtype=torch.bool)
+
+    def add(self, timestep: float, rows: Float[Tensor, "n d"]) -> None:
+        """Take in rows of a timestep."""
+        latents, own = self.sae.encode(rows), rows.double()
+        self.fired |= (latents != 0).any(dim=0)
+        missed = float((self.sae.decode(latents).double() - own).square().sum())
+        count, mean = len(own), own.mean(dim=0)
+        around = float((own - mean).square().sum())
+        if timestep in self.moments:
+            before, centre, held, lost = self.moments[timestep]
+            both, apart = before + count, mean - centre
+            around += held + float(apart.square().sum()) * before * count / both
+            count, mean, missed = both, centre + apart * count / both, missed + lost
+        self.moments[timestep] = (count, mean, around, missed)
+
+    def found(self) -> tuple[dict[str, float], float]:
+        """Return the share of variance explained at each timestep, and that of latents that never fired."""
+        shares = {f"{step:g}": 1 - missed / around for step, (_, _, around, missed) in self.moments.items()}
+        return shares, float((~self.fired).double().mean())
+
+
 def explained_variance(
     sae: SparseAutoencoder, rows: Mapping[float, Float[Tensor, "n d"]]
 ) -> tuple[dict[str, float], float]:
@@ -124,11 +164,7 @@ def explained_variance(
 
     `1 - sum ||x - x_hat||^2 / sum ||x - mean||^2`, with the mean of that timestep.
     """
-    explained, fired = {}, torch.zeros(sae.d_sae, dtype=torch.bool)
+    seen = Explained(sae)
     for timestep, each in rows.items():
-        latents = sae.encode(each)
-        fired |= (latents != 0).any(dim=0)
-        missed = (sae.decode(latents).double() - each.double()).square().sum()
-        around = (each.double() - each.double().mean(dim=0)).square().sum()
-        explained[f"{timestep:g}"] = float(1 - missed / around)
-    return explained, float((~fired).double().mean())
+        seen.add(timestep, each)
+    return seen.found()

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from biaskit.concepts.sae_training import Architecture, SaeTraining, StreamedTraining, TrainedOn
-from biaskit.concepts.site_autoencoder import SiteAutoencoder, SiteRecord, explained_variance
+from biaskit.concepts.site_autoencoder import Explained, SiteAutoencoder, SiteRecord
 from biaskit.errors import RequestError
 from biaskit.steering.trajectories import Asked, Look, Place
 
@@ -129,18 +129,19 @@ class _Mixed:
         """Say on other images what the autoencoder explains, and put it together with its record."""
         if self.trainer is None:
             raise RequestError("No image was drawn to learn from.")
-        sae, look, rows = self.trainer.finish(), Look(self.place.layout), dict[float, list[Tensor]]()
+        sae, look = self.trainer.finish(), Look(self.place.layout)
+        seen = Explained(sae)
         for part in held_out.batches(self.model.batch_size):
             self.model.draw(part.prompts, part.seeds, self.place.sampling, {self.place.site: look})
             for timestep, each in look.kept.items():
-                rows.setdefault(timestep, []).append(each)
-        explained, dead = explained_variance(sae, {step: torch.cat(each) for step, each in rows.items()})
+                seen.add(timestep, each)
+        explained, dead = seen.found()
         record = SiteRecord(
             model=self.model.subject.fingerprint,
             site=self.place.site,
             layout=self.place.layout,
             shape=look.shape,
-            timesteps=(min(rows), max(rows)),
+            timesteps=(min(seen.moments), max(seen.moments)),
             images=self.settings.images,
             explained=explained,
             dead=dead,

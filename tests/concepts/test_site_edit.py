@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from biaskit.concepts.feature_reader import FeatureReader
 from biaskit.concepts.sae_training import SaeTraining, TrainedOn, train
 from biaskit.concepts.saved_edit import load_edit, save_edit
-from biaskit.concepts.site_autoencoder import SiteAutoencoder, SiteRecord, explained_variance
+from biaskit.concepts.site_autoencoder import Explained, SiteAutoencoder, SiteRecord, explained_variance
 from biaskit.concepts.site_edit import EditRecord, SiteEdit, direction_edit
 from biaskit.concepts.site_rows import as_activation, rows_of
 from biaskit.errors import RequestError, SparseAutoencoderMismatchError
@@ -170,3 +170,14 @@ def test_explained_variance_is_one_less_what_is_missed(sae):
     found, dead = explained_variance(sae, {400.0: rows()})
     assert found["400"] == pytest.approx(1 - sae.fvu(rows()).value, abs=1e-6)
     assert 0 <= dead < 1
+
+
+def test_explained_variance_of_parts_is_that_of_the_whole(sae):
+    whole = explained_variance(sae, {400.0: rows(), 20.0: rows() + 100.0})
+    seen = Explained(sae)
+    for part in torch.split(rows(), 7):
+        seen.add(400.0, part)
+        seen.add(20.0, part + 100.0)
+    shares, dead = seen.found()
+    assert shares == pytest.approx(whole[0], rel=1e-9)
+    assert dead == whole[1]
