@@ -6,7 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from biaskit import models
+import biaskit
+from biaskit import models, organisms
 from biaskit.errors import RequestError
 from biaskit.gates import judged
 from biaskit.records.report import Report
@@ -138,3 +139,53 @@ def test_other_weights_are_seen(report, monkeypatch):
     found = Verified()
     verify_weights(other, "demo", found, offline=True)
     assert "other weights" in found.problems[0]
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory):
+    """A run of a real model that lies in a folder: the shipped organism, copied."""
+    place = tmp_path_factory.mktemp("audited")
+    shutil.copytree(organisms.folder("reviews"), place / "model")
+    made = biaskit.audit(
+        place / "model",
+        concepts="food",
+        analyzers="association",
+        settings={"views": ("readout",), "sites": ("resid_post.2",)},
+        offline=True,
+        cache=False,
+    )
+    made.save(place / "run")
+    return place
+
+
+def problems(place, run):
+    found = verify(run)
+    verify_weights(folder.read(run, Report), str(place / "model"), found, offline=True)
+    return found.problems
+
+
+def test_one_changed_byte_of_real_weights_is_seen(audited):
+    assert problems(audited, audited / "run") == []
+    weights = audited / "model" / "model.safetensors"
+    whole = weights.read_bytes()
+    try:
+        # In the middle lie numbers; a header that does not parse is another matter.
+        flipped(weights, len(whole) // 2)
+        (problem,) = problems(audited, audited / "run")
+        assert "other weights" in problem
+    finally:
+        weights.write_bytes(whole)
+    assert problems(audited, audited / "run") == []
+
+
+@pytest.mark.parametrize("name", ["report.json", "evidence/association.difference.jsonl"])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_one_changed_byte_of_a_real_run_is_seen(audited, tmp_path, name, share):
+    shutil.copytree(audited / "run", tmp_path / "run")
+    path = tmp_path / "run" / name
+    flipped(path, int(share * path.stat().st_size))
+    try:
+        found = verify(tmp_path / "run").problems
+    except RequestError:
+        return
+    assert any(name in problem for problem in found)
