@@ -20,8 +20,9 @@ from biaskit.stats.attributes import MISSING, Attribute, attributes, crossed
 from biaskit.stats.bootstrap import cluster_bootstrap
 from biaskit.stats.disparity import Disparity, Worst
 from biaskit.stats.group_metrics import Asked, Metric, Outcomes, resolve
-from biaskit.stats.measured import Measured, measured_draws, measured_mean
+from biaskit.stats.measured import Measured, measured_draws, measured_mean, measured_pairs
 from biaskit.stats.shuffling import Shuffle, shuffled_means
+from biaskit.stats.unequal_clusters import blocks_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class GroupOptions:
         positive: The class whose selection rate, true and false positive rate and AUC are asked for.
         categories: Groups that exist, by attribute, so that an empty one is listed.
         level: Confidence level of every interval.
-        draws: Shuffles for each null, and bootstrap draws for each statistic that is no mean.
+        draws: Shuffles for each null, and bootstrap draws for statistics that are no mean or AUC.
         small: Groups of fewer rows are marked as small; they are never left out.
         seed: Seed of shuffles and bootstrap.
     """
@@ -208,14 +209,41 @@ class _Comparison:
         rows = np.arange(known.size)
         observed = self._values(seen, codes, rows)
         units = rows if self.clusters is None else self.clusters[known]
-        drawn = self._bootstrap(seen, codes, units, rng)
-        sizes = [*np.bincount(codes, minlength=len(self.attribute.groups)).tolist(), known.size]
-        *parts, overall = map(measured_draws, observed.tolist(), sizes, drawn.T)
+        if self.metric.pairs:
+            parts, overall = self._pairs(seen, codes, units, rng)
+        else:
+            drawn = self._bootstrap(seen, codes, units, rng)
+            sizes = [*np.bincount(codes, minlength=len(self.attribute.groups)).tolist(), known.size]
+            *parts, overall = map(measured_draws, observed.tolist(), sizes, drawn.T)
         strata = seen.labels if self.metric.within_classes else None
         shuffle = Shuffle(codes, None if self.clusters is None else units, strata)
         shuffled = [self._values(seen, each, rows) for each in shuffle.draws(self.options.draws, rng)]
         null = np.array(shuffled).reshape(-1, observed.size)
-        return list(parts), overall, _Shuffled(null[:, :-1], null[:, -1], shuffle.kind)
+        return parts, overall, _Shuffled(null[:, :-1], null[:, -1], shuffle.kind)
+
+    def _pairs(
+        self,
+        seen: Outcomes,
+        codes: Int[ndarray, " m"],
+        units: Shaped[ndarray, " m"],
+        rng: np.random.Generator,
+    ) -> tuple[list[Measured], Measured]:
+        """Measure every group and all rows by leaving out units, or blocks of them where there are many."""
+        blocks = blocks_of(units, rng)
+
+        def measured(rows: Int[ndarray, " r"]) -> Measured:
+            own = seen.take(rows)
+            kinds = [units[rows][own.labels == seen.positive], units[rows][own.labels != seen.positive]]
+            rarer = min(np.unique(one).size for one in kinds)
+            return measured_pairs(lambda picked: self._of_rows(own.take(picked)), blocks[rows], rarer)
+
+        groups = [np.flatnonzero(codes == g) for g in range(len(self.attribute.groups))]
+        return [measured(rows) for rows in groups], measured(np.arange(codes.size))
+
+    def _of_rows(self, seen: Outcomes) -> float:
+        if self.metric.of_rows is None:
+            raise ValueError(f"{self.metric.name} is a mean of rows")
+        return self.metric.of_rows(seen)
 
     def _bootstrap(
         self,
@@ -239,11 +267,9 @@ class _Comparison:
     def _values(
         self, seen: Outcomes, codes: Int[ndarray, " m"], rows: Int[ndarray, " r"]
     ) -> Float[ndarray, " g"]:
-        if self.metric.of_rows is None:
-            raise ValueError(f"{self.metric.name} is a mean of rows")
         groups = range(len(self.attribute.groups))
-        each = [self.metric.of_rows(seen.take(rows[codes[rows] == g])) for g in groups]
-        return np.array([*each, self.metric.of_rows(seen.take(rows))], dtype=float)
+        each = [self._of_rows(seen.take(rows[codes[rows] == g])) for g in groups]
+        return np.array([*each, self._of_rows(seen.take(rows))], dtype=float)
 
     def _disparities(self, full: list[Measured], overall: Measured, null: _Shuffled) -> list[Disparity]:
         if len(full) < 2:

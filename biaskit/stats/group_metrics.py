@@ -87,6 +87,7 @@ class Metric:
         higher_is_better: Whether the worst group is the one with the lowest value.
         within_classes: Whether shuffled groups keep their true classes, so that only their order within a
             class is at stake.
+        pairs: Whether it is a share of pairs, one row of the positive class and one of another, as AUC is.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Metric:
     of_rows: GroupMeasure | None = None
     higher_is_better: bool = True
     within_classes: bool = False
+    pairs: bool = False
 
 
 def accuracy(seen: Outcomes) -> Float[ndarray, " n"]:
@@ -160,7 +162,7 @@ METRICS: Mapping[str, Metric] = {
         Metric("true-positive-rate", per_row=true_positive_rate),
         Metric("false-positive-rate", per_row=false_positive_rate, higher_is_better=False),
         Metric("mean-confidence", per_row=confidence),
-        Metric("auc", of_rows=auc, within_classes=True),
+        Metric("auc", of_rows=auc, within_classes=True, pairs=True),
         Metric("calibration-error", of_rows=calibration_error, higher_is_better=False),
     )
 }

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 from numpy import ndarray
 
 from biaskit.records.estimate import Interval
 from biaskit.stats.bootstrap import bootstrap_interval, cluster_interval
 from biaskit.stats.group_metrics import is_binary
 from biaskit.stats.proportions import Rate
-from biaskit.stats.unequal_clusters import clustered_mean, kish
+from biaskit.stats.unequal_clusters import clustered_mean, clustered_statistic, kish
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +75,35 @@ def measured_draws(value: float, n: int, draws: Float[ndarray, " b"]) -> Measure
             value, n, reason="every bootstrap draw is the same, which says nothing about the spread"
         )
     return Measured(value, n, lambda level: bootstrap_interval(draws, level=level))
+
+
+def measured_pairs(
+    statistic: Callable[[Int[ndarray, " rows"]], float], units: Shaped[ndarray, " n"], rarer: int
+) -> Measured:
+    """Measure a share of pairs of rows, such as an AUC, with Wilson's interval.
+
+    The number of rows is `v (1 - v) / error^2`, the error that of `clustered_statistic` over units; where
+    every pair agrees and nothing shows the error, it is the units of the rarer kind of row. Coverage of an
+    AUC at a nominal .95, 2,000 tables of normal scores: .93 to .99 for 14 to 100 rows and true values from .5
+    to .99, where the quantiles of resampled rows give .88 to .93.
+
+    Args:
+        statistic: Takes row numbers and gives a share; NaN where they do not define it.
+        units: The unit of each row.
+        rarer: How many units hold rows of the kind that fewer units hold.
+    """
+    value = statistic(np.arange(units.size)) if units.size else float("nan")
+    if not np.isfinite(value):
+        return Measured(None, units.size, reason="these rows do not define it")
+    found = clustered_statistic(statistic, units) if rarer > 1 else None
+    if found is None:
+        return Measured(value, units.size, reason="one unit alone holds a kind of row, which has no spread")
+    if found.error:
+        rows, how = value * (1 - value) / found.error**2, f"jackknife over {found.clusters}"
+    else:
+        rows, how = float(rarer), "all pairs alike"
+    rate = Rate(value, rows, found.freedom, f" at {rows:.1f} effective rows, {how}")
+    return Measured(value, units.size, rate.wilson)
 
 
 def effective_rows(values: Float[ndarray, " n"], clusters: Shaped[ndarray, " n"]) -> float:

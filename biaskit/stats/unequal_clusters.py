@@ -44,6 +44,8 @@ from scipy import stats
 from biaskit.records.estimate import Interval
 from biaskit.stats.proportions import Rate
 
+MOST_BLOCKS = 400
+
 
 @dataclass(frozen=True, slots=True)
 class Clustered:
@@ -140,3 +142,11 @@ def clustered_statistic(
         return None
     error = float(np.sqrt((sizes.size - 1) / sizes.size * (left @ left)))
     return Clustered(value, error, max(1.0, kish(sizes) - 1), owner.size, sizes.size)
+
+
+def blocks_of(units: Shaped[ndarray, " n"], rng: np.random.Generator) -> Int[ndarray, " n"]:
+    """Number the units; many are dealt into `MOST_BLOCKS` blocks, which a jackknife leaves out."""
+    _, owner = np.unique(units, return_inverse=True)
+    count = int(owner.max(initial=-1)) + 1
+    dealt = rng.permutation(count) % MOST_BLOCKS if count > MOST_BLOCKS else np.arange(count)
+    return np.asarray(dealt[owner])

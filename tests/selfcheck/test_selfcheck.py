@@ -125,6 +125,15 @@ def test_a_number_in_another_unit_than_the_doses_is_not_compared_with_them(gauge
     assert made.detectable.unit == "logit"
 
 
+def test_a_metric_that_measures_something_else_than_the_dose_is_not_compared_with_it(gauge, monkeypatch):
+    """Both may count in nats, as an information and log-odds do."""
+    monkeypatch.setattr(Gauge, "planting", Gauge.planting.model_copy(update={"measures_dose": False}))
+    made = selfcheck(gauge)
+    assert made.detectable_analytic is None
+    assert made.agrees is None
+    assert made.detectable.unit == "nat"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["behaviour", "biaslens"])
 def test_the_effect_that_estimates_state_is_the_one_that_is_found(name):

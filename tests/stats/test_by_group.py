@@ -71,6 +71,26 @@ def test_auc_is_scikit_learn_s(rng):
     assert found.groups[0].value in found.groups[0].interval
 
 
+def test_auc_of_many_rows_leaves_out_blocks_and_one_positive_has_no_interval(rng):
+    truth = np.zeros(1200, int)
+    truth[:500] = 1
+    scores = rng.normal(size=1200) + truth
+    outputs = np.stack([-scores, scores], axis=1)
+    halves = {"half": ["a", "b"] * 600}
+    found = by_group(["auc"], truth, outputs, halves, QUICK).metrics[0].overall.interval
+    assert "jackknife over 400" in found.method
+    # Hanley and McNeil (1982) with the same AUC.
+    v = roc_auc_score(truth, scores)
+    q1, q2 = v / (2 - v), 2 * v**2 / (1 + v)
+    error = np.sqrt((v * (1 - v) + 499 * (q1 - v**2) + 699 * (q2 - v**2)) / 350_000)
+    assert (found.high - found.low) / 3.92 == pytest.approx(error, rel=0.15)
+    alone = (
+        by_group(["auc"], np.arange(40) // 39, outputs[:40], {"half": ["a"] * 40}, QUICK).metrics[0].overall
+    )
+    assert alone.interval is None
+    assert "one unit alone" in alone.reason
+
+
 def test_calibration_error_by_hand():
     outputs = np.array([[0.9, 0.1], [0.9, 0.1], [0.2, 0.8], [0.2, 0.8]])
     # The sure half is right once of two, the other twice of two.

@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from biaskit.gates.differences import unpaired_difference
 from biaskit.records.audit_spec import Statistics
@@ -16,11 +17,12 @@ from biaskit.records.estimate import Estimate, Unit
 from biaskit.slices.slice_report import newcombe
 from biaskit.stats import disparity
 from biaskit.stats.bootstrap import cluster_bootstrap, cluster_interval
-from biaskit.stats.measured import measured_draws, measured_mean
+from biaskit.stats.measured import measured_draws, measured_mean, measured_pairs
 from biaskit.stats.proportions import binomial_band, wilson
 from biaskit.stats.unequal_clusters import clustered_statistic
 
-FEW, MANY = 60, 1000
+FEW, MANY = 100, 1000
+RARE = 0.9999
 SIZES = {
     "twelve of 4": [4] * 12,
     "five of 10": [10] * 5,
@@ -115,13 +117,27 @@ def auc(labels, scores, rows):
     return float((above[:, None] > below[None, :]).mean())
 
 
-def auc_bootstrap(n, rng):
-    """Rows resampled, percentile: what metrics by group have that are no mean. True AUC: P(N(1, 2) > 0)."""
+def auc_of_rows(n, shift, rng):
     labels = np.arange(n) % 2 == 0
-    scores = rng.normal(size=n) + labels
-    drawn = cluster_bootstrap(partial(auc, labels, scores), np.arange(n), draws=200, rng=rng)
-    found = measured_draws(auc(labels, scores, np.arange(n)), n, drawn).ends(0.95)
-    return found.low <= 0.7602 <= found.high
+    scores = rng.normal(size=n) + shift * labels
+    found = measured_pairs(partial(auc, labels, scores), np.arange(n), n // 2)
+    return norm.cdf(shift / np.sqrt(2)) in found.ends(0.95)
+
+
+def auc_of_clusters(people, rng):
+    """Rows of one person share a shift of their score, whatever their class."""
+    clusters = np.repeat(np.arange(people), 6)
+    labels = rng.random(clusters.size) < 0.5
+    scores = rng.normal(size=people)[clusters] + rng.normal(size=clusters.size) + labels
+    found = measured_pairs(partial(auc, labels, scores), clusters, people)
+    return norm.cdf(0.5) in found.ends(0.95)
+
+
+def resampled_rows(n, rng):
+    """What other statistics by group have; of a mean the true value is known."""
+    values = rng.exponential(size=n)
+    drawn = cluster_bootstrap(lambda rows: float(values[rows].mean()), np.arange(n), draws=200, rng=rng)
+    return 1.0 in measured_draws(float(values.mean()), n, drawn).ends(0.95)
 
 
 def resampled_mean(sizes, method, rng):
@@ -154,6 +170,11 @@ CASES: dict[str, tuple[Draw, tuple[float, float]]] = {
     "MOVER, change near 0": (partial(change_of_shares, 30, 0.02, 0.05), (0.93, 1.0)),
     "Newcombe, 40 and 40": (partial(gap_by_newcombe, 40, 0.5, 0.8), (0.93, 0.97)),
     "Newcombe, 10 and 10": (partial(gap_by_newcombe, 10, 0.5, 0.9), (0.93, 0.985)),
+    "AUC of 14 rows": (partial(auc_of_rows, 14, 1.0), (0.93, 1.0)),
+    "AUC of 30 rows, near 1": (partial(auc_of_rows, 30, 2.0), (0.93, 0.985)),
+    "AUC of 60 rows, at 1 one time in five": (partial(auc_of_rows, 60, 3.5), (0.93, 1.0)),
+    "AUC of 100 rows": (partial(auc_of_rows, 100, 1.0), (0.93, 0.97)),
+    "AUC of 20 clusters": (partial(auc_of_clusters, 20), (0.93, 0.985)),
     "gap within 10 clusters": (partial(gap_within_clusters, [10] * 10, 0.5), (0.92, 0.985)),
     "gap within 20 unequal clusters": (
         partial(gap_within_clusters, SIZES["20, from 60 to 3"], 0.9),
@@ -162,8 +183,8 @@ CASES: dict[str, tuple[Draw, tuple[float, float]]] = {
 }
 # Resampled draws fall short with few rows or clusters; how far is measured here and said in the documents.
 SHORT: dict[str, tuple[Draw, tuple[float, float]]] = {
-    "percentile, AUC of 30 rows": (partial(auc_bootstrap, 30), (0.90, 0.97)),
-    "percentile, AUC of 100 rows": (partial(auc_bootstrap, 100), (0.92, 0.97)),
+    "percentile, mean of 30 skewed rows": (partial(resampled_rows, 30), (0.88, 0.95)),
+    "percentile, mean of 100 skewed rows": (partial(resampled_rows, 100), (0.91, 0.96)),
     "percentile, mean of 8 clusters": (partial(resampled_mean, [5] * 8, "percentile"), (0.85, 0.93)),
     "BCa, mean of 8 clusters": (partial(resampled_mean, [5] * 8, "bca"), (0.85, 0.94)),
 }
@@ -176,8 +197,8 @@ def covered(draw: Draw, tables: int) -> float:
 
 @pytest.mark.parametrize("name", CASES)
 def test_intervals_hold_the_truth(name):
-    """A coverage of 0.85 passes no more than one time in ten."""
-    assert covered(CASES[name][0], FEW) >= binomial_band(0.95, FEW, 0.995).low
+    """A coverage of 0.8 passes one time in ten; the slow test sees more."""
+    assert covered(CASES[name][0], FEW) >= binomial_band(0.95, FEW, RARE).low
 
 
 @pytest.mark.slow
@@ -197,4 +218,4 @@ def test_too_small_an_error_would_be_noticed():
         values = rng.normal(size=40)[clusters] + rng.normal(size=clusters.size)
         sums = np.bincount(clusters, weights=values - values.mean())
         hits += abs(values.mean()) <= 2.02 * np.sqrt(40 / 39 * sums @ sums) / clusters.size
-    assert hits / FEW < binomial_band(0.95, FEW, 0.995).low
+    assert hits / FEW < binomial_band(0.95, FEW, RARE).low
