@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from biaskit.records.report import Report
@@ -45,7 +45,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Put the specs among what is collected; those of the ini file only where no paths were named."""
-    config.addinivalue_line("markers", "biaskit: a gate of an audit; `-m 'not biaskit'` leaves gates out")
+    config.addinivalue_line(
+        "markers",
+        "biaskit(metric, at_most, rule, mde, ...): a gate; `biaskit_gate` judges by it; `-m 'not biaskit'` "
+        "leaves gates out",
+    )
     wanted = list(config.getoption("--biaskit-spec"))
     if config.args_source is not pytest.Config.ArgsSource.ARGS:
         wanted += [str(path) for path in config.getini("biaskit_spec")]
@@ -61,6 +65,22 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         return None
     made: pytest.Collector = _items().SpecFile.from_parent(parent, path=file_path)
     return made
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Refuse a test that says how it is judged and takes nothing that judges."""
+    marker = item.get_closest_marker("biaskit")
+    asks = marker is not None and bool(marker.args or marker.kwargs)
+    if asks and "biaskit_gate" not in getattr(item, "fixturenames", ()):
+        pytest.fail(
+            "The marker biaskit(...) judges nothing by itself: take the fixture biaskit_gate.", pytrace=False
+        )
+
+
+@pytest.fixture
+def biaskit_gate(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
+    """Return a function that judges a report, a finding or an estimate by the test's marker."""
+    yield from import_module("biaskit.pytest_plugin.marked").gate(request)
 
 
 @pytest.fixture(scope="session")

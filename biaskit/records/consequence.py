@@ -38,6 +38,11 @@ def undecided_policy(gate: Gate | None) -> str:
     return gate.on_undecided or ("fail" if gate.rule is Rule.EVIDENCE_OF_COMPLIANCE else "warn")
 
 
+def forbids_undecided(gate: Gate | None, fail_on: FailOn) -> bool:
+    """Tell whether an undecided verdict of `gate` fails a build."""
+    return undecided_policy(gate) in _FORBIDDEN.get(fail_on, {"fail"})
+
+
 def matches(gate: Gate, finding: Finding) -> bool:
     """Tell whether a gate is about a finding."""
     positive, negative = finding.references or ("", "")
@@ -89,6 +94,6 @@ class Consequences:
             return Effect.FORBIDDEN
         if outcome is not Outcome.UNDECIDED:
             return Effect.PASSES if outcome is Outcome.PASS else Effect.SKIPS
-        if undecided_policy(gate) in _FORBIDDEN.get(self._fail_on, {"fail"}):
+        if forbids_undecided(gate, self._fail_on):
             return Effect.FORBIDDEN
         return Effect.NOTHING if verdict.gate in self._empty else Effect.SKIPS

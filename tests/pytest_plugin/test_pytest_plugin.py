@@ -246,3 +246,100 @@ def test_an_idle_plug_in_costs_nothing(place):
     without = min(cpu("import pytest") for _ in range(5))
     with_it = min(cpu("import pytest, biaskit.pytest_plugin") for _ in range(5))
     assert with_it - without <= IDLE_CPU_S
+
+
+MARKED = """
+from pathlib import Path
+
+import pytest
+from biaskit.records.estimate import Estimate, Interval, Unit
+from biaskit.records.report import Report
+from biaskit.reporting import folder
+
+FOOD = {"metric": "biaslens.score", "concept": "food", "positive": "positive", "group": "GROUP"}
+REPORT = folder.read(Path("run"), Report)
+
+
+def number(value, mde=0.1):
+    ends = Interval(low=value - 0.1, high=value + 0.1, level=0.95, method="drawn")
+    kept = {"n": 40, "resampling_unit": "seeds", "method": "drawn", "reason": "not tested"}
+    return Estimate(value=value, unit=Unit.NAT, interval=ends, minimum_detectable_effect=mde, **kept)
+
+
+def judged(given, **asked):
+    @pytest.mark.biaskit(**asked)
+    def test(biaskit_gate):
+        assert biaskit_gate(given)[0].outcome == "pass"
+
+    return test
+
+
+test_failed = judged(REPORT, at_most=0.5, **FOOD)
+test_passed = judged(REPORT, at_most=9.0, **FOOD)
+test_seen = judged(REPORT, at_most=9.0, mde=0.3, **FOOD)
+test_unseen = judged(REPORT, at_most=9.0, mde=0.1, **FOOD)
+test_metric = judged(REPORT, metric="biaslens.scor", at_most=9.0)
+test_number = judged(number(0.1), at_most=0.5)
+test_beyond = judged(number(0.9), at_most=0.5)
+test_across = judged(number(0.5), at_most=0.5)
+test_demanded = judged(number(0.5), at_most=0.5, rule="evidence-of-compliance")
+test_blind = judged(number(0.1, None), at_most=0.5, mde=0.2)
+test_key = judged(number(0.1), at_mots=0.5)
+test_value = judged(number(0.1), at_most=0.5, rule="evidence")
+test_limit = judged(number(0.1), mde=0.5)
+
+
+@pytest.mark.biaskit(at_most=0.5)
+def test_alone():
+    pass
+
+
+@pytest.mark.biaskit(at_most=0.5)
+def test_idle(biaskit_gate):
+    pass
+
+
+def test_bare(biaskit_gate):
+    pass
+""".replace("GROUP", FORWARD)
+SAID = {
+    "failed": ("FAILED", "lies beyond the limit of"),
+    "passed": ("PASSED", ""),
+    "seen": ("PASSED", ""),
+    "unseen": ("FAILED", "promises to see 0.1 nat; this design sees 0.21"),
+    "metric": ("FAILED", "biaslens.score"),
+    "number": ("PASSED", ""),
+    "beyond": ("FAILED", "lies beyond the limit of"),
+    "across": ("SKIPPED", "reaches across"),
+    "demanded": ("FAILED", "reaches across"),
+    "blind": ("FAILED", "sees nothing that is known"),
+    "key": ("ERROR", "Did you mean at_most"),
+    "value": ("ERROR", "rule: Input should be"),
+    "limit": ("ERROR", "has no limit"),
+    "alone": ("ERROR", "take the fixture biaskit_gate"),
+    "idle": ("ERROR", "handed biaskit_gate nothing"),
+    "bare": ("ERROR", "judges by the marker biaskit"),
+}
+
+
+def test_a_test_of_ones_own_is_judged_like_a_gate(run_pytest, place):
+    (place / "test_own.py").write_text(MARKED)
+    done = run_pytest("-rA", "--junitxml=own.xml", "test_own.py")
+    cases = {one.get("name"): one for one in ET.parse(place / "own.xml").iter("testcase")}
+    for name, (outcome, text) in SAID.items():
+        case = cases[f"test_{name}"]
+        told = " ".join(ET.tostring(one, encoding="unicode") for one in case)
+        assert text in told, (name, told)
+        kinds = {"FAILED": "failure", "ERROR": "error", "SKIPPED": "skipped"}
+        found = [kind for kind in kinds.values() if case.find(kind) is not None]
+        assert found == ([kinds[outcome]] if outcome in kinds else []), (name, told)
+    assert "Traceback" not in done.stdout
+
+
+@pytest.mark.slow
+def test_the_example_of_the_documents_passes(run_pytest, place):
+    text = (ROOT / "docs" / "ci.md").read_text()
+    (example,) = [one for one in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "bias_audit" in one]
+    (place / "test_own.py").write_text(example)
+    done = run_pytest("test_own.py")
+    assert (done.returncode, counts(done)["passed"]) == (0, 1), done.stdout
