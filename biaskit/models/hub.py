@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from fnmatch import fnmatch
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from huggingface_hub import constants, snapshot_download
+from huggingface_hub import HfApi, constants, snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import (
     GatedRepoError,
     IncompleteSnapshotError,
@@ -19,6 +21,9 @@ from biaskit.errors import ModelLoadError, UnknownNameError
 from biaskit.models.sources import PIPELINE, Source
 from biaskit.records.audit_spec import Subject
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 # What a pipeline of diffusers keeps in its sub-folders.
 _PARTS = ("*.json", "*/*.json", "*/*.safetensors", "*/*.txt", "*/*.model")
@@ -26,6 +31,8 @@ _NOT_PARTS = ("*.fp16.*", "*non_ema*", "safety_checker/*", "feature_extractor/*"
 _PICKLES = ("pytorch_model*.bin",)
 # Sub-folders hold other formats; `consolidated` repeats the weights in their authors' own layout.
 _NOT = ("*/*", "consolidated*")
+ASKED_S = 5.0
+"""How long the hub is waited for where its answer is of use and not needed, in seconds."""
 _INDEX = "model.safetensors.index.json"
 _ELSEWHERE = (
     "Run 'hf download NAME' where there is a connection, or download the model there and pass its folder; "
@@ -68,6 +75,36 @@ def cached_names() -> tuple[str, ...]:
     cache = Path(constants.HF_HUB_CACHE)
     folders = cache.glob("models--*") if cache.is_dir() else ()
     return tuple(sorted(folder.name.removeprefix("models--").replace("--", "/") for folder in folders))
+
+
+def missing_bytes(name: str, revision: str | None) -> int:
+    """Return how many bytes `fetch` would download; files in the cache count nothing.
+
+    The hub is asked once, and waited for no longer than `ASKED_S` seconds.
+
+    Raises:
+        ModelLoadError: The hub cannot be asked, does not know the model, or does not tell its sizes.
+    """
+    try:
+        told = HfApi().model_info(name, revision=revision, files_metadata=True, timeout=ASKED_S)
+    except Exception as error:
+        raise _explained(error, name, revision, offline=False) from error
+    sizes = {one.rfilename: one.size for one in told.siblings or ()}
+    files, leaving = (_PARTS, _NOT_PARTS) if PIPELINE in sizes else (_FILES, _NOT)
+    wanted = [one for one in sizes if _fits(one, files) and not _fits(one, leaving)]
+    missing = [
+        sizes[one]
+        for one in wanted
+        if not isinstance(try_to_load_from_cache(name, one, revision=told.sha), str)
+    ]
+    known = [size for size in missing if size is not None]
+    if len(known) < len(missing):
+        raise ModelLoadError(f"The hub does not tell how large the files of '{name}' are.")
+    return sum(known)
+
+
+def _fits(file: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch(file, pattern) for pattern in patterns)
 
 
 def _snapshot(

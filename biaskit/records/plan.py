@@ -59,6 +59,8 @@ class Plan(Record):
     """What is done."""
     downloads: tuple[str, ...] = ()
     """What is fetched first, one sentence each."""
+    download_mib: float | None = None
+    """How much is fetched, MiB; 0 where everything is on this machine, None where the hub did not tell."""
     duration_s: float | None = None
     """Expected wall time, seconds; None where nothing is known."""
     memory_mib: float | None = None

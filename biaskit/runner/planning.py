@@ -1,10 +1,12 @@
-"""What a request would do, take and fetch; nothing is opened, and nothing is guessed."""
+"""What a request would do, take and fetch; no model is opened, and nothing is guessed."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from biaskit.errors import ModelLoadError
+from biaskit.models.encoders import find_encoder
 from biaskit.models.sources import SAFE, find_source
 from biaskit.records.plan import Plan, Work
 from biaskit.runner.seeing import planned_gates
@@ -29,11 +31,14 @@ def plan(request: Request, earlier: Report | None = None) -> Plan:
     subject = request.spec.subject
     source = find_source(str(request.model), bare=subject is not None and subject.factory is not None)
     duration, memory, basis = _cost(request, earlier)
+    downloads = tuple(_downloads(request, source))
+    sizes = [size for _, size in downloads if size is not None]
     return Plan(
         model=source.label,
         spec_digest=request.spec.digest,
         work=tuple(_work(request)),
-        downloads=tuple(_downloads(source)),
+        downloads=tuple(said for said, _ in downloads),
+        download_mib=sum(sizes) if len(sizes) == len(downloads) else None,
         duration_s=duration,
         memory_mib=memory,
         weights_mib=_weights(source),
@@ -69,17 +74,35 @@ def _size(images: object) -> int:
     return len(names) if names is not None else 0
 
 
-def _downloads(source: Source) -> Iterator[str]:
-    """Say what is not on this machine."""
-    if source.folder is not None:
-        return
+def _downloads(request: Request, source: Source) -> Iterator[tuple[str, float | None]]:
+    """Yield what is not on this machine, in words and in MiB; the hub is asked unless that is forbidden."""
+    subject = request.spec.subject
+    wanted = {} if source.folder is not None else {source.name: subject.revision if subject else None}
+    if (
+        request.spec.encoder is not None
+        and (known := find_encoder(request.spec.encoder.model)).folder is None
+    ):
+        wanted[known.name] = request.spec.encoder.revision
+    for name, revision in wanted.items():
+        size, why = _size_on_hub(name, revision, offline=request.offline)
+        if size != 0:
+            said = f"{size:,.1f} MiB" if size is not None else f"not known how much, {why}"
+            yield f"{name} from the hub: {said}", size
+
+
+def _size_on_hub(name: str, revision: str | None, *, offline: bool) -> tuple[float | None, str]:
     try:
-        cached = source.name in import_module("biaskit.models.hub").cached_names()
+        hub = import_module("biaskit.models.hub")
     except ModuleNotFoundError:
-        yield f"{source.name} from the hub, unless it is in the cache, which takes biaskit[text] to look at."
-        return
-    if not cached:
-        yield f"{source.name} from the hub: its size is known to the hub alone, which a plan does not ask."
+        return None, "which takes biaskit[text] to look up"
+    if offline:
+        held = name in hub.cached_names()
+        return (0.0, "") if held else (None, "as the hub is not asked offline")
+    try:
+        return hub.missing_bytes(name, revision) / _MIB, ""
+    except ModelLoadError as error:
+        held = name in hub.cached_names()
+        return (0.0, "") if held else (None, f"as the hub was asked and said: {error.what}")
 
 
 def _weights(source: Source) -> float | None:

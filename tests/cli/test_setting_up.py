@@ -4,19 +4,22 @@ import json
 import os
 import re
 import shutil
+import socket
 import tomllib
 
 import pytest
 import torch
 import yaml
+from huggingface_hub import HfApi, constants
 
 import biaskit as package
 from biaskit import catalogue, cli, models, organisms
 from biaskit.concepts import sae_loading
 from biaskit.errors import ModelLoadError
 from biaskit.hooks.shelf import DiskShelf, Shard, digest_tensor
+from biaskit.models import hub
 from tests.cli.test_real_names import command, endpoint, shipped  # noqa: F401  fixtures
-from tests.models.test_loading import COMMIT
+from tests.models.test_loading import COMMIT, put_in_cache
 
 on_disk = models.on_disk
 
@@ -77,6 +80,32 @@ def test_fetch_brings_what_an_offline_audit_opens(command, endpoint, tmp_path): 
     # The hub is gone now.
     again = command("fetch", "--model", "gpt2", "--encoder", "gpt3", HF_ENDPOINT=endpoint)
     assert (again.returncode, "The hub knows no model 'gpt3'" in again.stderr) == (2, True)
+
+
+def test_a_plan_tells_what_a_fetch_would_bring(command, endpoint, shipped, tmp_path):  # noqa: F811
+    asked = ("plan", "--model", "gpt2", "--concepts", "food", "--json")
+    kinds = (".json", ".safetensors", ".txt", ".jinja")
+    files = [one for one in shipped.iterdir() if one.suffix in kinds]
+    before = json.loads(command(*asked, HF_ENDPOINT=endpoint).stdout)
+    assert before["download_mib"] == pytest.approx(sum(one.stat().st_size for one in files) / 2**20)
+    assert before["downloads"] == [f"gpt2 from the hub: {before['download_mib']:,.1f} MiB"]
+    offline = json.loads(command(*asked, "--offline", HF_ENDPOINT=endpoint).stdout)
+    assert (offline["download_mib"], "not asked offline" in offline["downloads"][0]) == (None, True)
+    gone = json.loads(command(*asked, HF_ENDPOINT="http://127.0.0.1:9").stdout)
+    assert (gone["download_mib"], "not known how much" in gone["downloads"][0]) == (None, True)
+    put_in_cache(tmp_path / "home" / "hub", "gpt2", shipped)
+    after = json.loads(command(*asked, HF_ENDPOINT=endpoint).stdout)
+    assert (after["download_mib"], after["downloads"]) == (0, [])
+
+
+def test_a_hub_that_does_not_answer_is_not_waited_for(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setattr(hub, "ASKED_S", 0.2)
+        place = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setattr(hub, "HfApi", lambda: HfApi(endpoint=place))
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        with pytest.raises(ModelLoadError):
+            hub.missing_bytes("gpt2", None)
 
 
 def test_fetch_of_nothing(biaskit):

@@ -114,7 +114,8 @@ class Hub(BaseHTTPRequestHandler):
         if "/tree/" in path:
             return self.send_json([self.entry(file) for file in sorted(self.folder.iterdir())], body)
         if path.startswith("/api/"):
-            siblings = [{"rfilename": file.name} for file in sorted(self.folder.iterdir())]
+            files = sorted(self.folder.iterdir())
+            siblings = [{"rfilename": file.name, "size": file.stat().st_size} for file in files]
             return self.send_json({"id": "gpt2", "sha": COMMIT, "siblings": siblings}, body)
         return self.send_file(self.folder / path.rsplit("/", 1)[1], body)
 
