@@ -12,8 +12,8 @@ from scipy.sparse import csr_array
 
 from biaskit.probing.probe import Job, Rows
 
-# Numbers that one block of rows, and one block of jobs, may hold in float64.
-_BLOCK = 2**22
+# Numbers that one block of jobs may hold in float64, and one block of rows, which should stay in the cache.
+_BLOCK, _ROWS = 2**22, 2**18
 # Below this share of the mean square rounding can hide that a column is constant: its values are looked at.
 _NEARLY_CONSTANT = 1e-6
 
@@ -142,15 +142,28 @@ def _products(
     rows, width = matrix.shape
     sums = np.zeros((positive.shape[1] + chosen.shape[1], width))
     squares, nonzero = np.zeros((2, chosen.shape[1], width))
-    both = np.concatenate([positive, chosen], axis=1)
-    step = max(1, _BLOCK // max(1, width))
+    both, chosen = np.concatenate([positive, chosen], axis=1).T.copy(), chosen.T.copy()
+    step = max(1, _ROWS // max(1, width))
     for start in range(0, rows, step):
-        part = matrix[start : start + step].astype(np.float64)
         here = slice(start, start + step)
-        sums += (part.T @ both[here]).T
-        squares += (_mapped(part, np.square).T @ chosen[here]).T
-        nonzero += (_mapped(part, _is_nonzero).T @ chosen[here]).T
+        part = matrix[here].astype(np.float64)
+        sums += _times(both[:, here], part)
+        squares += _times(chosen[:, here], _mapped(part, np.square))
+        nonzero += _counted(chosen[:, here], part)
     return sums[: positive.shape[1]], sums[positive.shape[1] :], squares, nonzero
+
+
+def _times(weights: Float[ndarray, "j a"], rows: Rows) -> Float[ndarray, "j d"]:
+    product: ndarray = (rows.T @ weights.T).T if isinstance(rows, csr_array) else weights @ rows
+    return product
+
+
+def _counted(weights: Float[ndarray, "j a"], rows: Rows) -> Float[ndarray, "j _"]:
+    """Sum the weights of the rows that are not 0, for each column or once for all."""
+    if not isinstance(rows, csr_array) and rows.all():
+        total: ndarray = weights.sum(axis=1, keepdims=True)
+        return total
+    return _times(weights, _mapped(rows, _is_nonzero))
 
 
 def _mapped(part: Rows, change: Callable[[ndarray], ndarray]) -> Rows:

@@ -7,16 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 from numpy import ndarray
 from scipy.sparse import csc_array, csr_array
-from torch import Tensor
 
 from biaskit.probing.probe import Job, Rows
 
-BUDGET = 28 * 2**20
-"""Bytes that the batches of all threads may take together, working copies included."""
+BUDGET = 14 * 2**20
+"""Bytes that a batch may take, working copies included."""
 _BLOCK = 2048
 """Columns of a wide matrix that are read at a time."""
 
@@ -37,10 +35,10 @@ class Designs:
         labels: 1 where a training row shows the property, else 0.
     """
 
-    train: Float[Tensor, "j k a"]
-    single: Float[Tensor, "j k a"]
-    held_out: Float[Tensor, "j k b"]
-    labels: Float[Tensor, "j a"]
+    train: Float[ndarray, "j k a"]
+    single: Float[ndarray, "j k a"]
+    held_out: Float[ndarray, "j k b"]
+    labels: Float[ndarray, "j a"]
 
 
 class ByColumn:
@@ -54,17 +52,19 @@ class ByColumn:
         """Begin with no matrix."""
         self._known: Rows | None = None
         self._turned: ndarray | csc_array = np.empty((0, 0), np.float32)
-        self._memory: dict[str, Tensor] = {}
+        self._memory: dict[str, ndarray] = {}
 
-    def zeros(self, name: str, shape: tuple[int, ...], dtype: torch.dtype = torch.float64) -> Tensor:
+    def zeros(self, name: str, shape: tuple[int, ...], dtype: type[np.floating] = np.float64) -> ndarray:
         """Return zeros in the memory that was last handed out under this name."""
         size = math.prod(shape)
         if name not in self._memory or len(self._memory[name]) < size:
-            self._memory[name] = torch.empty(size, dtype=dtype)
-        return self._memory[name][:size].view(shape).zero_()
+            self._memory[name] = np.empty(size, dtype=dtype)
+        zeros = self._memory[name][:size].reshape(shape)
+        zeros.fill(0.0)
+        return zeros
 
-    def read(self, activations: Rows, columns: Int[ndarray, " _"] | slice) -> Float[Tensor, "k n"]:
-        """Return some columns as rows of a dense tensor."""
+    def read(self, activations: Rows, columns: Int[ndarray, " _"] | slice) -> Float[ndarray, "k n"]:
+        """Return some columns as rows of a dense matrix."""
         if self._known is not activations:
             if isinstance(activations, csr_array):
                 self._turned = activations.tocsc()
@@ -72,24 +72,23 @@ class ByColumn:
                 self._turned = np.ascontiguousarray(activations.T)
             self._known = activations
         if isinstance(self._turned, csc_array):
-            return torch.from_numpy(np.ascontiguousarray(self._turned[:, columns].toarray(order="F").T))
-        return torch.from_numpy(self._turned[columns])
+            return np.ascontiguousarray(self._turned[:, columns].toarray(order="F").T)
+        return self._turned[columns]
 
 
 def batches(jobs: Sequence[Job], widths: Sequence[int]) -> Iterator[slice]:
-    """Yield runs of neighbouring jobs whose padded designs fit the budget."""
+    """Yield runs of neighbouring jobs on the same activations whose padded designs fit the budget."""
     start, rows, width = 0, 0, 0
     for index, job in enumerate(jobs):
         rows, width = max(rows, len(job.train) + len(job.held_out)), max(width, widths[index] + 1)
         size = 4 * width * (3 * rows + 3 * width) * (index + 1 - start)
-        if size > BUDGET / torch.get_num_threads() and index > start:
+        if index > start and (size > BUDGET or job.activations is not jobs[start].activations):
             yield slice(start, index)
             start, rows, width = index, len(job.train) + len(job.held_out), widths[index] + 1
     if len(jobs):
         yield slice(start, len(jobs))
 
 
-@torch.inference_mode()
 def designs(
     jobs: Sequence[Job], columns: Sequence[Int[ndarray, " _"] | slice], reader: ByColumn, *, standardise: bool
 ) -> Designs:
@@ -100,11 +99,10 @@ def designs(
     for place, (job, read) in enumerate(zip(jobs, reads, strict=True)):
         inside = slice(1, len(read) + 1)
         _fill(job, read, (laid.train[place, inside], laid.held_out[place, inside]), standardise=standardise)
-    laid.single.copy_(laid.train)
+    laid.single[:] = laid.train
     return laid
 
 
-@torch.inference_mode()
 def rotated(jobs: Sequence[Job], reader: ByColumn, *, standardise: bool) -> Designs:
     """Lay out all columns of jobs with the same rows to fit on and to score, in as few coordinates as rows.
 
@@ -114,13 +112,13 @@ def rotated(jobs: Sequence[Job], reader: ByColumn, *, standardise: bool) -> Desi
     """
     job = jobs[0]
     gram, cross = _grams(job, reader, standardise=standardise)
-    values, vectors = torch.linalg.eigh(gram)
-    kept = values > len(values) * torch.finfo(values.dtype).eps * values.max()
-    scale, vectors = values[kept].sqrt(), vectors[:, kept]
+    values, vectors = np.linalg.eigh(gram)
+    kept = values > len(values) * np.finfo(values.dtype).eps * values.max()
+    scale, vectors = np.sqrt(values[kept]), vectors[:, kept]
     laid = _empty(jobs, 1 + len(scale), reader)
     laid.train[:, 1:] = (vectors * scale).T
     laid.held_out[:, 1:] = (cross @ vectors / scale).T
-    laid.single.copy_(laid.train)
+    laid.single[:] = laid.train
     return laid
 
 
@@ -128,42 +126,41 @@ def _empty(jobs: Sequence[Job], width: int, reader: ByColumn) -> Designs:
     rows = max(len(job.train) for job in jobs)
     scored = max(len(job.held_out) for job in jobs)
     train = reader.zeros("train", (len(jobs), width, rows))
-    single = reader.zeros("single", (len(jobs), width, rows), torch.float32)
+    single = reader.zeros("single", (len(jobs), width, rows), np.float32)
     held_out = reader.zeros("held_out", (len(jobs), width, scored))
-    labels = torch.zeros(len(jobs), rows, dtype=torch.float64)
+    labels = np.zeros((len(jobs), rows))
     for place, job in enumerate(jobs):
         train[place, 0, : len(job.train)] = 1.0
         held_out[place, 0, : len(job.held_out)] = 1.0
-        labels[place, : len(job.train)] = torch.from_numpy(job.labels[job.train])
+        labels[place, : len(job.train)] = job.labels[job.train]
     return Designs(train, single, held_out, labels)
 
 
-def _fill(job: Job, read: Float[Tensor, "k n"], into: tuple[Tensor, Tensor], *, standardise: bool) -> None:
-    raw = read.index_select(1, torch.from_numpy(job.train))
+def _fill(job: Job, read: Float[ndarray, "k n"], into: tuple[ndarray, ndarray], *, standardise: bool) -> None:
+    raw = read.take(job.train, axis=1, mode="clip")
     train, held_out = into[0][:, : len(job.train)], into[1][:, : len(job.held_out)]
-    mean = raw.mean(dim=1, keepdim=True, dtype=torch.float64)
-    torch.sub(raw, mean, out=train)
-    torch.sub(read.index_select(1, torch.from_numpy(job.held_out)), mean, out=held_out)
-    constant = raw.amax(dim=1, keepdim=True) == raw.amin(dim=1, keepdim=True)
-    if constant.any():
-        train.masked_fill_(constant, 0.0)
+    mean = raw.mean(axis=1, keepdims=True, dtype=np.float64)
+    np.subtract(raw, mean, out=train)
+    np.subtract(read.take(job.held_out, axis=1, mode="clip"), mean, out=held_out)
+    constant = raw.max(axis=1) == raw.min(axis=1)
+    train[constant] = 0.0
     if standardise:
-        scale = torch.linalg.vector_norm(train, dim=1, keepdim=True) / len(job.train) ** 0.5
-        inverse = scale.masked_fill_(constant, 1.0).reciprocal_()
-        train.mul_(inverse)
-        held_out.mul_(inverse)
+        scale = np.sqrt(np.einsum("ka,ka->k", train, train) / len(job.train))
+        inverse = 1 / np.where(constant, 1.0, scale)[:, None]
+        train *= inverse
+        held_out *= inverse
 
 
 def _grams(
     job: Job, reader: ByColumn, *, standardise: bool
-) -> tuple[Float[Tensor, "a a"], Float[Tensor, "b a"]]:
+) -> tuple[Float[ndarray, "a a"], Float[ndarray, "b a"]]:
     rows, scored = len(job.train), len(job.held_out)
-    gram = torch.zeros(rows, rows, dtype=torch.float64)
-    cross = torch.zeros(scored, rows, dtype=torch.float64)
+    gram = np.zeros((rows, rows))
+    cross = np.zeros((scored, rows))
     for start in range(0, job.activations.shape[1], _BLOCK):
         read = reader.read(job.activations, slice(start, start + _BLOCK))
-        train = torch.zeros(len(read), rows, dtype=torch.float64)
-        held_out = torch.zeros(len(read), scored, dtype=torch.float64)
+        train = np.zeros((len(read), rows))
+        held_out = np.zeros((len(read), scored))
         _fill(job, read, (train, held_out), standardise=standardise)
         gram += train.T @ train
         cross += held_out.T @ train

@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 
 from biaskit.errors import RequestError
 from biaskit.probing.designs import ByColumn, batches, designs
-from biaskit.probing.logistic import check_penalties, fit_settings, two_classes, undecided
+from biaskit.probing.logistic import check_penalties, fit_settings, part_of, two_classes, undecided
 from biaskit.probing.probe import Fitted, Job, Rows, Setting
 from biaskit.probing.selectors import Selector
 from biaskit.probing.workers import shared_out
@@ -87,7 +87,11 @@ class KSparse:
         most = max((setting.k or 0 for setting in settings), default=0)
         told = self._binarised([job for job in jobs if two_classes(job)])
         ranked = self.selector.rank(told, most, rng) if told else []
-        parts = [(told[part], ranked[part]) for part in batches(told, [len(columns) for columns in ranked])]
+        widths = [len(columns) for columns in ranked]
+        parts = [
+            part_of((told[part], ranked[part]), told[part], settings, widths[part])
+            for part in batches(told, widths)
+        ]
         batched = shared_out(partial(self._fit_batches, settings), parts)
         fits = chain.from_iterable(batched)
         for job in jobs:

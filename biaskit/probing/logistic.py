@@ -9,16 +9,18 @@ from itertools import chain
 from typing import TypeAlias
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
-from torch import Tensor
+from scipy.sparse import csr_array
 
 from biaskit.errors import RequestError
 from biaskit.probing.designs import ByColumn, Designs, batches, designs, rotated
 from biaskit.probing.newton import Problems, minimise
 from biaskit.probing.probe import Fitted, Job, Setting
-from biaskit.probing.workers import shared_out
+from biaskit.probing.workers import Item, Part, shared_out
+
+# Numbers that could be read in the time that the smallest fit takes.
+_EFFORT = 6e4
 
 Columns: TypeAlias = tuple[Int[ndarray, " _"] | None, ...]
 
@@ -63,18 +65,17 @@ class Logistic:
         rng: np.random.Generator,  # noqa: ARG002 - nothing is drawn
     ) -> Iterator[Fitted]:
         """Fit every setting on every job; see `Probe.fit`."""
-        parts = [places[part] for places in _grouped(jobs) for part in batches(*_sizes(jobs, places))]
-        batched = shared_out(partial(self._fit_batches, jobs, settings), parts)
-        answers = dict(zip(chain.from_iterable(parts), chain.from_iterable(batched), strict=True))
+        places = [part for alike in _grouped(jobs) for part in _batched(jobs, alike)]
+        batched = [[jobs[place] for place in part] for part in places]
+        parts = [part_of(members, members, settings, _widths(members)) for members in batched]
+        fits: list[list[Fitted]] = shared_out(partial(self._fit_batches, settings), parts)
+        answers = dict(zip(chain.from_iterable(places), chain.from_iterable(fits), strict=True))
         for place, job in enumerate(jobs):
             yield answers.get(place) or undecided(job, (None,) * len(settings))
 
-    def _fit_batches(
-        self, jobs: Sequence[Job], settings: Sequence[Setting], parts: Sequence[list[int]]
-    ) -> list[list[Fitted]]:
+    def _fit_batches(self, settings: Sequence[Setting], parts: Sequence[Sequence[Job]]) -> list[list[Fitted]]:
         reader, fits = ByColumn(), []
-        for places in parts:
-            members = [jobs[place] for place in places]
+        for members in parts:
             laid = self._laid(members, reader)
             columns: list[Columns] = [(None,) * len(settings)] * len(members)
             fits.append(list(fit_settings(laid, members, settings, columns)))
@@ -95,28 +96,28 @@ def fit_settings(
     """
     width = laid.train.shape[1]
     wanted = [(_leading(setting, width), inverse_penalty(setting)) for setting in settings]
-    weights = torch.zeros(len(jobs), len(settings), width, dtype=torch.float64)
-    converged = torch.zeros(len(jobs), len(settings), dtype=torch.bool)
+    weights = np.zeros((len(jobs), len(settings), width))
+    converged = np.zeros((len(jobs), len(settings)), dtype=bool)
     for key, found, done in _path(laid, sorted(set(wanted))):
         same = [place for place, other in enumerate(wanted) if other == key]
         weights[:, same, : found.shape[1]] = found[:, None]
         converged[:, same] = done[:, None]
-    scores = torch.bmm(weights, laid.held_out)
+    scores = weights @ laid.held_out
     for place, job in enumerate(jobs):
-        log_odds = scores[place, :, : len(job.held_out)].numpy().copy()
+        log_odds = scores[place, :, : len(job.held_out)].copy()
         yield Fitted(log_odds, columns[place], tuple(converged[place].tolist()))
 
 
 def _path(
     laid: Designs, wanted: Sequence[tuple[int, float]]
-) -> Iterator[tuple[tuple[int, float], Float[Tensor, "j k"], Bool[Tensor, " j"]]]:
+) -> Iterator[tuple[tuple[int, float], Float[ndarray, "j k"], Bool[ndarray, " j"]]]:
     """Yield weights and convergence for each pair (leading coordinates, C), both ascending."""
-    ended: dict[float, Tensor] = {}
+    ended: dict[float, ndarray] = {}
     start = None
     for leading, cost in wanted:
         start = ended.get(cost, start)
         if start is not None:
-            start = torch.nn.functional.pad(start, (0, leading - start.shape[1]))
+            start = np.pad(start, ((0, 0), (0, leading - start.shape[1])))
         problems = Problems(laid.train[:, :leading], laid.single[:, :leading], laid.labels, cost)
         solution = minimise(problems, start)
         start = ended[cost] = solution.weights
@@ -126,6 +127,25 @@ def _path(
 def undecided(job: Job, columns: Columns) -> Fitted:
     """Return log-odds of 0, for a job whose training rows hold one class."""
     return Fitted(np.zeros((len(columns), len(job.held_out))), columns, (False,) * len(columns))
+
+
+def part_of(
+    item: Item, jobs: Sequence[Job], settings: Sequence[Setting], widths: Sequence[int]
+) -> Part[Item]:
+    """Return a batch of jobs on the same activations, as work to share out.
+
+    A fit takes some dozen operations whatever its size; it reads its rows in every step, and multiplies them
+    by themselves in some.
+    """
+    wide = [
+        (len(job.train), _leading(one, width))
+        for job, width in zip(jobs, widths, strict=True)
+        for one in settings
+    ]
+    effort = sum(_EFFORT + rows * width * (1 + width / 64) for rows, width in wide)
+    rows = jobs[0].activations
+    size = rows.data.nbytes + rows.indices.nbytes if isinstance(rows, csr_array) else rows.nbytes
+    return Part(item, effort, id(rows), size)
 
 
 def two_classes(job: Job) -> bool:
@@ -170,6 +190,10 @@ def _wide(job: Job) -> bool:
     return bool(job.activations.shape[1] > len(job.train))
 
 
-def _sizes(jobs: Sequence[Job], places: Sequence[int]) -> tuple[list[Job], list[int]]:
+def _batched(jobs: Sequence[Job], places: Sequence[int]) -> list[Sequence[int]]:
     members = [jobs[place] for place in places]
-    return members, [min(job.activations.shape[1], len(job.train)) for job in members]
+    return [places[part] for part in batches(members, _widths(members))]
+
+
+def _widths(jobs: Sequence[Job]) -> list[int]:
+    return [min(job.activations.shape[1], len(job.train)) for job in jobs]

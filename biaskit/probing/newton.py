@@ -6,11 +6,10 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy.linalg import lapack
-from torch import Tensor
+from scipy.special import logit
 
 TOLERANCE = 5e-5
 """A problem is solved once its gradient's norm is below this."""
@@ -46,9 +45,9 @@ class Problems:
         inverse_penalty: scikit-learn's C.
     """
 
-    design: Float[Tensor, "p k n"]
-    single: Float[Tensor, "p k n"]
-    labels: Float[Tensor, "p n"]
+    design: Float[ndarray, "p k n"]
+    single: Float[ndarray, "p k n"]
+    labels: Float[ndarray, "p n"]
     inverse_penalty: float
 
 
@@ -63,13 +62,12 @@ class Solution:
             objective's curvature in w is at least 1, so both bound the distance to the optimal w.
     """
 
-    weights: Float[Tensor, "p k"]
-    gradient_norm: Float[Tensor, " p"]
-    converged: Bool[Tensor, " p"]
+    weights: Float[ndarray, "p k"]
+    gradient_norm: Float[ndarray, " p"]
+    converged: Bool[ndarray, " p"]
 
 
-@torch.inference_mode()
-def minimise(problems: Problems, start: Float[Tensor, "p k"] | None = None) -> Solution:
+def minimise(problems: Problems, start: Float[ndarray, "p k"] | None = None) -> Solution:
     """Solve each problem by conjugate gradients that Newton's Hessian preconditions.
 
     The first steps run in single precision, the last in double. The Hessian is renewed only where the steps
@@ -85,8 +83,8 @@ def minimise(problems: Problems, start: Float[Tensor, "p k"] | None = None) -> S
         problems: What to solve.
         start: Weights to begin from; the best constant prediction if None.
     """
-    weights = (_constant(problems) if start is None else start.clone()).numpy()
-    double, single, labels = problems.design.numpy(), problems.single.numpy(), problems.labels.numpy()
+    weights = _constant(problems) if start is None else start.copy()
+    double, single, labels = problems.design, problems.single, problems.labels
     norms, done = np.zeros(len(weights)), np.zeros(len(weights), dtype=bool)
     # Without bounds log-odds may overflow; a norm that is no number is never below a tolerance.
     with np.errstate(all="ignore"):
@@ -95,13 +93,15 @@ def minimise(problems: Problems, start: Float[Tensor, "p k"] | None = None) -> S
             fixed = _Fixed(double[place], single[place], signs, problems.inverse_penalty, 0.0)
             reached = _solved(fixed, begin)
             weights[place], norms[place], done[place] = reached.weights, reached.norm, reached.done
-    return Solution(*(torch.from_numpy(found) for found in (weights, norms, done)))
+    return Solution(weights, norms, done)
 
 
-def _constant(problems: Problems) -> Float[Tensor, "p k"]:
+def _constant(problems: Problems) -> Float[ndarray, "p k"]:
     rows = problems.design[:, 0]
-    weights = torch.zeros_like(problems.design[:, :, 0])
-    weights[:, 0] = torch.logit((problems.labels * rows).sum(dim=1) / rows.sum(dim=1))
+    share = (problems.labels * rows).sum(axis=1) / rows.sum(axis=1)
+    weights = np.zeros(problems.design.shape[:2])
+    with np.errstate(divide="ignore"):
+        weights[:, 0] = logit(share)
     return weights
 
 

@@ -139,19 +139,6 @@ def test_the_same_input_gives_the_same_output_and_draws_nothing(rng):
     assert torch.equal(torch.get_rng_state(), torch_before)
 
 
-def test_the_number_of_threads_is_as_it_was(rng):
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        jobs = [job(rng) for _ in range(3)] + [job(rng, 100, 300)]
-        several = [fitted.log_odds for fitted in fit(jobs)]
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(before)
-    for one, other in zip(several, fit(jobs), strict=True):
-        np.testing.assert_allclose(one, other.log_odds, atol=1e-4)
-
-
 @pytest.mark.parametrize("values", [(), (0.0,), (1.0, -1.0), (float("inf"),)])
 def test_impossible_penalties_are_refused(values):
     with pytest.raises(RequestError, match="cannot be used"):

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import torch
 from sklearn.linear_model import LogisticRegression
 
 from biaskit.probing import newton
@@ -9,9 +8,9 @@ from biaskit.probing.newton import Problems, minimise
 
 def problems(rows, labels, cost):
     """Problems from (p, n, d) rows."""
-    rows = torch.from_numpy(np.asarray(rows, dtype=float))
-    design = torch.cat([torch.ones_like(rows[:, :, :1]), rows], dim=2).mT.contiguous()
-    return Problems(design, design.float(), torch.from_numpy(np.asarray(labels, dtype=float)), cost)
+    rows = np.asarray(rows, dtype=float)
+    design = np.ascontiguousarray(np.concatenate([np.ones_like(rows[:, :, :1]), rows], axis=2).mT)
+    return Problems(design, design.astype(np.float32), np.asarray(labels, dtype=float), cost)
 
 
 def draw(n, d, *, strength=1.0, seed=0, share=0.5):
@@ -63,7 +62,7 @@ def test_collinear_and_constant_columns(cost):
     wide = np.concatenate([rows, rows[:, :2], rows.sum(axis=1, keepdims=True), np.zeros((120, 1))], axis=1)
     found = minimise(problems(wide[None], labels[None], cost))
     assert found.converged.all()
-    weights = found.weights[0].numpy()
+    weights = found.weights[0]
     np.testing.assert_allclose(weights, reference(wide, labels, cost), atol=1e-4)
     np.testing.assert_allclose(weights[1:3], weights[5:7], atol=1e-4)
     assert abs(weights[-1]) < 1e-6
@@ -81,7 +80,7 @@ def test_columns_of_very_different_scale():
 def test_the_norm_is_that_of_the_gradient(strength):
     rows, labels = draw(150, 12, strength=strength)
     found = minimise(problems(rows[None], labels[None], 10.0))
-    weights = found.weights[0].numpy()
+    weights = found.weights[0]
     chance = 1 / (1 + np.exp(-(weights[0] + rows @ weights[1:])))
     gradient = np.concatenate([[10 * (chance - labels).sum()], 10 * rows.T @ (chance - labels) + weights[1:]])
     assert float(found.gradient_norm[0]) == pytest.approx(np.linalg.norm(gradient), rel=1e-3, abs=1e-9)
@@ -109,15 +108,15 @@ def test_a_start_moves_the_path_and_not_the_end():
     rows, labels = draw(150, 100, strength=0.6)
     given = problems(rows[None], labels[None], 1.0)
     cold = minimise(given)
-    warm = minimise(given, torch.from_numpy(np.random.default_rng(1).standard_normal((1, 101))))
+    warm = minimise(given, np.random.default_rng(1).standard_normal((1, 101)))
     np.testing.assert_allclose(cold.weights, warm.weights, atol=1e-4)
 
 
 def test_padding_counts_for_nothing():
     rows, labels = draw(80, 6)
     given = problems(rows[None], labels[None], 1.0)
-    padded = torch.nn.functional.pad(given.design, (0, 40, 0, 3))
-    longer = Problems(padded, padded.float(), torch.nn.functional.pad(given.labels, (0, 40)), 1.0)
+    padded = np.pad(given.design, ((0, 0), (0, 3), (0, 40)))
+    longer = Problems(padded, padded.astype(np.float32), np.pad(given.labels, ((0, 0), (0, 40))), 1.0)
     expected, found = minimise(given), minimise(longer)
     np.testing.assert_allclose(found.weights[:, :7], expected.weights, atol=1e-4)
     assert (found.weights[:, 7:] == 0).all()
