@@ -278,8 +278,8 @@ class Scribe:
         about |= {"reading": reading, "place": place}
         self.parts.extend(part_rows(about, items, *columns))
         beside = "item" if how is Statistic.SD else "beside" if len(columns) > 1 else ""
-        units = () if how is Statistic.SD else ("item",)
-        return FromRows(table=PARTS, column="value", where=about, units=units, statistic=how, beside=beside)
+        # An item here is a mean over what was sampled beside it, so that it names no unit to pair runs over.
+        return FromRows(table=PARTS, column="value", where=about, statistic=how, beside=beside)
 
     def _control_spread(self, cells: Float[ndarray, "g n"]) -> float | None:
         controls = cells.mean(axis=0)[list(self.measured.nouns.controls)]

@@ -12,7 +12,7 @@ from numpy import ndarray
 
 from biaskit.analyzers.vig_bias.looking import GROUNDED, Looked
 from biaskit.analyzers.vig_bias.numbers import CLUSTERS, IMAGES, Sampled, paired_difference
-from biaskit.analyzers.vig_bias.written import cells_of, images_table, slices_name
+from biaskit.analyzers.vig_bias.written import UNITS, cells_of, images_table, slices_name
 from biaskit.records.estimate import Estimate, Null, Unit
 from biaskit.records.finding import Direction, Finding, FromRows, Statistic
 from biaskit.stats.proportions import wilson
@@ -132,7 +132,7 @@ def degenerate(name: str, seen: Looked) -> Finding:
             interval=wilson(count, n),
             reason="Nothing is expected of it by chance.",
         ),
-        rows=FromRows(table=images_table(name), column="points_nowhere", units=("image",)),
+        rows=FromRows(table=images_table(name), column="points_nowhere", units=UNITS),
     )
 
 
@@ -165,7 +165,7 @@ def slice_gap(name: str, one: Named, clusters: Sequence[str], *, headline: bool)
             table=slices_name(name),
             column="right",
             where=cells_of(one) | {"of_class": True},
-            units=("image",),
+            units=UNITS,
             statistic=Statistic.STEP,
             beside="inside",
         ),
@@ -222,7 +222,7 @@ def _turned(name: str, part: Part, metric: str, estimate: Estimate) -> Finding:
         table=part.table,
         column=column,
         where=part.where | {"points_nowhere": False},
-        units=("image",),
+        units=UNITS,
         less=f"{column}_elsewhere",
     )
     return Finding(

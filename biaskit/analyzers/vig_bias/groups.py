@@ -185,7 +185,7 @@ def group_findings(grouped: Grouped, frame: GroupFrame) -> Iterator[Finding]:
                     table=grouped.table_name,
                     column="value",
                     where={"metric": entry.metric, "attribute": entry.attribute, "group": value.group},
-                    units=("cluster",),
+                    units=("cluster", "image"),
                 ),
             )
 
@@ -197,7 +197,7 @@ def _over_groups(grouped: Grouped, entry: GroupMetric, statistic: Statistic) -> 
         table=grouped.table_name,
         column="value",
         where=where,
-        units=("cluster",),
+        units=("cluster", "image"),
         statistic=statistic,
         beside="group",
     )

@@ -131,7 +131,7 @@ class Mending:
             table=remedies_name(self.grouped.name),
             column="right",
             where={"remedy": one.rule},
-            units=("image",),
+            units=("cluster", "image"),
         )
         return [
             Finding(

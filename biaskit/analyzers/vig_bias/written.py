@@ -13,9 +13,12 @@ from biaskit.records.table import Cell, Column, Table
 if TYPE_CHECKING:
     from biaskit.analyzers.vig_bias.findings import Named
     from biaskit.analyzers.vig_bias.looking import Looked, Looker
+    from biaskit.images.image_set import ImageSet
 
+UNITS = ("cluster", "image")
 COLUMNS = {
     "image": "Name of the image in its set.",
+    "cluster": "What the image was sampled with.",
     "label": "Its true class.",
     "prediction": "The class the model puts it in.",
     "confidence": "Probability of that class, 0 to 1.",
@@ -34,6 +37,7 @@ SLICE_COLUMNS = {
     "number": "Number of the slice among those of that method and view.",
     "slice": "What the slice is called.",
     "image": "Name of the image in its set.",
+    "cluster": "What the image was sampled with.",
     "of_class": "Whether the image is of the slice's class.",
     "inside": "Whether it is recognised in the slice.",
     "right": "Whether the model is right about it.",
@@ -58,7 +62,7 @@ def table_of(looker: Looker, held: Looked, shown: Sequence[Named]) -> Table:
     def row(place: int) -> tuple[Cell, ...]:
         predicted = int(held.predictions[place])
         return (
-            images.pictures.name(int(held.rows[place])),
+            *_named(images, held, place),
             classes[int(held.labels[place])],
             classes[predicted],
             round(float(held.probabilities[place, predicted]), 6),
@@ -73,7 +77,6 @@ def table_of(looker: Looker, held: Looked, shown: Sequence[Named]) -> Table:
 
 def slices_table(looker: Looker, held: Looked, named: Sequence[Named]) -> Table:
     """Return, for each slice, every held-out image of its class and every other that is recognised in it."""
-    pictures = looker.images.pictures
 
     def rows() -> Iterator[tuple[Cell, ...]]:
         for one in named:
@@ -82,7 +85,7 @@ def slices_table(looker: Looker, held: Looked, named: Sequence[Named]) -> Table:
                 yield (
                     *cells_of(one).values(),
                     one.title,
-                    pictures.name(int(held.rows[place])),
+                    *_named(looker.images, held, place),
                     bool(of_class[place]),
                     bool(one.inside[place]),
                     bool(held.correct[place]),
@@ -117,6 +120,13 @@ def slices_name(name: str) -> str:
 def cells_of(one: Named) -> dict[str, Cell]:
     """Return the cells that tell a slice from all others; two may have one title."""
     return {"found_by": one.source, "number": one.place}
+
+
+def _named(images: ImageSet, held: Looked, place: int) -> tuple[str, str]:
+    """Return an image's name and its cluster, which is the image itself where none are known."""
+    row = int(held.rows[place])
+    name = images.pictures.name(row)
+    return name, images.clusters[row] if images.clusters else name
 
 
 def _flips(held: Looked, place: int) -> tuple[Cell, ...]:

@@ -402,3 +402,10 @@ def test_items_that_the_model_cannot_read_are_left_out_and_counted(tmp_path):
     run = audited(crows_pairs=path)
     assert len(run.table("crows-pairs")) == 24
     assert run.analyses[0].caveats[0].startswith("CrowS-Pairs: 1 of 25 items are longer than the 96 tokens")
+
+
+def test_two_runs_are_paired_over_items_that_they_share(run):
+    found = biaskit.compare(run, run).differences
+    paired = {one.metric.partition(".")[2] for one in found if one.paired}
+    assert paired >= {"crows_pairs", "winobias", "stereoset_ss", "honest"}
+    assert {one.change_in_value.value for one in found if one.paired} == {0.0}

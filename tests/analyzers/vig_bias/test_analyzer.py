@@ -9,9 +9,11 @@ from analyzers.recomputing import recomputed
 from biaskit.analyzers import build
 from biaskit.analyzers.vig_bias import VigBias
 from biaskit.errors import RequestError, UnknownNameError
+from biaskit.gates import compare
 from biaskit.images.image_set import Part
 from biaskit.images.selecting import select
 from biaskit.reporting.words import METRIC_WORDS
+from tests.reporting.sample import build_report
 
 QUICK = VigBias(
     method="grad-cam",
@@ -195,3 +197,12 @@ def test_settings_out_of_range_are_refused(settings):
 def test_a_site_that_is_not_there_is_answered_with_those_that_are(few_session):
     with pytest.raises(RequestError, match="conv_out"):
         replace(QUICK, site="conv_out.99").analyze(few_session)
+
+
+def test_two_runs_are_paired_over_images_that_they_share(analysis):
+    report = build_report().model_copy(update={"analyses": (analysis,)})
+    found = compare(report, report).differences
+    paired = {one.metric.rpartition(".")[2] for one in found if one.paired}
+    assert paired >= {"accuracy", "reliance", "follows_region", "remedy_accuracy_change"}
+    gap = next(one for one in found if one.metric == "vig_bias.accuracy_gap")
+    assert gap.reason == "not paired: it is no mean of its rows"
