@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import shape_checks
+from filelock import FileLock
 from hypothesis import settings
 
 HOME = Path(tempfile.mkdtemp(prefix="biaskit-tests-"))
@@ -34,6 +35,24 @@ settings.register_profile("biaskit", deadline=None, derandomize=True, max_exampl
 settings.load_profile("biaskit")
 
 shape_checks.install()
+
+
+@pytest.fixture(scope="session")
+def built_portraits(tmp_path_factory):
+    """Build organism:portraits of a seed, or its twin, once for all tests and workers; minutes each."""
+    from biaskit import organisms  # noqa: PLC0415  loads torch, which most tests do without
+
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def built(seed, *, null=False):
+        folder = shared / f"portraits-{seed}{'-null' if null else ''}"
+        with FileLock(f"{folder}.lock"):
+            if not (folder / "plant.json").is_file():
+                organisms.build("portraits", seed=seed, out=folder, null=null)
+        return folder
+
+    return built
 
 
 def pytest_sessionfinish() -> None:

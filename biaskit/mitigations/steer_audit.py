@@ -11,12 +11,13 @@ from jaxtyping import Bool
 from numpy import ndarray
 
 from biaskit.errors import RequestError
+from biaskit.mitigations.steer_controls import beside_random, rise
 from biaskit.mitigations.steer_guided import guidance_for
 from biaskit.mitigations.steer_likeness import Likeness
-from biaskit.mitigations.steer_numbers import Compared, after, kept_share, relative, share
+from biaskit.mitigations.steer_numbers import Compared, Seen, after, kept_share, relative, share
 from biaskit.mitigations.steer_pictures import before_after, dose_figure
 from biaskit.records.finding import Analysis, Finding
-from biaskit.steering.doses import dose_response
+from biaskit.steering.doses import dose_response, respond
 from biaskit.steering.making import of_size
 from biaskit.steering.quality import PromptReader
 from biaskit.steering.search import Ledger, Search
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from biaskit.records.figure import Figure
     from biaskit.steering.trajectories import Stage
 
-DOSES, COARSE, FINE = 128, 128, 192
+DOSES, COARSE, FINE, RANDOM = 128, 128, 192, 64
 BEFORE, STEERED, REWRITTEN, DIRECTION = "before", "steered", "prompts rewritten", "latent direction"
 GUIDED = "guidance"
 
@@ -66,13 +67,15 @@ class SteerAudit:
             if edit is not None:
                 notes.append(self._guide(one, place, asked, drawn))
             shown = {name: self._shows(each, one.group) for name, each in drawn.items()}
-            found, note = self._compared(one, drawn, shown, asked)
+            found, said = self._compared(one, drawn, shown, asked)
             findings += found
             rows.append(before_after(one.name, shown))
             summary.append(_said(one, shown))
-            notes += [f"{one.name}: {one.about}", note]
+            notes += [f"{one.name}: {one.about}", *said]
             if edit is not None:
-                figures.append(self._doses(one, edit, asked))
+                more, figure = self._controls(one, edit, shown, asked)
+                findings += more
+                figures.append(figure)
         return Analysis(
             analyzer=self.settings.name,
             settings={**asdict(self.settings), "window": list(self.settings.window)},
@@ -118,6 +121,8 @@ class SteerAudit:
         place = [each.name for each in self.remedy.record.targets].index(one.name)
         asked = self.scene.searched(one.name, place, self.settings.fine)
         plain = of_size(base, max(edit.stronger(1.0).size, 1e-9))
+        if edit.record.window is not None:
+            plain = plain.within(*edit.record.window)
         search = Search(one.wanted, coarse=COARSE // 2, fine=min(self.settings.fine, FINE), rounds=2)
         try:
             return plain.stronger(search.run(self.stage, number, plain, asked, Ledger(None)).strength)
@@ -125,9 +130,7 @@ class SteerAudit:
             return None
 
     def _shows(self, drawn: Drawing, group: str) -> Bool[ndarray, " n"]:
-        number = self.scene.classifier.classes.index(group)
-        said = self.scene.classifier.probabilities(drawn.pixels).argmax(dim=1)
-        return np.asarray((said == number).numpy())
+        return np.asarray(self.scene.labels(drawn.pixels) == self.scene.classifier.classes.index(group))
 
     def _compared(
         self,
@@ -135,24 +138,28 @@ class SteerAudit:
         drawn: Mapping[str, Drawing],
         shown: Mapping[str, Bool[ndarray, " n"]],
         asked: Asked,
-    ) -> tuple[list[Finding], str]:
-        """Return every number of a target, each way beside the images before."""
-        reference, what = self.scene.reference(self.stage, one.name)
-        reads, likeness = self._reader(one), self._likeness(one, drawn[BEFORE], asked)
-        found = []
-        for way, each in drawn.items():
-            about = Compared(one.name, one.group, way)
-            found.append(share(about, shown[way], one.wanted, headline=way in {BEFORE, STEERED}))
-            if way == BEFORE:
-                found += [likeness.before(about)] if likeness else []
-                continue
+    ) -> tuple[list[Finding], tuple[str, ...]]:
+        """Return every number of a target, each way beside the images before, and what distances are to."""
+        first = Compared(one.name, one.group, BEFORE)
+        found = [share(first, shown[BEFORE], one.wanted, headline=True)]
+        if len(drawn) == 1:
+            return found, ()
+        likeness = self._likeness(one, drawn[BEFORE], asked)
+        found += [likeness.before(first)] if likeness else []
+        shares = self.scene.shares(one.group, one.wanted)
+        reference, what = self.scene.reference(self.stage, one.name, shares)
+        seen = {way: Seen(each, self.scene.labels(each.pixels)) for way, each in drawn.items()}
+        reads = self._reader(one)
+        for way in [way for way in drawn if way != BEFORE]:
+            about, each = Compared(one.name, one.group, way), drawn[way]
+            found.append(share(about, shown[way], one.wanted, headline=way == STEERED))
             for other in self.scene.watched:
                 found += self._side(about, other, drawn[BEFORE], each)
-            found += relative(about, reference, drawn[BEFORE], each)
+            found += relative(about, reference, (seen[BEFORE], seen[way]), shares)
             pair = (reads.reads(drawn[BEFORE].latents, 0), reads.reads(each.latents, 0))
             found.append(kept_share(about, "mitigation.fidelity", *pair))
             found += likeness.after(about, each) if likeness else []
-        return found, f"{one.name}: distances are to {what}."
+        return found, (f"{one.name}: distances are to {what}.",)
 
     def _side(
         self, about: Compared, classifier: AttributeClassifier, before: Drawing, drawn: Drawing
@@ -189,11 +196,20 @@ class SteerAudit:
         rng = self.scene.session.rng(f"steer-generator/likeness/{one.name}")
         return Likeness.of(encoder, before, asked.prompts, rng)
 
-    def _doses(self, one: SteeredTarget, edit: SiteEdit, asked: Asked) -> Figure:
-        number = self.scene.classifier.classes.index(one.group)
+    def _controls(
+        self, one: SteeredTarget, edit: SiteEdit, shown: Mapping[str, Bool[ndarray, " n"]], asked: Asked
+    ) -> tuple[list[Finding], Figure]:
+        """Return dose and response, and what random latents of equal number and size of edit do."""
+        number, about = self.scene.classifier.classes.index(one.group), Compared(one.name, one.group, STEERED)
         strengths = [edit.record.strength * factor for factor in (0, 0.5, 1.0, 1.5, 2.0)]
         found = dose_response(self.stage, number, edit, strengths, asked.first(DOSES))
-        return dose_figure(one, edit.record.strength, found)
+        few, controls = asked.first(RANDOM), self.remedy.controls.get(one.name, ())
+        tracked = self.scene.session.progress.track(list(controls), "turning random latents", len(controls))
+        moved = [respond(self.stage, number, [other], few)[:, 0] for other in tracked]
+        before = shown[BEFORE]
+        random = np.array([hits.mean() - before[: len(few)].mean() for hits in moved])
+        findings = [rise(about, found), *beside_random(about, (before, shown[STEERED]), random)]
+        return findings, dose_figure(one, edit.record.strength, found)
 
 
 def _said(one: SteeredTarget, shown: Mapping[str, Bool[ndarray, " n"]]) -> str:

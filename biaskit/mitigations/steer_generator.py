@@ -1,42 +1,42 @@
 """Rebalance what a generator draws by turning the latents that carry a group.
 
-After DiffLens (Shi et al. 2025, arXiv 2503.20483). For each target the strength is searched at which the
-rarest group gets the share that is wanted; the number of latents is the smallest tried that keeps within the
-quality budget. The remedy is measured on seeds that took no part in finding it.
+After DiffLens (Shi et al. 2025, arXiv 2503.20483). A target that lacks a group beyond chance is edited: the
+strength is searched at which that group gets the share that is wanted, in the noisiest steps first, where a
+model decides whom it draws and can still draw that person cleanly; the first edit within the quality budget
+is taken. The remedy is measured on seeds that took no part in finding it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
-
-import numpy as np
 
 from biaskit.concepts.sae_training import Architecture
 from biaskit.concepts.site_autoencoder import SiteAutoencoder
 from biaskit.concepts.site_rows import Layout
 from biaskit.errors import RequestError
 from biaskit.mitigations.steer_audit import SteerAudit
+from biaskit.mitigations.steer_leans import Lean, leans
 from biaskit.mitigations.steer_scene import Scene, scene_of
+from biaskit.mitigations.steer_search import EditSearch
 from biaskit.mitigations.steered import SteeredTarget, SteerRecord, SteerRemedy
 from biaskit.protocols import Sampling
 from biaskit.records.probe_set import Modality
 from biaskit.records.site import Site
 from biaskit.steering.learning import Learning, learn
-from biaskit.steering.making import feature_edit, latent_direction
-from biaskit.steering.ranking import Codes, Ranking, rank
-from biaskit.steering.search import Ledger, Search
-from biaskit.steering.trajectories import Asked, Place, Stage, follow
+from biaskit.steering.making import latent_direction, random_edits
+from biaskit.steering.ranking import Codes
+from biaskit.steering.search import Ledger
+from biaskit.steering.trajectories import Asked, Place, Stage, Trajectories, follow
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from biaskit.concepts.site_edit import SiteEdit
     from biaskit.mitigations.protocol import Remedy
     from biaskit.records.finding import Analysis
     from biaskit.session import DiffusionSession
 
+FEWEST_AUDITED = 32
 LEARNT_FROM, FOLLOWED_FROM = 1_000_000_000, 1_200_000_000
 """First seeds of images that latents are learnt and found on."""
 
@@ -47,19 +47,21 @@ class SteerGenerator:
 
     Attributes:
         share: Share that the rarest group should get; 0 for equal shares.
+        tolerated: Part of that share which the group may lack; less is left as it is.
         budget: How much farther from real images the drawn ones may get, as a share of the distance before.
-        features: Latents of the edit; twice and four times as many are tried where they do not do.
+        features: Latents of the edit; four times as many are tried where they do not do.
         site: Where the model is edited.
         layout: `map` reads the whole map as one code, `place` each place of it.
-        window: Lowest and highest timestep at which the edit acts; empty for all.
+        window: Lowest and highest timestep at which the edit acts; empty tries the noisiest part, then more.
         images: Images that the autoencoder is trained on.
         latents: Latents of the autoencoder.
         active: Latents that fire for a row.
         architecture: batchtopk or topk.
         traced: Images on which the latents are found.
-        fine: Images at each strength of the search.
-        rounds: Strengths that are tried inside the bracket.
+        fine: Images at each strength of the search, and for telling whether there is anything to mend.
+        rounds: Strengths that are tried inside the bracket, each on images of its own.
         audited: Images of fresh seeds on which the remedy is measured.
+        random_sets: Random sets of latents, of equal number and size of edit, that stand beside it.
         guided: Images that the baseline after InvDiff is learnt from, for each target; 0 leaves it out.
         steps: Steps of the sampler.
         guidance: Scale of guidance.
@@ -75,6 +77,7 @@ class SteerGenerator:
     )
 
     share: float = 0.0
+    tolerated: float = 0.2
     budget: float = 0.1
     features: int = 20
     site: str = "bottleneck"
@@ -88,6 +91,7 @@ class SteerGenerator:
     fine: int = 384
     rounds: int = 3
     audited: int = 512
+    random_sets: int = 20
     guided: int = 256
     steps: int = 20
     guidance: float = 1.0
@@ -98,12 +102,13 @@ class SteerGenerator:
         Raises:
             RequestError: A number is out of its range.
         """
-        if not 0 <= self.share < 1 or min(self.budget, self.guided) < 0 or len(self.window) not in {0, 2}:
-            raise RequestError(
-                "share must lie in [0, 1), budget and guided be at least 0, window have two ends or none."
-            )
-        if min(self.features, self.traced, self.fine, self.rounds, self.steps) < 1 or self.audited < 32:
-            raise RequestError("Counts must be at least 1, and audited at least 32.")
+        if not (0 <= self.share < 1 and 0 <= self.tolerated < 1):
+            raise RequestError("share must lie in [0, 1), tolerated in [0, 1).")
+        if min(self.budget, self.guided) < 0 or len(self.window) not in {0, 2}:
+            raise RequestError("budget and guided must be at least 0, and window have two ends or none.")
+        counts = (self.features, self.traced, self.fine, self.rounds, self.random_sets, self.steps)
+        if min(counts) < 1 or self.audited < FEWEST_AUDITED:
+            raise RequestError(f"Counts must be at least 1, and audited at least {FEWEST_AUDITED}.")
         Site.parse(self.site)
 
     @property
@@ -121,22 +126,56 @@ class SteerGenerator:
         scene = scene_of(session)
         stage = Stage(session.model, self.place, scene.classifier)
         session.model.locate(self.place.site)
-        autoencoder = self._autoencoder(scene, work)
-        asked = Asked.of(scene.prompts(), self.traced, FOLLOWED_FROM + scene.offset)
-        codes = Codes.of(autoencoder, follow(stage, asked, every=2), scene.classifier.classes)
-        finding = _Finding(self, scene, stage, autoencoder, codes, Ledger(work and work / "search"))
-        targets = list(scene.compared.targets.targets)
-        tracked = session.progress.track(targets, "searching strengths", len(targets))
-        found = [finding.target(place, one) for place, one in enumerate(tracked)]
+        wanted = self.share or 1 / len(scene.classifier.classes)
+        seen = leans(scene, stage, self.fine, wanted * (1 - self.tolerated))
+        found = [self._known(scene, one, wanted) for one in seen]
         record = SteerRecord(
-            model=session.model.subject.fingerprint,
-            groups=scene.compared.groups.name,
-            targets=tuple(one for one, _ in found),
+            model=session.model.subject.fingerprint, groups=scene.compared.groups.name, targets=tuple(found)
         )
-        edits = {one.name: edit for one, edit in found if edit is not None}
-        numbers = {one.name: codes.classes.index(one.group) for one, _ in found if one.name in edits}
-        directions = {name: latent_direction(autoencoder, codes, number) for name, number in numbers.items()}
-        return SteerRemedy(record, edits, directions)
+        if not any(one.lacks for one in seen):
+            return SteerRemedy(record, {})
+        return self._searched(scene, stage, record, seen, work)
+
+    def _known(self, scene: Scene, lean: Lean, wanted: float) -> SteeredTarget:
+        """What is known of a target before anything is searched."""
+        group, least = scene.classifier.classes[lean.number], wanted * (1 - self.tolerated)
+        return SteeredTarget(
+            name=lean.target,
+            nouns=scene.compared.targets.targets[lean.target],
+            file=None,
+            group=group,
+            wanted=wanted,
+            found=lean.share,
+            about=f"There is nothing to mitigate: {lean.share:.0%} of {self.fine} images show {group}, not "
+            f"less than {least:.0%} beyond chance (p {lean.p:.2g}).",
+        )
+
+    def _searched(
+        self, scene: Scene, stage: Stage, record: SteerRecord, seen: list[Lean], work: Path | None
+    ) -> SteerRemedy:
+        """Search the edits of the targets that lack a group."""
+        autoencoder = self._autoencoder(scene, work)
+        traced = Asked.of(scene.prompts(), self.traced, FOLLOWED_FROM + scene.offset)
+        followed = follow(stage, traced, every=2)
+        codes = _codes(scene, autoencoder, followed, scene.owners(traced.prompts))
+        search = EditSearch(self, scene, stage, autoencoder, codes, Ledger(work and work / "search"))
+        lacking = [one for one in seen if one.lacks]
+        tracked = scene.session.progress.track(lacking, "searching strengths", len(lacking))
+        places = {one.name: place for place, one in enumerate(record.targets)}
+        found = [
+            search.run(lean, places[lean.target], record.targets[places[lean.target]]) for lean in tracked
+        ]
+        known = {target.name: target for target, _ in found}
+        edits = {target.name: edit for target, edit in found}
+        rng = scene.session.rng("steer-generator/random")
+        controls = {
+            name: tuple(random_edits(autoencoder, edit, rng, self.random_sets))
+            for name, edit in edits.items()
+        }
+        own = codes[scene.classifier.attribute]
+        directions = {lean.target: latent_direction(autoencoder, own, lean.number) for lean in lacking}
+        targets = tuple(known.get(one.name, one) for one in record.targets)
+        return SteerRemedy(record.model_copy(update={"targets": targets}), edits, directions, controls)
 
     def audit(self, session: DiffusionSession, remedy: SteerRemedy) -> Analysis:
         """Measure the remedy on fresh seeds."""
@@ -165,68 +204,15 @@ class SteerGenerator:
         return made
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Finding:
-    """Searches target by target."""
-
-    settings: SteerGenerator
-    scene: Scene
-    stage: Stage
-    autoencoder: SiteAutoencoder
-    codes: Codes
-    ledger: Ledger
-
-    def target(self, place: int, name: str) -> tuple[SteeredTarget, SiteEdit | None]:
-        """Return the edit that gives the target's rarest group its share, or None where it has it."""
-        asked = self.scene.searched(name, place, self.settings.fine)
-        said = self.stage.classifier.probabilities(self.stage.draw(asked)).argmax(dim=1)
-        shares = np.bincount(said.numpy(), minlength=len(self.codes.classes)) / len(asked)
-        number = int(shares.argmin())
-        wanted = self.settings.share or 1 / len(self.codes.classes)
-        known = SteeredTarget(
-            name=name,
-            nouns=self.scene.compared.targets.targets[name],
-            file=None,
-            group=self.codes.classes[number],
-            wanted=wanted,
-            found=float(shares[number]),
-            about="The rarest group has its share without an edit.",
-        )
-        if shares[number] >= wanted - 1 / len(asked) ** 0.5 / 2:
-            return known, None
-        edit, about = self._chosen(rank(self.codes, self.autoencoder), number, asked, name)
-        costly = " beyond the budget" in about
-        found = {"file": f"{self.scene.slug(name)}.safetensors", "about": about, "costly": costly}
-        return known.model_copy(update=found), edit
-
-    def _chosen(self, ranking: Ranking, number: int, asked: Asked, name: str) -> tuple[SiteEdit, str]:
-        """Try few latents first; take the first edit within the budget, else the one that costs least."""
-        wanted = self.settings.share or 1 / len(self.codes.classes)
-        search = Search(wanted, fine=self.settings.fine, rounds=self.settings.rounds)
-        tried: list[tuple[float, SiteEdit]] = []
-        for count in (self.settings.features, 2 * self.settings.features, 4 * self.settings.features):
-            edit = self._windowed(
-                feature_edit(self.autoencoder, self.codes, number, ranking.top(number, count))
-            )
-            try:
-                strength = search.run(self.stage, number, edit, asked, self.ledger).strength
-            except RequestError:
-                if count == 4 * self.settings.features and not tried:
-                    raise
-                continue
-            stronger = edit.stronger(strength)
-            tried.append((self.scene.cost(self.stage, name, stronger, asked), stronger))
-            if tried[-1][0] <= self.settings.budget:
-                break
-        cost, edit = min(tried, key=lambda one: one[0])
-        kept = "within" if cost <= self.settings.budget else "beyond"
-        about = (
-            f"{len(edit.record.features)} latents at strength {edit.record.strength:g}; the distance to the "
-            f"nearest reference image changed by {cost:+.0%} on the search's images, {kept} the budget of "
-            f"{self.settings.budget:.0%}."
-        )
-        return replace(edit, record=edit.record.model_copy(update={"about": about})), about
-
-    def _windowed(self, edit: SiteEdit) -> SiteEdit:
-        window: Sequence[float] = self.settings.window
-        return edit.within(window[0], window[1]) if window else edit
+def _codes(
+    scene: Scene, autoencoder: SiteAutoencoder, seen: Trajectories, owners: list[str]
+) -> dict[str, Codes]:
+    """Return the latents of images labelled by each classifier, all else that is known held equal."""
+    every = (scene.classifier, *scene.watched)
+    labels = {one.attribute: one.probabilities(seen.pixels).argmax(dim=1) for one in every}
+    made = {}
+    for one in every:
+        apart = [labels[name].numpy() for name in labels if name != one.attribute]
+        codes = Codes.of(autoencoder, seen, one.classes, [owners, *apart])
+        made[one.attribute] = codes.relabelled(labels[one.attribute])
+    return made

@@ -17,6 +17,7 @@ from biaskit.records.estimate import Estimate, Interval, Null, Unit
 from biaskit.records.finding import Direction, Finding
 from biaskit.stats.paired import mcnemar, paired_interval
 from biaskit.stats.proportions import wilson
+from biaskit.steering.quality import Distances, farther
 
 if TYPE_CHECKING:
     from biaskit.mitigations.steered import SteerRecord
@@ -115,47 +116,63 @@ def kept_share(
     return about.finding(metric, estimate, Direction.TOWARD_ZERO)
 
 
-def relative(about: Compared, reference: Reference, before: Drawing, drawn: Drawing) -> list[Finding]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """Images, and which group each of them shows.
+
+    Attributes:
+        drawn: The images.
+        groups: Number of the group of each.
+    """
+
+    drawn: Drawing
+    groups: Int[ndarray, " n"]
+
+
+def relative(
+    about: Compared, reference: Reference, pair: tuple[Seen, Seen], shares: Sequence[float]
+) -> list[Finding]:
     """Return how much farther from reference images the drawn ones are, and how far from what they were.
 
-    `mitigation.frechet` is `d(drawn) / d(before) - 1` of the Frechet distance, `mitigation.nearest` the same
-    of the mean distance to the nearest reference image; intervals resample images, in pairs.
+    `mitigation.frechet` is `d(drawn) / d(before) - 1` of the Frechet distance, which the groups' shares rule;
+    `mitigation.nearest` the same of the mean distance to the nearest reference image with the shares held
+    equal, so that it tells of the images alone. Intervals resample images, in pairs.
     """
+    before, drawn = (one.drawn for one in pair)
     pixels = (drawn.pixels - before.pixels).abs().flatten(1).mean(dim=1).double().numpy()
     placed = [reference.placed(one.latents) for one in (before, drawn)]
-    nearest = [reference.nearest(one.latents) for one in (before, drawn)]
+    nearest = [Distances(reference.nearest(one.drawn.latents), one.groups) for one in pair]
     from_rows: dict[str, Callable[[Int[ndarray, " m"]], float]] = {
         "mitigation.frechet": partial(_ratio, reference, placed),
-        "mitigation.nearest": partial(_farther, nearest),
+        "mitigation.nearest": lambda rows: farther(nearest[0].rows(rows), nearest[1].rows(rows), shares),
     }
     every, rng = np.arange(len(pixels)), np.random.default_rng(0)
     draws = [rng.integers(len(pixels), size=len(pixels)) for _ in range(DRAWS)]
     found = []
     for metric, value in from_rows.items():
         ends = np.quantile([value(rows) for rows in draws], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        low, high = sorted((float(ends[0]), float(ends[1])))
-        estimate = Estimate(
-            value=value(every),
-            unit=Unit.PROPORTION,
-            n=len(pixels),
-            resampling_unit=IMAGES,
-            method=f"distance to reference images, {about.way}, relative to before, less 1",
-            interval=Interval(
-                low=low, high=high, level=LEVEL, method=f"bootstrap over images, {DRAWS} draws"
-            ),
-            reason=_SIZE,
-        )
-        found.append(about.finding(metric, estimate, Direction.LOWER))
+        found.append(_relative(about, metric, value(every), (float(ends[0]), float(ends[1])), len(pixels)))
     return [*found, about.mean("mitigation.pixels", pixels, "absolute change of the pixels, 0 to 1")]
+
+
+def _relative(about: Compared, metric: str, value: float, ends: tuple[float, float], count: int) -> Finding:
+    estimate = Estimate(
+        value=value,
+        unit=Unit.PROPORTION,
+        n=count,
+        resampling_unit=IMAGES,
+        method=f"distance to reference images, {about.way}, relative to before, less 1",
+        interval=Interval(
+            low=ends[0], high=ends[1], level=LEVEL, method=f"bootstrap over images, {DRAWS} draws"
+        ),
+        reason=_SIZE,
+    )
+    return about.finding(metric, estimate, Direction.LOWER)
 
 
 def _ratio(reference: Reference, placed: Sequence[Float[ndarray, "n c"]], rows: Int[ndarray, " m"]) -> float:
     first, second = (reference.apart(one[rows]) for one in placed)
     return second / first - 1
-
-
-def _farther(nearest: Sequence[Float[ndarray, " n"]], rows: Int[ndarray, " m"]) -> float:
-    return float(nearest[1][rows].mean() / nearest[0][rows].mean() - 1)
 
 
 def after(rows: Sequence[DotRow], series: tuple[str, ...], record: SteerRecord) -> tuple[DotPlot, ...]:

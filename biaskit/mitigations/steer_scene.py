@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from jaxtyping import Float
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy import ndarray
 from torch import Tensor
 
 from biaskit.errors import NothingAuditedError
 from biaskit.records.probe_set import SLOT
-from biaskit.steering.quality import Reference
+from biaskit.steering.quality import Reference, evened
 from biaskit.steering.trajectories import Asked
 
 if TYPE_CHECKING:
-    from biaskit.concepts.site_edit import SiteEdit
     from biaskit.protocols import AttributeClassifier
     from biaskit.session import DiffusionSession, GroupComparison
     from biaskit.steering.trajectories import Stage
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 STRIDE = 1_000_003
 SEARCHED_FROM, AUDITED_FROM, REFERENCE_FROM = 0, 200_000_000, 400_000_000
 """First seeds of images of the search, of the audit, and of references; none of them meet."""
-REFERENCES, COSTED = 256, 128
+REFERENCES = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,17 +84,32 @@ class Scene:
             prompts.append(targets.templates[number % len(targets.templates)].replace(SLOT, joined))
         return Asked(tuple(prompts), asked.seeds)
 
-    def reference(self, stage: Stage, name: str) -> tuple[Reference, str]:
+    def owners(self, prompts: Sequence[str]) -> list[str]:
+        """Return the target of each prompt; neutral prompts share an empty name."""
+        known = {prompt: name for name in self.compared.targets.targets for prompt in self.of_target(name)}
+        return [known.get(prompt, "") for prompt in prompts]
+
+    def labels(self, pixels: Float[Tensor, "n rgb y x"]) -> Int[ndarray, " n"]:
+        """Return the number of the group that each image shows."""
+        return np.asarray(self.classifier.probabilities(pixels).argmax(dim=1).numpy())
+
+    def shares(self, group: str, wanted: float) -> tuple[float, ...]:
+        """Return the wanted share of a group, and of all others in equal parts."""
+        classes = self.classifier.classes
+        rest = (1 - wanted) / (len(classes) - 1)
+        return tuple(wanted if one == group else rest for one in classes)
+
+    def reference(self, stage: Stage, name: str, shares: Sequence[float]) -> tuple[Reference, str]:
         """Return what images of a target should look like, and what stands for that.
 
         The user's own images of the target where there are any; else images that the model itself draws with
-        each group named equally often.
+        each group named equally often. Of either as many are taken as have the groups in the wanted shares.
         """
         if name not in self.references:
-            self.references[name] = self._reference(stage, name)
+            self.references[name] = self._reference(stage, name, shares)
         return self.references[name]
 
-    def _reference(self, stage: Stage, name: str) -> tuple[Reference, str]:
+    def _reference(self, stage: Stage, name: str, shares: Sequence[float]) -> tuple[Reference, str]:
         own = [
             images.pictures.read(row)
             for images in self.session.images
@@ -100,27 +117,21 @@ class Scene:
             if label == name
         ]
         if own:
-            return Reference.of(self.session.model.encode_images(own)), f"{len(own)} images of your own"
-        asked = Asked.of(self.of_target(name), REFERENCES, REFERENCE_FROM + self.offset)
-        drawn = stage.drawn(self.rewritten(name, asked)).latents
-        return Reference.of(drawn), f"{REFERENCES} images drawn with each group named equally often"
-
-    def cost(self, stage: Stage, name: str, edit: SiteEdit, asked: Asked) -> float:
-        """Return how much farther from the nearest reference image an edit takes images, as a share."""
-        reference, _ = self.reference(stage, name)
-        few = asked.first(COSTED)
-        before, after = (reference.nearest(self._latents(stage, few, one)) for one in (None, edit))
-        return float(after.mean() / before.mean() - 1)
+            latents, what = self.session.model.encode_images(own), "images of your own"
+            groups = self.labels(self.session.model.decode(latents))
+        else:
+            asked = Asked.of(self.of_target(name), REFERENCES, REFERENCE_FROM + self.offset)
+            drawn = stage.drawn(self.rewritten(name, asked))
+            latents, what = drawn.latents, "images drawn with each group named equally often"
+            groups = self.labels(drawn.pixels)
+        kept = evened(groups, shares)
+        return Reference.of(latents[torch.from_numpy(kept)]), f"{len(kept)} {what}, in the wanted shares"
 
     @staticmethod
     def slug(name: str) -> str:
         """Return a name as part of a file's name."""
         kept = "".join(mark if mark.isascii() and mark.isalnum() else " " for mark in name.casefold())
         return "-".join(kept.split()) or "target"
-
-    @staticmethod
-    def _latents(stage: Stage, asked: Asked, edit: SiteEdit | None) -> Float[Tensor, "n c h w"]:
-        return stage.drawn(asked, edit).latents
 
 
 def scene_of(session: DiffusionSession) -> Scene:

@@ -70,11 +70,13 @@ class SteerRemedy:
         record: Where they come from.
         edits: The edit of each target that needs one.
         directions: For the same targets the baseline: a direction that is no latent's; not kept on disk.
+        controls: For the same targets random latents, of equal number and size of edit; not kept on disk.
     """
 
     record: SteerRecord
     edits: Mapping[str, SiteEdit]
     directions: Mapping[str, SiteEdit] = field(default_factory=dict)
+    controls: Mapping[str, tuple[SiteEdit, ...]] = field(default_factory=dict)
 
     def apply(self, model: DenoisingModel) -> SteeredModel:
         """Return the model with the edits in force.

@@ -36,6 +36,9 @@ MITIGATION = "mitigation."
 
 MITIGATION_METRICS = {
     "mitigation.share": "share of drawn images that show the group",
+    "mitigation.effect": "change of the group's share by the remedy",
+    "mitigation.random_effect": "change of the group's share by random latents",
+    "mitigation.largest_fall": "largest fall of the share as the edit grows",
     "mitigation.side_effect": "change of another attribute's share",
     "mitigation.fidelity": "change of the share that is read as its prompt's noun",
     "mitigation.frechet": "change of the Frechet distance to reference images",
@@ -65,7 +68,8 @@ MITIGATION_GLOSSARY = (
     ),
     (
         "reference images",
-        "The user's own images, or images drawn with each group named equally often; what is drawn should "
-        "not get farther from them.",
+        "The user's own images, or images drawn with each group named equally often, as many of each group "
+        "as the wanted shares allow. The distance to the nearest one holds the groups' shares equal, so it "
+        "tells whether the images suffer; the Frechet distance falls as the shares come nearer.",
     ),
 )

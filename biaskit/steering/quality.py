@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,6 +68,54 @@ class Reference:
         outside = np.maximum((table**2).sum(axis=1) - (inside**2).sum(axis=1), 0.0)
         apart = ((inside[:, None] - self.rows[None]) ** 2).sum(axis=2).min(axis=1)
         return np.asarray(np.sqrt(apart + outside))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Distances:
+    """How far each of some images is from the nearest reference image.
+
+    Attributes:
+        values: The distances.
+        groups: Number of the group that each image shows.
+    """
+
+    values: Float[ndarray, " n"]
+    groups: Int[ndarray, " n"]
+
+    def rows(self, which: Int[ndarray, " m"]) -> Distances:
+        """Return those of some images."""
+        return Distances(self.values[which], self.groups[which])
+
+    def mean(self, number: int) -> float | None:
+        """Return the mean of a group's images; None where no image shows it."""
+        own = self.values[self.groups == number]
+        return float(own.mean()) if own.size else None
+
+
+def farther(before: Distances, after: Distances, shares: Sequence[float]) -> float:
+    """How much farther images got from real ones, with the groups' shares held equal.
+
+    `sum_g s_g mean(after, g) / sum_g s_g mean(before, g) - 1` over the groups that images show before and
+    after; of all images where there is no such group. So a group whose images vary more, or that the
+    references hold few of, is no worse for being drawn more often.
+    """
+    pairs = [(before.mean(number), after.mean(number), share) for number, share in enumerate(shares)]
+    known = [(one, other, share) for one, other, share in pairs if one is not None and other is not None]
+    if not known:
+        return float(after.values.mean() / before.values.mean() - 1)
+    was, became = (sum(pair[side] * pair[2] for pair in known) for side in (0, 1))
+    return became / was - 1
+
+
+def evened(groups: Int[ndarray, " n"], shares: Sequence[float]) -> Int[ndarray, " m"]:
+    """Return rows in which the groups have given shares, the first of each; all where a group is missing."""
+    counts = np.bincount(groups, minlength=len(shares))
+    wanted = [(int(count), share) for count, share in zip(counts, shares, strict=True) if share > 0]
+    whole = min(count / share for count, share in wanted)
+    if whole < 1:
+        return np.arange(len(groups))
+    kept = [np.flatnonzero(groups == number)[: round(share * whole)] for number, share in enumerate(shares)]
+    return np.sort(np.concatenate(kept))
 
 
 def frechet(one: Float[ndarray, "n c"], other: Float[ndarray, "m c"]) -> float:

@@ -17,6 +17,9 @@ from biaskit.concepts.site_rows import per_image
 from biaskit.concepts.step_probe import StepProbe, fit_step_probe, require_every_class
 from biaskit.steering.trajectories import Trajectories
 
+LEFT = 0.05
+"""Share of a class's variance that must be left beside all else for the two to be parted."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Codes:
@@ -27,21 +30,35 @@ class Codes:
         rows: Mean activations of each image, by timestep.
         labels: The class of each image.
         classes: Names of the classes.
+        apart: What else sets images apart, one column of 0 and 1 for each noun or other class.
     """
 
     latents: Mapping[float, Float[Tensor, "n s"]]
     rows: Mapping[float, Float[Tensor, "n d"]]
     labels: Int[Tensor, " n"]
     classes: tuple[str, ...]
+    apart: Float[ndarray, "n m"]
 
     @classmethod
-    def of(cls, autoencoder: SiteAutoencoder, seen: Trajectories, classes: Sequence[str]) -> Codes:
-        """Encode trajectories; with a row a place, latents and rows are averaged over places."""
+    def of(
+        cls,
+        autoencoder: SiteAutoencoder,
+        seen: Trajectories,
+        classes: Sequence[str],
+        apart: Sequence[Sequence[str] | Int[ndarray, " n"]] = (),
+    ) -> Codes:
+        """Encode trajectories; with a row a place, latents and rows are averaged over places.
+
+        `apart` gives values of each image, such as the noun of its prompt or its class in another attribute:
+        differences between classes are taken with these held equal.
+        """
         latents = {
             step: per_image(autoencoder.sae.encode(rows), seen.images) for step, rows in seen.rows.items()
         }
         rows = {step: seen.by_image(step) for step in seen.rows}
-        return cls(latents, rows, seen.labels, tuple(classes))
+        columns = [np.asarray(values) == one for values in apart for one in np.unique(values)]
+        table = np.array([np.ones(seen.images), *columns], dtype=float).T
+        return cls(latents, rows, seen.labels, tuple(classes), table)
 
     def part(self, which: Int[Tensor, " m"]) -> Codes:
         """Return some of the images."""
@@ -50,29 +67,39 @@ class Codes:
             {step: one[which] for step, one in self.rows.items()},
             self.labels[which],
             self.classes,
+            self.apart[which.numpy()],
         )
 
     def relabelled(self, labels: Int[Tensor, " n"]) -> Codes:
         """Return the same images under other labels."""
-        return Codes(self.latents, self.rows, labels, self.classes)
+        return Codes(self.latents, self.rows, labels, self.classes, self.apart)
+
+    def contrasts(self) -> Float[Tensor, "k n"]:
+        """Return the weights of the images by which a class differs from the others, all else held equal.
+
+        `w = r / |r|^2` with r what least squares on `apart` leaves of the class's indicator, so that
+        `sum_i w_i x_i` is the coefficient of the class in a regression of x on it and on `apart` (Frisch and
+        Waugh 1933); without anything apart it is the plain difference of means. So it is where `apart` tells
+        the class almost by itself, and the two cannot be parted.
+        """
+        return torch.stack([self._contrast(number) for number in range(len(self.classes))])
+
+    def _contrast(self, number: int) -> Float[Tensor, " n"]:
+        shows = (self.labels == number).double().numpy()
+        plain = shows - shows.mean()
+        left = shows - self.apart @ np.linalg.lstsq(self.apart, shows, rcond=None)[0]
+        kept = left if left @ left >= LEFT * (plain @ plain) else plain
+        return torch.from_numpy(kept / max(float(kept @ kept), 1e-12))
 
     def differences(self) -> Float[Tensor, "k t s"]:
-        """Mean latents of each class less those of all others, at each timestep."""
-        return torch.stack(
-            [
-                torch.stack([_difference(one, self.labels == number) for one in self.latents.values()])
-                for number in range(len(self.classes))
-            ]
-        )
+        """Latents of each class less those of all others at each timestep, all else held equal."""
+        weights = self.contrasts()
+        return torch.stack([weights.to(one.dtype) @ one for one in self.latents.values()], dim=1)
 
     def directions(self) -> Float[Tensor, "k t d"]:
-        """Mean activations of each class less those of all others, at each timestep."""
-        return torch.stack(
-            [
-                torch.stack([_difference(one, self.labels == number) for one in self.rows.values()])
-                for number in range(len(self.classes))
-            ]
-        )
+        """Activations of each class less those of all others at each timestep, all else held equal."""
+        weights = self.contrasts()
+        return torch.stack([weights.to(one.dtype) @ one for one in self.rows.values()], dim=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,8 +210,3 @@ def shuffled_scores(
         labels = torch.from_numpy(rng.permutation(codes.labels.numpy()))
         found.append(rank(codes.relabelled(labels), autoencoder).scores.amax(dim=1).numpy())
     return np.stack(found)
-
-
-def _difference(rows: Float[Tensor, "n s"], own: Tensor) -> Float[Tensor, " s"]:
-    difference: Tensor = rows[own].mean(dim=0) - rows[~own].mean(dim=0)
-    return difference

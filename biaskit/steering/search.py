@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from scipy import optimize
 
 from biaskit.errors import RequestError
 from biaskit.hooks.shelf import write_atomically
-from biaskit.steering.doses import respond
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from biaskit.concepts.site_edit import SiteEdit
     from biaskit.steering.trajectories import Asked, Stage
 
-COARSE = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
+COARSE = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.5, 6.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,14 +37,18 @@ class Ledger:
 
     def hits(self, stage: Stage, number: int, edit: SiteEdit, asked: Asked) -> Bool[ndarray, " n"]:
         """Tell which images show the class under an edit; what was measured before is read."""
-        path = None if self.folder is None else self.folder / f"{_digest(stage, number, edit, asked)}.json"
+        return np.asarray(self.labels(stage, edit, asked) == number)
+
+    def labels(self, stage: Stage, edit: SiteEdit, asked: Asked) -> Int[ndarray, " n"]:
+        """Return the class that each image shows under an edit; what was measured before is read."""
+        path = None if self.folder is None else self.folder / f"{_digest(stage, edit, asked)}.json"
         kept = _read(path, len(asked))
         if kept is not None:
             return kept
-        found = respond(stage, number, [edit], asked)[:, 0]
+        found = stage.classifier.probabilities(stage.draw(asked, edit)).argmax(dim=1).numpy()
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, json.dumps([int(one) for one in found]).encode())
+            write_atomically(path, json.dumps(found.tolist()).encode())
         return np.asarray(found)
 
 
@@ -85,8 +88,9 @@ class Search:
     def run(self, stage: Stage, number: int, edit: SiteEdit, asked: Asked, ledger: Ledger) -> Found:
         """Bracket the share from weak to strong, then narrow it down along a fitted logistic curve.
 
-        All strengths start from the same noises. The answer is where the curve, fitted by maximum likelihood
-        to all that was measured, meets the share.
+        Each strength inside the bracket has noises of its own, as long as `asked` has some: what they say is
+        independent, and the error of the share falls with all of them. The answer is where the curve, fitted
+        by maximum likelihood to what was measured in the bracket and at its ends, meets the share.
 
         Raises:
             RequestError: No strength brings the class there.
@@ -99,17 +103,21 @@ class Search:
             if tried[-1][1].mean() >= self.share:
                 break
         low, high = self._bracket(tried)
-        for _ in range(self.rounds if high > 0 else 0):
-            strength = float(np.clip(_meets(tried, self.share), low + 0.02 * (high - low), high))
+        ends = max(len(tried) - 2, 0)
+        for part in self._parts(asked) if high > 0 else ():
+            strength = float(np.clip(_meets(tried[ends:], self.share), low + 0.02 * (high - low), high))
             strength = round(strength, 4)
-            hits = ledger.hits(stage, number, edit.stronger(strength), asked.first(self.fine))
-            tried.append((strength, hits))
-            low, high = (strength, high) if hits.mean() < self.share else (low, strength)
-        best = float(np.clip(_meets(tried, self.share), 0.0, COARSE[-1]))
+            tried.append((strength, ledger.hits(stage, number, edit.stronger(strength), part)))
+        best = float(np.clip(_meets(tried[ends:], self.share), 0.0, COARSE[-1]))
         shares = tuple(float(hits.mean()) for _, hits in tried)
         return Found(
             round(best, 4), tuple(one for one, _ in tried), shares, tuple(hits.size for _, hits in tried)
         )
+
+    def _parts(self, asked: Asked) -> list[Asked]:
+        """The images of each strength inside the bracket: others each time, while there are any."""
+        parts = list(asked.batches(self.fine))[: self.rounds]
+        return [parts[number % len(parts)] for number in range(self.rounds)]
 
     def _bracket(self, tried: Sequence[tuple[float, Bool[ndarray, " _"]]]) -> tuple[float, float]:
         last = tried[-1]
@@ -135,22 +143,21 @@ def _meets(tried: Sequence[tuple[float, Bool[ndarray, " _"]]], share: float) -> 
     return float((np.log(share / (1 - share)) - fitted[0]) / np.exp(fitted[1]))
 
 
-def _read(path: Path | None, count: int) -> Bool[ndarray, " n"] | None:
+def _read(path: Path | None, count: int) -> Int[ndarray, " n"] | None:
     if path is None or not path.is_file():
         return None
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return np.array(held, dtype=bool) if isinstance(held, list) and len(held) == count else None
+    return np.array(held, dtype=int) if isinstance(held, list) and len(held) == count else None
 
 
-def _digest(stage: Stage, number: int, edit: SiteEdit, asked: Asked) -> str:
+def _digest(stage: Stage, edit: SiteEdit, asked: Asked) -> str:
     content = [
         stage.model.subject.fingerprint,
         stage.classifier.fingerprint,
         list(stage.place.sampling),
-        number,
         edit.record.model_dump(mode="json"),
         hashlib.sha256(edit.amounts.numpy().tobytes() + edit.decoder.numpy().tobytes()).hexdigest(),
         asked.prompts,

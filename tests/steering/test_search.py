@@ -62,6 +62,18 @@ def test_the_strength_is_found():
     assert found.strength == pytest.approx(1.1, abs=0.1)
 
 
+def test_each_strength_has_noises_of_its_own_so_that_the_share_is_met_more_closely():
+    """Over 20 searches the share at the strength that was found errs less than one set of noises allows."""
+    off = []
+    for number in range(20):
+        asked = Asked.of(["one", "two"], 600, 10_000 * (number + 1))
+        found = Search(0.5, fine=200).run(stage(Known()), 1, edit(), asked, Ledger(None))
+        off.append(1 / (1 + np.exp(2.2 - 2 * found.strength)) - 0.5)
+    same_noises = 0.5 / 200**0.5
+    assert abs(np.mean(off)) < same_noises / 2
+    assert np.std(off) < 0.8 * same_noises
+
+
 def test_a_search_that_was_interrupted_goes_on_and_ends_alike(tmp_path):
     whole = Search(0.5, fine=200).run(stage(Known()), 1, edit(), ASKED, Ledger(tmp_path / "one"))
 
@@ -83,7 +95,7 @@ def test_a_search_that_was_interrupted_goes_on_and_ends_alike(tmp_path):
 
 
 def test_a_share_that_cannot_be_reached_is_told():
-    with pytest.raises(RequestError, match="No strength up to 3"):
+    with pytest.raises(RequestError, match="No strength up to 6"):
         Search(0.5).run(stage(Known(slope=0.0)), 1, edit(), ASKED, Ledger(None))
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Int
+from numpy import ndarray
 
 from biaskit.analyzers.bias_features.leans import Leans, leans_of, require_enough
 from biaskit.analyzers.bias_features.numbers import (
@@ -106,7 +108,7 @@ class GroupStudy:
         )
         part.findings += leans.findings()
         part.dots.append(share_dots(leans, self.title))
-        codes = Codes.of(self.autoencoder, seen, self.classifier.classes)
+        codes = Codes.of(self.autoencoder, seen, self.classifier.classes, [owners, *self._others(seen)])
         ranking = rank(codes, self.autoencoder)
         part.findings += instrument_findings(self, ranking)
         part.figures += instrument_curves(self, ranking)
@@ -134,6 +136,11 @@ class GroupStudy:
         else:
             seen = replace(before, probabilities=self.classifier.probabilities(before.pixels))
         return seen, [target for target, _ in pairs]
+
+    def _others(self, seen: Trajectories) -> list[Int[ndarray, " n"]]:
+        """What the other classifiers see; it is held equal, so that a latent's dose is that of the group."""
+        others = [one for one in self.session.classifiers if one.attribute != self.classifier.attribute]
+        return [one.probabilities(seen.pixels).argmax(dim=1).numpy() for one in others]
 
     def _turn(self, part: Part, leans: Leans, codes: Codes, ranking: Ranking, seen: Trajectories) -> None:
         """Test the latents that lead to the rarest group of the target that leans most."""

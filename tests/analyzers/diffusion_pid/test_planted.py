@@ -31,12 +31,11 @@ def test_an_attribute_that_was_not_planted_is_not_called():
 
 
 @pytest.mark.slow
-def test_a_new_organism_is_read_as_it_was_planted(tmp_path):
-    organisms.build("portraits", seed=1, out=tmp_path / "built")
-    check_ranks(audited(tmp_path / "built", "portrait-gender", neutral=0), tmp_path / "built")
+def test_a_new_organism_is_read_as_it_was_planted(built_portraits):
+    folder = built_portraits(1)
+    check_ranks(audited(folder, "portrait-gender", neutral=0), folder)
 
 
 @pytest.mark.slow
-def test_nothing_is_called_in_a_null_twin(tmp_path):
-    organisms.build("portraits", seed=100, out=tmp_path / "null", null=True)
-    assert not any(accused(audited(tmp_path / "null", "portrait-gender")).values())
+def test_nothing_is_called_in_a_null_twin(built_portraits):
+    assert not any(accused(audited(built_portraits(100, null=True), "portrait-gender")).values())

@@ -1,0 +1,117 @@
+"""Other attributes are held where an edit leaves them: what moves beyond chance is turned back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from numpy import ndarray
+
+from biaskit.concepts.site_edit import SiteEdit
+from biaskit.errors import RequestError
+from biaskit.stats.paired import mcnemar
+from biaskit.steering.making import feature_edit
+from biaskit.steering.ranking import rank
+from biaskit.steering.trajectories import Stage
+
+if TYPE_CHECKING:
+    from biaskit.mitigations.steer_search import EditSearch
+    from biaskit.protocols import AttributeClassifier
+    from biaskit.steering.trajectories import Asked
+
+LEVEL, FIRST, MOST, TRIED = 0.05, 0.5, 3.0, 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """An edit that leaves other attributes where they were.
+
+    Attributes:
+        edit: The edit.
+        turned: What was turned back, one phrase each; empty where nothing moved beyond chance.
+    """
+
+    edit: SiteEdit
+    turned: tuple[str, ...] = ()
+
+    @property
+    def said(self) -> str:
+        """What was turned back, as the beginning of a sentence."""
+        return f"{'; '.join(self.turned)}; " if self.turned else ""
+
+
+def held(search: EditSearch, edit: SiteEdit, asked: Asked) -> Held:
+    """Turn back every watched attribute that the edit moves beyond chance, one after the other.
+
+    A model may draw one group otherwise than another in more than the group: where the women of a noun are
+    older than its men, more women are more old people, by whatever edit. McNemar's test on the search's
+    images says so; then latents of the other attribute are added, in the part at which its share is again
+    what it was, and grow with the edit from there on.
+    """
+    kept = Held(edit)
+    for classifier in search.scene.watched:
+        kept = _turned_back(search, kept, classifier, asked)
+    return kept
+
+
+def _turned_back(search: EditSearch, kept: Held, classifier: AttributeClassifier, asked: Asked) -> Held:
+    stage = Stage(search.stage.model, search.stage.place, classifier)
+
+    def seen(edit: SiteEdit) -> Int[ndarray, " n"]:
+        return search.ledger.labels(stage, edit, asked)
+
+    before, after = seen(kept.edit.stronger(0.0)), seen(kept.edit)
+    every = len(classifier.classes)
+    number = int((np.bincount(after, minlength=every) - np.bincount(before, minlength=every)).argmin())
+    if mcnemar(after == number, before == number).p > LEVEL:
+        return kept
+    try:
+        back = _leading(search, classifier.attribute, number, kept.edit)
+    except RequestError:
+        return kept
+    share = float((before == number).mean())
+    doses, moved = [0.0], [float((after == number).mean()) - share]
+    for _ in range(TRIED):
+        doses.append(_next(doses, moved))
+        turned = seen(_joined(kept.edit, back, doses[-1]))
+        moved.append(float((turned == number).mean()) - share)
+    order = np.argsort(moved)
+    dose = float(np.interp(0.0, np.array(moved)[order], np.array(doses)[order]))
+    if dose == 0:
+        return kept
+    name = f"{classifier.classes[number]} ({classifier.attribute})"
+    said = (
+        f"the share of {name} had moved by {moved[0]:+.3f} and was turned back by {dose:.2g} of its own edit"
+    )
+    return Held(_joined(kept.edit, back, dose), (*kept.turned, said))
+
+
+def _next(doses: list[float], moved: list[float]) -> float:
+    """The dose at which a line through what was measured meets no change; `FIRST` where there is no line."""
+    if len(doses) < 2:
+        return FIRST
+    slope = (moved[-1] - moved[-2]) / (doses[-1] - doses[-2])
+    return float(np.clip(doses[-1] - moved[-1] / slope, 0.05, MOST)) if slope > 0 else MOST
+
+
+def _leading(search: EditSearch, attribute: str, number: int, edit: SiteEdit) -> SiteEdit:
+    """Return the edit of unit strength that leads to a class of another attribute, at the same steps."""
+    codes = search.codes[attribute]
+    top = rank(codes, search.autoencoder).top(number, search.settings.features)
+    leading = feature_edit(search.autoencoder, codes, number, top)
+    return leading if edit.record.window is None else leading.within(*edit.record.window)
+
+
+def _joined(edit: SiteEdit, other: SiteEdit, dose: float) -> SiteEdit:
+    """Return an edit that adds `dose` of another one at its own strength, and less at less."""
+    share = dose / edit.record.strength
+    features = (*edit.record.features, *other.record.features)
+    return replace(
+        edit,
+        record=edit.record.model_copy(update={"features": features}),
+        decoder=torch.cat([edit.decoder, other.decoder]),
+        amounts=torch.cat([edit.amounts, share * other.amounts], dim=2),
+    )
