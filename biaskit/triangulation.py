@@ -25,6 +25,8 @@ from biaskit.stats.correlation import spearman
 NAME = "triangulation"
 SERIES = "lean"
 ALPHA = 0.05
+LEAST = 0.05
+"""The smallest lean worth a word, in nats: odds of 105 to 100. Other units have none of their own."""
 ERASED = 0.5
 """Erasing that leaves at most this share of the behaviour, at its interval's upper end, shows a cause."""
 
@@ -167,8 +169,10 @@ def triangulate(source: Report | Iterable[Finding]) -> Analysis | None:
 
 
 def _sign(estimate: Estimate) -> int:
-    """+1 or -1 where interval and null, corrected if it is, both speak against 0; else 0."""
+    """+1 or -1 where interval and (corrected) null speak against 0 and it is worth a word; else 0."""
     if estimate.value is None or estimate.interval is None or 0.0 in estimate.interval:
+        return 0
+    if estimate.unit is Unit.NAT and abs(estimate.value) < LEAST:
         return 0
     if estimate.null is None or (estimate.reason or "").startswith("undecided:"):
         return 0
@@ -222,7 +226,7 @@ def _towards(one: Triangle) -> str:
 
 
 def _conflict(one: Triangle) -> str:
-    words = {1: f"towards {one.references[0]}", -1: f"towards {one.references[1]}", 0: "not beyond chance"}
+    words = {1: f"towards {one.references[0]}", -1: f"towards {one.references[1]}", 0: "to neither"}
     parts = ", ".join(f"{view} {words[sign]}" for view, sign in one.signs.items())
     return (
         f"{one.concept}: the views contradict each other ({parts}), so no verdict should rest on one of them."

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from biaskit.errors import RequestError
-from biaskit.records.base import Record
+from biaskit.records.base import Record, first_problem
 from biaskit.records.probe_set import SLOT, Words
 
 _TARGETS, _CELLS = 2, 4
@@ -83,15 +83,17 @@ def read_word_tests(path: Path | str) -> tuple[WordTest, ...]:
     try:
         return TypeAdapter(tuple[WordTest, ...]).validate_python(tuple(usable))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"][1:])
-        why = f"{where}: {first['msg']}" if where else str(first["msg"])
+        why = first_problem(error, skip=1)
         raise RequestError(f"'{file}' holds a test that cannot be run.", why=why) from error
 
 
 def _parsed(file: Path) -> Any:
     try:
         text = file.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise RequestError(
+            f"The association tests '{file}' cannot be read: there is no such file."
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise RequestError(f"The association tests '{file}' cannot be read.", why=str(error)) from error
     try:

@@ -13,13 +13,15 @@ from pydantic import ValidationError
 from biaskit.catalogue.reading import decoded
 from biaskit.catalogue.tables import columns_there, numbers, rows_of
 from biaskit.errors import RequestError, UnknownNameError
-from biaskit.records.base import Record
+from biaskit.records.base import Record, first_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
 _Made = TypeVar("_Made", bound=Record)
+_WHOLE = ".toml"
+"""A file of this ending holds one thing, and no rows."""
 _FIX = "Give the file as it is published, or one with its columns."
 
 
@@ -104,9 +106,7 @@ def _made(path: Path, number: int, row: dict[str, Any], make: Callable[[dict[str
     try:
         return make(row)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        why = f"{where}: {first['msg']}" if where else str(first["msg"])
+        why = first_problem(error)
         cause: Exception = error
     except RequestError as error:
         why, cause = " ".join(filter(None, (error.what, error.why))), error
@@ -114,6 +114,8 @@ def _made(path: Path, number: int, row: dict[str, Any], make: Callable[[dict[str
         why, cause = f"It lacks the field '{error.args[0]}'.", error
     except (TypeError, AttributeError, IndexError) as error:
         why, cause = f"A field holds something else than it must: {error}.", error
+    if path.suffix == _WHOLE:
+        raise RequestError(f"'{path}' cannot be used.", why=why) from cause
     raise RequestError(f"Row {number} of '{path}' cannot be used.", why=why, fix=_FIX) from cause
 
 

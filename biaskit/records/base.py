@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
-    from pydantic import GetJsonSchemaHandler
+    from pydantic import GetJsonSchemaHandler, ValidationError
     from pydantic.json_schema import JsonSchemaValue
     from pydantic_core import CoreSchema
 
@@ -50,3 +50,18 @@ def _sentences(kind: type[Record]) -> dict[str, str]:
                 if isinstance(said, ast.Constant) and isinstance(said.value, str):
                     found[field.target.id] = inspect.cleandoc(said.value)
     return found
+
+
+def first_problem(error: ValidationError, *, skip: int = 0) -> str:
+    """Return the first thing that a validation found, in words: the field, then what is wrong with it.
+
+    Args:
+        error: What was raised.
+        skip: How many outer parts of the field's name are left out.
+    """
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"][skip:])
+    said = str(first["msg"]).removeprefix("Value error, ")
+    if first["type"] in {"string_too_short", "missing"}:
+        return f"{where or 'it'} is {'empty' if first['input'] == '' else 'missing'}"
+    return f"{where}: {said}" if where else said

@@ -189,6 +189,17 @@ def test_faults_of_pairs(written, fault):
         crows_pairs.read_crows_pairs(written(text))
 
 
+def test_what_is_wrong_is_said_in_plain_words(written):
+    with pytest.raises(RequestError, match="less is empty"):
+        crows_pairs.read_crows_pairs(written(f"{CROWS}a b,,stereo,age,,w\n"))
+    uneven = 'templates = ["The {group} was"]\n[groups]\nwomen = ["woman", "girl"]\nmen = ["man"]\n'
+    with pytest.raises(RequestError) as caught:
+        sentiment.read_counterfactuals(written(uneven, "groups.toml"))
+    assert "Row" not in str(caught.value)
+    assert "need as many words each; there are {'women': 2, 'men': 1}" in str(caught.value)
+    assert "Value error" not in str(caught.value)
+
+
 def test_pairs_without_writers_are_their_own_unit(written):
     path = written("sent_more,sent_less,stereo_antistereo,bias_type\na,b,stereo,age\nc,d,antistereo,age\n")
     pairs = crows_pairs.read_crows_pairs(path)

@@ -13,8 +13,11 @@ from biaskit.mitigations.erase import EraseAssociation, TextRemedy
 from biaskit.mitigations.erase.behaviour import Behaviour
 from biaskit.mitigations.erase.fitting import Fitting
 from biaskit.mitigations.judging import JudgeRemedy
+from biaskit.mitigations.judging.gap import overcorrection
 from biaskit.mitigations.judging.points import Point, State, verdict
 from biaskit.mitigations.judging.worth import gap_before, nothing_shown
+from biaskit.organisms.building import PLANTED
+from biaskit.records.reading import Reading
 from tests.analyzers.biaslens.planted import all_targets, new_session, some_targets
 
 QUICK = JudgeRemedy(random_directions=19, shuffles=19, shares=(0.0, 0.5, 1.0), samples=2)
@@ -59,6 +62,15 @@ def test_the_gap_falls_by_four_fifths_on_held_out_words(judged):
     after, before = estimate(judged, "gap_after").value, estimate(judged, "gap_before").value
     assert change.value == pytest.approx(after - before)
     assert left.value == pytest.approx(after / before)
+
+
+def test_what_a_probe_reads_changes_by_after_less_before(judged):
+    found = values(judged)
+    for probe in ("logistic", "small-mlp"):
+        before, after, change = (
+            found[f"leakage_{part}", probe].value for part in ("before", "after", "change")
+        )
+        assert after - before == pytest.approx(change)
 
 
 def test_neutral_text_changes_no_more_than_by_random_directions(judged):
@@ -147,6 +159,25 @@ def test_accidents_of_words_are_no_gap_and_leans_beyond_them_are(lean, low, high
     assert low <= np.mean(found) <= high
 
 
+def case_of(before, after):
+    """A case whose words are those of two targets, three words each."""
+    units = SimpleNamespace(targets={"nurse": ("a", "b", "c"), "guard": ("d", "e", "f")})
+    finding = lambda metric, estimate, **_: (metric, estimate)  # noqa: E731
+    return SimpleNamespace(before=before, after=after, gaps=lambda cells: cells, units=units, finding=finding)
+
+
+@pytest.mark.parametrize(
+    ("factors", "state", "turned"),
+    [((0.0, 0.0), "holds", 0.0), ((0.0, -0.6), "fails", 0.5), ((-1.0, -1.0), "fails", 1.0)],
+)
+def test_a_bias_that_is_turned_round_is_no_remedy(factors, state, turned):
+    rng = np.random.default_rng(0)
+    before = 1.0 + 0.05 * rng.normal(size=(6, 6))
+    after = before * np.repeat(factors, 3) + 0.01 * rng.normal(size=(6, 6))
+    ((_, estimate),), point = overcorrection(case_of(before, after), 0.2)
+    assert (point.state, estimate.value) == (state, turned)
+
+
 def test_the_same_seed_gives_the_same_judgement(occupations):
     model, targets = occupations
     session = new_session(model, some_targets("gender", targets[:12], 10))
@@ -188,23 +219,26 @@ def test_the_verdict_in_words():
     assert verdict(points[:1]) == "Of 1 points 1 holds."
 
 
-@pytest.fixture(scope="module", params=[("reviews", "sentiment"), ("occupations", "gender")])
-def whole(request):
-    """An organism with every target of a ladder, under whole LEACE."""
-    name, pair = request.param
-    folder = organisms.folder(name)
-    doses = json.loads((folder / "plant.json").read_text(encoding="utf-8"))["doses"][pair]
-    session = new_session(models.load(str(folder)), all_targets(pair, tuple(doses)))
-    remedy = EraseAssociation().find(session)
-    return session, remedy, QUICK.judge(session, remedy)
+BEYOND_THE_BAND = {("reviews", "wealth")}
+"""Neutral text changes more than by any random direction there, though far within the margin."""
 
 
 @pytest.mark.slow
-def test_organisms_lose_four_fifths_of_the_gap_inside_the_band(whole):
-    _, _, analysis = whole
+@pytest.mark.parametrize("pair", PLANTED)
+@pytest.mark.parametrize("name", organisms.LANGUAGES)
+def test_organisms_lose_four_fifths_of_every_planted_gap(name, pair):
+    folder = organisms.folder(name)
+    doses = json.loads((folder / "plant.json").read_text(encoding="utf-8"))["doses"][pair]
+    session = new_session(models.load(str(folder)), all_targets(pair, tuple(doses)))
+    remedy = EraseAssociation(reading=str(PLANTED[pair])).find(session)
+    analysis = replace(QUICK, random_directions=20).judge(session, remedy)
     left = estimate(analysis, "gap_left")
     assert left.interval.high <= 0.2
     assert left.null.p <= 0.05
-    assert estimate(analysis, "kl_rank").null.p > 0.05
     assert estimate(analysis, "random_left").interval.low > 0.8
-    assert estimate(analysis, "extrinsic_change").interval.high < 0
+    assert estimate(analysis, "overcorrected").value == 0
+    assert estimate(analysis, "kl").null.p <= 0.05
+    in_band = estimate(analysis, "kl_rank").null.p > 0.05
+    assert in_band or (name, pair) in BEYOND_THE_BAND
+    if PLANTED[pair] is Reading.GIVEN_TARGET:
+        assert estimate(analysis, "extrinsic_change").interval.high < 0

@@ -60,6 +60,12 @@ INSIDE, BEHAVIOUR, ASSOCIATION = View.INSIDE, View.BEHAVIOUR, View.ASSOCIATION
         ([finding(INSIDE, 1, reason="undecided: it says so"), finding(BEHAVIOUR, 1)], Grade.ONE_SIDED),
         ([finding(ASSOCIATION, 1, unit=Unit.COSINE), finding(BEHAVIOUR, 0.01)], Grade.ONE_SIDED),
         ([finding(INSIDE, 0.01), finding(BEHAVIOUR, 0.01), erasure(0)], Grade.NOT_SHOWN),
+        ([finding(INSIDE, 0.04, half=0.001), finding(BEHAVIOUR, 0.04, half=0.001)], Grade.NOT_SHOWN),
+        ([finding(INSIDE, 0.06, half=0.001), finding(BEHAVIOUR, 0.06, half=0.001)], Grade.AGREEING),
+        (
+            [finding(ASSOCIATION, 0.01, half=0.001, unit=Unit.COSINE), finding(BEHAVIOUR, 0.0)],
+            Grade.ONE_SIDED,
+        ),
     ],
 )
 def test_a_grade_follows_its_rule(found, grade):

@@ -114,10 +114,8 @@ def _by_target(case: Case, owners: Int[ndarray, " n"]) -> Int[ndarray, " n"]:
 def _leaks(case: Case, probe: str, both: Sequence[Evaluation]) -> list[Finding]:
     """Return what a probe reads before and after, and the paired change."""
     before, after = both
-    scores = before.fold_scores(), after.fold_scores()
-    change = (
-        difference_on_one(*scores, "AUC after less before", before.problem.grouping) if all(scores) else None
-    )
+    scores, over = (after.fold_scores(), before.fold_scores()), before.problem.grouping
+    change = difference_on_one(*scores, "AUC after less before", over) if all(scores) else None
     named = {"before": before.estimate(), "after": after.estimate(), "change": change}
     return [
         case.finding(f"leakage_{name}", one, group=probe, site=_top_site(case), direction=Direction.LOWER)
