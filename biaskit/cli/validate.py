@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from biaskit.records.audit_spec import AuditSpec, Gate
+
+_KIND = re.compile(r"^kind\s*=", re.MULTILINE)
 
 
 @click.command()
@@ -62,12 +64,14 @@ def _valid(path: Path, folders: tuple[Path, ...]) -> bool:
 
 
 def _is_audit(path: Path) -> bool:
+    """Tell an audit from a probe set, which names its kind, also where the file is no TOML yet."""
+    if path.name == "pyproject.toml":
+        return True
     try:
-        if path.name == "pyproject.toml":
-            return True
-        return "kind" not in tomllib.loads(path.read_text(encoding="utf-8")) and path.parent.name != "probes"
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
         return False
+    return not _KIND.search(text) and path.parent.name != "probes"
 
 
 def _probe_set(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=Report)
 
 REPORT = "report.json"
+READS = 1
+"""The schema version that is read."""
 
 
 def read(path: Path, kind: type[R]) -> R:
@@ -27,18 +30,37 @@ def read(path: Path, kind: type[R]) -> R:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "It is not UTF-8 text."
         raise RequestError(
-            f"There is no report at '{path}'.", why=str(error), fix="Give a run folder or its report.json."
+            f"There is no report at '{path}'.",
+            why=f"'{file}': {said}",
+            fix="Give a run folder or its report.json.",
         ) from error
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:
+        if (version := _other_version(text)) is not None:
+            raise RequestError(
+                f"'{file}' is a report of schema version {version}, and this version of biaskit reads "
+                f"{READS}.",
+                fix="Read it with the version of biaskit that wrote it.",
+            ) from error
         raise RequestError(
             f"'{file}' is not a report that this version reads.",
             why=first_problem(error),
             fix="It was cut short, changed by hand, or written by another version of biaskit; take the whole "
             "run folder as `biaskit audit` wrote it.",
         ) from error
+
+
+def _other_version(text: str) -> object:
+    """Return the schema version that a report names, where it is another one."""
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return None
+    version = content.get("schema_version", READS) if isinstance(content, dict) else READS
+    return None if version == READS else version
 
 
 def first_problem(error: ValidationError) -> str:

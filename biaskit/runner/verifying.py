@@ -59,6 +59,7 @@ def verify(folder: Path) -> Verified:
     for analysis in report.analyses:
         for finding in analysis.findings:
             recompute(analysis, finding, found)
+    found.problems = list(dict.fromkeys(found.problems))
     found.checked += ["digests", "report", "evidence", "tables", "verdicts"]
     return found
 

@@ -33,12 +33,10 @@ def flags_of(script):
     """Yield each verb that a script calls with the long flags it gives it."""
     for line in re.findall(r"biaskit (\w+) (.*)", script):
         yield line[0], set(re.findall(r"--[a-z-]+", line[1]))
-    # Flags that are gathered in an array first, for `fetch` and `audit` alike.
-    gathered = {
-        flag for line in re.findall(r"asked\+?=\((.*?)\)", script) for flag in re.findall(r"--[a-z-]+", line)
-    }
-    for verb in re.findall(r'biaskit (\w+) (?:"\$RUN" )?"\$\{asked', script):
-        yield verb, gathered
+    # Flags that are gathered in an array first.
+    for found in re.finditer(r'biaskit (\w+) (?:"\$RUN" )?"\$\{asked', script):
+        lines = re.findall(r"asked\+?=\((.*?)\)", script[: found.start()])
+        yield found[1], {flag for line in lines for flag in re.findall(r"--[a-z-]+", line)}
 
 
 def test_every_flag_of_the_action_exists(steps):
@@ -122,6 +120,18 @@ def test_the_gate_step_says_what_the_gate_said(steps, bash, tmp_path, limit, cod
     assert (int(outputs["failed"]) > 0) == (code == 1)
     (decide,) = [step for step in steps if step["name"] == "Decide"]
     assert bash(decide, CODE=outputs["exit-code"]).returncode == code
+
+
+@pytest.mark.parametrize("profile", ["", "smoke"])
+def test_the_audit_step_hands_on_what_it_is_given(steps, bash, tmp_path, profile):
+    (audit,) = [step for step in steps if step["name"] == "Audit"]
+    (tmp_path / "bin" / "biaskit").write_text('#!/bin/sh\necho "$@" >> called\n')
+    given = {"SPEC": "a.toml", "MODEL": "", "REVISION": "", "RUN": "run", "MINUTES": "1", "PROFILE": profile}
+    assert bash(audit, **given).returncode == 0
+    fetched, audited = (tmp_path / "called").read_text().splitlines()
+    assert fetched == "fetch --config a.toml"
+    chosen = " --profile smoke" if profile else ""
+    assert audited == f"audit --config a.toml{chosen} --offline --out-dir run --fail-on never"
 
 
 def test_a_job_that_is_none_is_refused(steps, bash):

@@ -21,6 +21,7 @@ from biaskit.records.report import Status
 from biaskit.reporting import folder as folders
 from biaskit.runner.run import Run
 from tests.cli.conftest import Done
+from tests.reporting.sample import build_report
 
 QUICK = ("-A", "axes=", "-A", "random_directions=1")
 AUDIT = ("audit", "--model", "demo", "--concepts", "food", "--offline", "--out-dir", "run", *QUICK)
@@ -302,3 +303,31 @@ def counted(monkeypatch):
 
     monkeypatch.setattr(LanguageAdapter, "activations", counting)
     return captured
+
+
+def test_a_report_of_a_later_version_says_which(biaskit, tmp_path):
+    content = json.loads(folders.to_json(build_report())) | {"schema_version": 7}
+    (tmp_path / "report.json").write_text(json.dumps(content))
+    done = biaskit("gate", "report.json")
+    assert (done.code, "of schema version 7, and this version of biaskit reads 1" in done.err) == (2, True)
+
+
+def test_a_run_folder_without_a_report_is_said_in_words(biaskit, tmp_path):
+    (tmp_path / "run").mkdir()
+    done = biaskit("gate", "run")
+    assert (done.code, "Errno" in done.err) == (2, False)
+    assert "'run/report.json': No such file or directory" in done.err
+
+
+def test_an_audit_that_is_no_toml_is_called_an_audit(biaskit, tmp_path):
+    (tmp_path / "mine.toml").write_text('format = 1\nname = "mine"\n[[gates]\n')
+    done = biaskit("validate", "mine.toml")
+    assert (done.code, "not a usable audit" in done.err, "line 3" in done.err) == (2, True, True)
+
+
+def test_a_file_that_is_gone_is_named_once(biaskit, tmp_path):
+    folders.write(build_report(), tmp_path / "run")
+    gone = next((tmp_path / "run" / "evidence").iterdir())
+    gone.unlink()
+    done = biaskit("verify", "run")
+    assert (done.code, done.err.count(f"evidence/{gone.name} is missing")) == (6, 1)
