@@ -15,12 +15,14 @@ from biaskit.cli import options
 from biaskit.cli.progress import reporter
 from biaskit.cli.shown import show
 from biaskit.errors import RequestError
+from biaskit.mitigations import BUILT_IN, DEFAULT
 from biaskit.runner.request import Options, parse_value
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_PLAIN = ("seed", "device", "dtype", "batch_size", "probes", "offline", "encoder", "images", "label_column")
+_PLAIN = ("seed", "device", "dtype", "batch_size", "probes", "offline", "encoder", "images")
+_COLUMNS = ("image_column", "label_column", "part_column", "cluster_column", "attribute_columns")
 
 
 @click.command()
@@ -33,13 +35,25 @@ _PLAIN = ("seed", "device", "dtype", "batch_size", "probes", "offline", "encoder
 )
 @click.option("--classifier", "classifiers", multiple=True, help="Who tells groups from images, or SET=NAME.")
 @options.option("--encoder", help="Text-image encoder, for CLIP-I and CLIP-T.")
-@options.option("--images", multiple=True, help="Real images with the targets as labels.")
-@click.option("--label-column", help="Column of the labels in --images.")
+@options.option(
+    "--images", multiple=True, help="Real images: with the targets as labels, or those of a classifier."
+)
+@click.option("--image-column", help="Column of the images' paths in --images.  [default: image]")
+@click.option("--label-column", help="Column of the labels in --images.  [default: label]")
+@click.option("--part-column", help="Column of --images that says train, validation or test.")
+@click.option("--cluster-column", help="Column of --images whose equal cells were sampled together.")
+@click.option(
+    "--attribute-column", "attribute_columns", multiple=True, help="Column of --images: an attribute."
+)
 @click.option(
     "--mitigation",
-    help="steer-generator (images) or erase (texts).  [default: erase with --method, else steer-generator]",
+    help="steer-generator (text to image), erase (texts) or retrain-head (image classifiers).  "
+    "[default: erase with --method, else steer-generator]",
 )
-@click.option("--method", help="Of erase: leace, mean-projection, inlp, activation-addition, sae-ablation.")
+@click.option(
+    "--method",
+    help="A mitigation, or of erase: leace, mean-projection, inlp, activation-addition, sae-ablation.",
+)
 @click.option("--share", type=click.FloatRange(0, 1, max_open=True), help="Share wanted.  [default: equal]")
 @click.option("--budget", type=click.FloatRange(0), help="Loss of quality that is accepted.  [default: 0.1]")
 @click.option("-A", "settings", multiple=True, metavar="KEY=VALUE", help="A setting of the mitigation.")
@@ -62,7 +76,7 @@ _PLAIN = ("seed", "device", "dtype", "batch_size", "probes", "offline", "encoder
 def mitigate(**flags: Any) -> int:
     """Find a remedy, save it in OUT-DIR/remedy, and measure it on fresh seeds or held-out words."""
     runner = import_module("biaskit.runner.mitigate")
-    name = flags["mitigation"] or ("erase" if flags["method"] else "steer-generator")
+    name = _name(flags)
     asked = runner.to_mitigate(flags["model"], flags["concepts"], flags["references"], _options(flags), name)
     settings = {**options.pairs(flags["settings"], "-A", parse_value)}
     settings |= {key: flags[key] for key in ("share", "budget", "method") if flags[key] is not None}
@@ -76,8 +90,16 @@ def mitigate(**flags: Any) -> int:
     return 0
 
 
+def _name(flags: dict[str, Any]) -> str:
+    """Return the mitigation that is meant; a method that is one's name is that one."""
+    if flags["method"] in BUILT_IN and flags["mitigation"] in {None, flags["method"]}:
+        flags["mitigation"], flags["method"] = flags["method"], None
+    name: str = flags["mitigation"] or ("erase" if flags["method"] else DEFAULT)
+    return name
+
+
 def _options(flags: dict[str, Any]) -> Options:
-    given: dict[str, Any] = {key: flags[key] for key in _PLAIN if flags.get(key)}
+    given: dict[str, Any] = {key: flags[key] for key in (*_PLAIN, *_COLUMNS) if flags.get(key)}
     given["classifier"] = flags["classifiers"]
     given["cache"] = user_cache_path("biaskit") / "activations"
     given["command"] = shlex.join(["biaskit", *sys.argv[1:]])

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 BUILT_IN = {
     "steer-generator": "biaskit.mitigations.steer_generator:SteerGenerator",
     "erase": "biaskit.mitigations.erase_text:EraseText",
+    "retrain-head": "biaskit.mitigations.retrain_images:RetrainImages",
 }
-READS_AS = {"steer-generator": "bias-features", "erase": "biaslens"}
+READS_AS = {"steer-generator": "bias-features", "erase": "biaslens", "retrain-head": "vig-bias"}
 """The analyzer that is given what each mitigation is given."""
 DEFAULT = "steer-generator"
 

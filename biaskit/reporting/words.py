@@ -25,6 +25,7 @@ from biaskit.reporting.representation_words import (
     REPRESENTATION_GLOSSARY,
     REPRESENTATION_METRICS,
 )
+from biaskit.reporting.retraining_words import RETRAINING, RETRAINING_GLOSSARY, RETRAINING_METRICS
 from biaskit.reporting.vision_words import VISION, VISION_GLOSSARY, VISION_METRICS
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ METRIC_WORDS = {
     **REPRESENTATION_METRICS,
     **FEATURES_METRICS,
     **MITIGATION_METRICS,
+    **RETRAINING_METRICS,
 }
 
 GLOSSARY = (
@@ -298,6 +300,7 @@ def glossary(report: Report) -> tuple[tuple[str, str], ...]:
         (REPRESENTATION, REPRESENTATION_GLOSSARY),
         (FEATURES, FEATURES_GLOSSARY),
         (MITIGATION, MITIGATION_GLOSSARY),
+        (RETRAINING, RETRAINING_GLOSSARY),
     )
     starts = tuple(start for start, _ in own)
     given = [

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from biaskit import mitigations
-from biaskit.errors import UnknownNameError
+from biaskit.errors import RequestError, UnknownNameError
 from biaskit.records.audit_spec import AnalyzerSpec
 from biaskit.records.probe_set import Modality
 from biaskit.runner.audit import perform
+from biaskit.runner.modalities import OPENS, WANTS
 from biaskit.runner.request import Options, Request, request
 
 if TYPE_CHECKING:
@@ -75,8 +76,25 @@ def mitigate(
         NothingAuditedError: No classifier tells the groups apart.
     """
     made = mitigations.build(name, settings or {})
+    _check_given(made, asked)
     spec = asked.spec.model_copy(
         update={"analyzers": (AnalyzerSpec(name=name, settings={}),), "gates": (), "description": ""}
     )
     resolved = replace(asked, spec=spec, out_dir=out)
     return perform(resolved, (_FindAndAudit(made, out),))
+
+
+def _check_given(made: Mitigation, asked: Request) -> None:
+    """Refuse a mitigation of another kind of model than what was given is for.
+
+    Raises:
+        RequestError: They do not fit.
+    """
+    given = Modality.TEXT_TO_IMAGE if asked.drawn else Modality.IMAGE if asked.images else Modality.TEXT
+    if made.modality is given:
+        return
+    fitting = [one for one in mitigations.BUILT_IN if mitigations.build(one, {}).modality is given]
+    raise RequestError(
+        f"'{made.name}' mends {OPENS[made.modality]}, and what was given is for {OPENS[given]}.",
+        fix=f"Use --mitigation {', '.join(fitting)}. {WANTS[made.modality]}".strip(),
+    )

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from biaskit.protocols import Analyzer, ModelAdapter
     from biaskit.runner.request import Request
 
-_OPENS = {
+OPENS = {
     Modality.TEXT: "language models",
     Modality.IMAGE: "image classifiers",
     Modality.TEXT_TO_IMAGE: "text-to-image models",
 }
-_WANTS = {
+WANTS = {
     Modality.TEXT: "Give concepts or labelled texts, such as --concepts food.",
     Modality.IMAGE: "Give images, such as --images photos (a folder with a sub-folder a class).",
     Modality.TEXT_TO_IMAGE: "Give prompts, such as --concepts portrait-occupations.",
@@ -35,7 +35,7 @@ def modality(chosen: Sequence[Analyzer], request: Request) -> Modality:
     """
     kinds = {one.modality: one.name for one in chosen if one.modality is not Modality.ANY}
     if len(kinds) > 1:
-        said = " and ".join(f"'{name}' opens {_OPENS[kind]}" for kind, name in kinds.items())
+        said = " and ".join(f"'{name}' opens {OPENS[kind]}" for kind, name in kinds.items())
         raise RequestError(
             "A run audits one model, and these analyzers open different ones.",
             why=f"{said}.",
@@ -76,19 +76,19 @@ def check_model(model: ModelAdapter, wanted: Modality, chosen: Sequence[Analyzer
     if found in {wanted, Modality.ANY}:
         return
     fitting = [name for name in analyzers.BUILT_IN if analyzers.load(name).modality is found]
-    opens = f"Analyzers of {_OPENS[found]}: {', '.join(fitting)}. " if fitting else ""
+    opens = f"Analyzers of {OPENS[found]}: {', '.join(fitting)}. " if fitting else ""
     raise RequestError(
-        f"'{model.subject.name}' is none of the {_OPENS[wanted]} that '{chosen[0].name}' opens.",
-        why=f"It is one of the {_OPENS[found]}.",
-        fix=f"{opens}{_WANTS.get(found, '')}".strip(),
+        f"'{model.subject.name}' is none of the {OPENS[wanted]} that '{chosen[0].name}' opens.",
+        why=f"It is one of the {OPENS[found]}.",
+        fix=f"{opens}{WANTS.get(found, '')}".strip(),
     )
 
 
 def _refuse_given(wanted: Modality, name: str, request: Request) -> None:
     if wanted is Modality.TEXT_TO_IMAGE:
-        raise RequestError(f"'{name}' reads prompts, and none were given.", fix=_WANTS[wanted])
+        raise RequestError(f"'{name}' reads prompts, and none were given.", fix=WANTS[wanted])
     if wanted is Modality.IMAGE and not request.images:
-        raise RequestError(f"'{name}' reads images, and none were given.", fix=_WANTS[wanted])
+        raise RequestError(f"'{name}' reads images, and none were given.", fix=WANTS[wanted])
     if wanted is Modality.IMAGE:
         raise RequestError(
             f"'{name}' reads images, and concepts or labelled texts were given too.",

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from biaskit.analyzers.vig_bias.discovery import BASELINES, SLICERS
 from biaskit.analyzers.vig_bias.one_set import OneSet
-from biaskit.analyzers.vig_bias.remedies import RULES, check
+from biaskit.analyzers.vig_bias.remedies import check
 from biaskit.analyzers.vig_bias.said import Said
 from biaskit.errors import RequestError, UnknownNameError
 from biaskit.records.calibration import Planting
 from biaskit.records.finding import Analysis
 from biaskit.records.probe_set import Modality
 from biaskit.records.site import Site
+from biaskit.retraining.heads import RULES
 from biaskit.saliency.fills import Fill
 from biaskit.saliency.grounding import Masking
 from biaskit.saliency.methods import METHODS
