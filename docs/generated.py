@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import tomllib
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import jupytext
 from mkdocs.structure.files import File, Files
 
 import biaskit
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(Path(__file__).parent))  # mkdocs opens this file by its path
+notebooks = import_module("notebooks")
 TUTORIALS = ("first_audit", "gate_in_ci", "write_an_analyzer", "vision", "diffusion")
 MOVED = {
     "probes/README.md": "catalogue/probe-sets.md",
@@ -35,8 +38,14 @@ _LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<target>[^)#\s]+)(?P<anchor>#[^)\s
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages that are generated and those that stand outside `docs`."""
-    for name, content in pages().items():
+    """Add the pages that are generated, what they show, and those that stand outside `docs`."""
+    shown = notebooks.executed(TUTORIALS)
+    drawn = {
+        f"tutorials/{file}": picture
+        for name, notebook in shown.items()
+        for file, picture in notebooks.files(notebook, name.replace("_", "-")).items()
+    }
+    for name, content in (pages(shown) | drawn).items():
         files.append(File.generated(config, name, content=content))
     return files
 
@@ -48,9 +57,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     return relinked(markdown, home, page.file.src_uri)
 
 
-def pages() -> dict[str, str]:
-    """Return every generated page by its place in the site."""
-    tutorials = {f"tutorials/{name.replace('_', '-')}.md": tutorial(name) for name in TUTORIALS}
+def pages(shown: Mapping[str, Any]) -> dict[str, str | bytes]:
+    """Return every generated page by its place in the site; `shown` holds the executed examples."""
+    tutorials = {
+        f"tutorials/{name.replace('_', '-')}.md": tutorial(name, notebook) for name, notebook in shown.items()
+    }
     moved = {new: (ROOT / old).read_text(encoding="utf-8") for old, new in MOVED.items()}
     return (
         tutorials
@@ -86,16 +97,12 @@ def relinked(markdown: str, home: str, place: str) -> str:
     return _LINK.sub(link, markdown)
 
 
-def tutorial(name: str) -> str:
-    """Return an example as a page: its words, and its code in blocks."""
-    notebook = jupytext.read(ROOT / "examples" / f"{name}.py")
-    first, *cells = notebook.cells
+def tutorial(name: str, notebook: Any) -> str:
+    """Return an example as a page: its words, its code, and what each cell shows."""
+    first, *rest = notebooks.cells(notebook, name.replace("_", "-"))
     where = f"*This page is the notebook `examples/{name}.py`: open it with jupytext, or run it with Python.*"
-    shown = [
-        cell.source if cell.cell_type == "markdown" else f"```python\n{cell.source}\n```" for cell in cells
-    ]
-    title, _, rest = first.source.partition("\n")
-    return "\n\n".join([title, where, rest.strip(), *shown]) + "\n"
+    title, _, lead = first.partition("\n")
+    return "\n\n".join(filter(None, [title, where, lead.strip(), *rest])) + "\n"
 
 
 def command_line() -> str:

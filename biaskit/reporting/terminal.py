@@ -121,7 +121,10 @@ def _caveats(report: Report) -> list[str]:
 def as_text(report: Report, folder: Path | None = None, width: int = 100) -> str:
     """Return the table as plain text without colours."""
     stream = StringIO()
-    console = Console(file=stream, width=width, no_color=True, force_terminal=False, highlight=False)
+    # In a notebook rich would show what is written here on its own, and leave the stream empty.
+    console = Console(
+        file=stream, width=width, no_color=True, force_terminal=False, force_jupyter=False, highlight=False
+    )
     console.print(render(report, folder), crop=False)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
 

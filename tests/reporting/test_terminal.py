@@ -85,3 +85,12 @@ def test_a_range_of_shuffles_does_not_look_like_an_interval_and_breaks_no_number
     assert "0.452 [0.410, 0.530]" in text
     assert "0.981 [0.969, 0.993]" in text
     assert "range of 20" in text
+
+
+def test_the_text_is_returned_in_a_notebook_too(report, monkeypatch):
+    expected = terminal.as_text(report, width=100)
+    shown = []
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setattr("rich.jupyter.display", lambda *given: shown.append(given))
+    assert terminal.as_text(report, width=100) == expected
+    assert not shown
