@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, model_validator
 
 from biaskit.records.base import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 Cell = str | int | float | bool | None
 
@@ -31,6 +34,12 @@ class Table(Record):
     """The columns, in order."""
     rows: tuple[tuple[Cell, ...], ...]
     """The measurements; a cell that was not measured is None."""
+
+    @classmethod
+    def of(cls, name: str, title: str, columns: Mapping[str, str], rows: Iterable[tuple[Cell, ...]]) -> Self:
+        """Make a table from the description of each column, by its name."""
+        made = tuple(Column(name=column, description=said) for column, said in columns.items())
+        return cls(name=name, title=title, columns=made, rows=tuple(rows))
 
     @model_validator(mode="after")
     def _rectangular(self) -> Self:

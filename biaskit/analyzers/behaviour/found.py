@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from biaskit.behaviour.score import ITEM_COLUMNS, ITEMS, Score, family, few, finding, item_rows
-from biaskit.records.table import Column, Table
+from biaskit.records.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,8 +92,7 @@ def limited(
 
 def table(name: str, title: str, columns: dict[str, str], rows: Sequence[tuple[Cell, ...]]) -> Table:
     """Make a table from the description of each column."""
-    made = tuple(Column(name=column, description=said) for column, said in columns.items())
-    return Table(name=name, title=title, columns=made, rows=tuple(rows))
+    return Table.of(name, title, columns, rows)
 
 
 def roughness(scores: Sequence[Score]) -> tuple[str, ...]:

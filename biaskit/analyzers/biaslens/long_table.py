@@ -8,7 +8,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from biaskit.records.finding import FromRows
-from biaskit.records.table import Cell, Column, Table
+from biaskit.records.table import Cell, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -68,14 +68,9 @@ def cell_rows(
 
 def long_table(rows: Iterable[tuple[Cell, ...]]) -> Table:
     """Return the table of all cells."""
-    return _table(NAME, "every target's cells", COLUMNS, rows)
+    return Table.of(NAME, "every target's cells", COLUMNS, rows)
 
 
 def parts_table(rows: Iterable[tuple[Cell, ...]]) -> Table:
     """Return the table of what the numbers that are no mean of cells follow from."""
-    return _table(PARTS, "what other numbers follow from", PART_COLUMNS, rows)
-
-
-def _table(name: str, title: str, columns: Mapping[str, str], rows: Iterable[tuple[Cell, ...]]) -> Table:
-    made = tuple(Column(name=column, description=said) for column, said in columns.items())
-    return Table(name=name, title=title, columns=made, rows=tuple(rows))
+    return Table.of(PARTS, "what other numbers follow from", PART_COLUMNS, rows)

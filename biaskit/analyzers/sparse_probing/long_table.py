@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 from biaskit.probing.metrics import Metrics
 from biaskit.records.finding import FromRows
-from biaskit.records.table import Cell, Column, Table
+from biaskit.records.table import Cell, Table
 
 if TYPE_CHECKING:
     from biaskit.analyzers.sparse_probing.results import Result
@@ -66,17 +66,12 @@ NOTHING = Metrics(None, None, None, None, None, None)
 def long_table(results: Iterable[Result]) -> Table:
     """Return one row for each fold of each result."""
     rows = (row for result in results for row in _rows(result))
-    return _table(TABLE, "every probe on every fold", COLUMNS, rows)
+    return Table.of(TABLE, "every probe on every fold", COLUMNS, rows)
 
 
 def judged_table(rows: Iterable[tuple[Cell, ...]]) -> Table:
     """Return the AUCs behind each number that is not of one probe on all folds."""
-    return _table(JUDGED, "the folds and shuffles behind each number", JUDGED_COLUMNS, rows)
-
-
-def _table(name: str, title: str, columns: Mapping[str, str], rows: Iterable[tuple[Cell, ...]]) -> Table:
-    made = tuple(Column(name=column, description=text) for column, text in columns.items())
-    return Table(name=name, title=title, columns=made, rows=tuple(rows))
+    return Table.of(JUDGED, "the folds and shuffles behind each number", JUDGED_COLUMNS, rows)
 
 
 def from_folds(result: Result, column: str) -> FromRows:

@@ -20,7 +20,7 @@ from biaskit.analyzers.vig_bias.numbers import (
 from biaskit.errors import RequestError
 from biaskit.records.dot_plot import Dot, DotPlot, DotRow
 from biaskit.records.finding import Direction, Evidence, Finding, FromRows, Statistic
-from biaskit.records.table import Cell, Column, Table
+from biaskit.records.table import Cell, Table
 from biaskit.stats.by_group import GroupFrame, GroupMetric, GroupOptions, GroupValue, by_group
 
 CLASS = "class"
@@ -78,11 +78,11 @@ class Grouped:
 
     def table(self, metrics: Mapping[str, Float[ndarray, " n"]]) -> Table:
         """Return what every group's mean is a mean of, one row an image, metric and group."""
-        return Table(
-            name=self.table_name,
-            title=f"Every held-out image of {self.name} in every group",
-            columns=tuple(Column(name=name, description=said) for name, said in COLUMNS.items()),
-            rows=tuple(
+        return Table.of(
+            self.table_name,
+            f"Every held-out image of {self.name} in every group",
+            COLUMNS,
+            (
                 (self.images[row], metric, attribute, cell, self._cluster(row), _cell(values[row]))
                 for metric, values in metrics.items()
                 for attribute, cells in self._crossed().items()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from biaskit.analyzers.vig_bias.groups import slug
-from biaskit.records.table import Cell, Column, Table
+from biaskit.records.table import Cell, Table
 
 if TYPE_CHECKING:
     from biaskit.analyzers.vig_bias.findings import Named
@@ -72,7 +72,7 @@ def table_of(looker: Looker, held: Looked, shown: Sequence[Named]) -> Table:
         )
 
     name, title = images_table(images.name), f"Every held-out image of {images.name}"
-    return _table(name, title, COLUMNS, (row(place) for place in range(len(held.rows))))
+    return Table.of(name, title, COLUMNS, (row(place) for place in range(len(held.rows))))
 
 
 def slices_table(looker: Looker, held: Looked, named: Sequence[Named]) -> Table:
@@ -93,13 +93,13 @@ def slices_table(looker: Looker, held: Looked, named: Sequence[Named]) -> Table:
                     *_flips(held, place),
                 )
 
-    name = slices_name(looker.images.name)
-    return _table(name, f"Every held-out image in every slice of {looker.images.name}", SLICE_COLUMNS, rows())
+    title = f"Every held-out image in every slice of {looker.images.name}"
+    return Table.of(slices_name(looker.images.name), title, SLICE_COLUMNS, rows())
 
 
 def remedies_table(name: str, rows: Iterable[tuple[Cell, ...]]) -> Table:
     """Return every held-out image under every remedy."""
-    return _table(remedies_name(name), f"Every held-out image of {name} under every remedy", REMEDIES, rows)
+    return Table.of(remedies_name(name), f"Every held-out image of {name} under every remedy", REMEDIES, rows)
 
 
 def remedies_name(name: str) -> str:
@@ -137,8 +137,3 @@ def _flips(held: Looked, place: int) -> tuple[Cell, ...]:
         bool(flips.followed[place]) if has_donor else None,
         bool(flips.followed_elsewhere[place]) if has_donor else None,
     )
-
-
-def _table(name: str, title: str, columns: Mapping[str, str], rows: Iterable[tuple[Cell, ...]]) -> Table:
-    made = tuple(Column(name=column, description=said) for column, said in columns.items())
-    return Table(name=name, title=title, columns=made, rows=tuple(rows))
