@@ -77,7 +77,7 @@ class BiasFeatures:
         metric="bias_features.effect",
         plant="turns",
         lean={"autoencoder": "", "named": 0, "shown": 0, "shuffles": 1},
-        quick={"traced": 160, "fresh": 32, "strengths": [1.0], "steps": 10},
+        quick={"traced": 160, "fresh": 24, "strengths": [1.0], "steps": 10},
     )
 
     site: str = "bottleneck"
