@@ -13,9 +13,11 @@ from platformdirs import user_cache_path
 
 from biaskit.cli import options
 from biaskit.cli.progress import reporter
-from biaskit.cli.shown import show
+from biaskit.cli.shown import line, show
 from biaskit.errors import RequestError
 from biaskit.mitigations import BUILT_IN, DEFAULT
+from biaskit.records.report import Report, Status
+from biaskit.reporting.reading import REPORT, read
 from biaskit.runner.request import Options, parse_value
 
 if TYPE_CHECKING:
@@ -86,6 +88,7 @@ def mitigate(**flags: Any) -> int:
         run = runner.mitigate(told, flags["out_dir"], name, settings)
     show(run, run.folder, quiet=flags["quiet"], verbose=flags["verbose"])
     if run.failure is not None:
+        line(f"What is finished is kept in '{flags['out_dir']}'; the same command goes on from there.")
         raise run.failure
     return 0
 
@@ -107,8 +110,9 @@ def _options(flags: dict[str, Any]) -> Options:
 
 
 def _free(folder: Path) -> None:
-    """Refuse to write over a remedy that is finished."""
-    if (folder / "report.json").exists():
-        raise RequestError(
-            f"There is a finished remedy in '{folder}' already.", fix="Give another --out-dir."
-        )
+    """Refuse to write over a remedy that is finished; one that was interrupted or failed goes on."""
+    if not (folder / REPORT).exists():
+        return
+    if read(folder, Report).run.status in {Status.INTERRUPTED, Status.ERROR}:
+        return
+    raise RequestError(f"There is a finished remedy in '{folder}' already.", fix="Give another --out-dir.")

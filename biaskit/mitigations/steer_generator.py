@@ -190,7 +190,7 @@ class SteerGenerator:
         fingerprint = scene.session.model.subject.fingerprint
         kept = None if work is None else work / "autoencoder"
         if kept is not None and kept.is_dir():
-            return SiteAutoencoder.load(kept).require(fingerprint, self.place.site)
+            return self._begun(SiteAutoencoder.load(kept), fingerprint)
         how = Learning(
             images=self.images,
             latents=self.latents,
@@ -202,6 +202,28 @@ class SteerGenerator:
         if kept is not None:
             made.save(kept)
         return made
+
+    def _begun(self, kept: SiteAutoencoder, fingerprint: str) -> SiteAutoencoder:
+        """Return what an interrupted search had finished, where it is this search.
+
+        Raises:
+            RequestError: It was begun on another model, at another site or with other settings.
+        """
+        asked = {
+            "model": (kept.record.model[:12], fingerprint[:12]),
+            "site": (str(kept.record.site), str(self.place.site)),
+            "layout": (kept.record.layout, self.layout),
+            "images": (kept.record.images, self.images),
+            "latents": (kept.sae.d_sae, self.latents),
+        }
+        for name, (before, now) in asked.items():
+            if before != now:
+                raise RequestError(
+                    f"The search in this folder was begun with {name} {before}, and now {now} is asked for.",
+                    why="What it has finished does not belong to what is asked now.",
+                    fix="Give another --out-dir, or what it was begun with.",
+                )
+        return kept
 
 
 def _codes(

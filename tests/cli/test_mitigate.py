@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from types import SimpleNamespace
+
 import pytest
 
-from biaskit.cli.mitigate import _name
+from biaskit.cli.mitigate import _free, _name
+from biaskit.errors import RequestError
+from biaskit.records.report import Status
+
+mitigate = import_module("biaskit.cli.mitigate")
 
 
 @pytest.mark.parametrize(
@@ -50,3 +57,15 @@ def test_a_remedy_for_another_kind_of_model_is_refused(biaskit, flags, said):
     assert done.code == 2
     assert said in " ".join(done.err.split())
     assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_a_finished_remedy_is_kept_and_an_interrupted_one_goes_on(tmp_path, monkeypatch, status):
+    _free(tmp_path)
+    (tmp_path / "report.json").write_text("{}")
+    monkeypatch.setattr(mitigate, "read", lambda *_: SimpleNamespace(run=SimpleNamespace(status=status)))
+    if status in {Status.INTERRUPTED, Status.ERROR}:
+        _free(tmp_path)
+        return
+    with pytest.raises(RequestError, match="finished remedy"):
+        _free(tmp_path)
