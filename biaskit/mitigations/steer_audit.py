@@ -121,8 +121,6 @@ class SteerAudit:
         place = [each.name for each in self.remedy.record.targets].index(one.name)
         asked = self.scene.searched(one.name, place, self.settings.fine)
         plain = of_size(base, max(edit.stronger(1.0).size, 1e-9))
-        if edit.record.window is not None:
-            plain = plain.within(*edit.record.window)
         search = Search(one.wanted, coarse=COARSE // 2, fine=min(self.settings.fine, FINE), rounds=2)
         try:
             return plain.stronger(search.run(self.stage, number, plain, asked, Ledger(None)).strength)

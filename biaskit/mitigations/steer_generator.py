@@ -16,9 +16,10 @@ from biaskit.concepts.site_autoencoder import SiteAutoencoder
 from biaskit.concepts.site_rows import Layout
 from biaskit.errors import RequestError
 from biaskit.mitigations.steer_audit import SteerAudit
+from biaskit.mitigations.steer_holding import noisiest
 from biaskit.mitigations.steer_leans import Lean, leans
 from biaskit.mitigations.steer_scene import Scene, scene_of
-from biaskit.mitigations.steer_search import EditSearch
+from biaskit.mitigations.steer_search import PARTS, EditSearch
 from biaskit.mitigations.steered import SteeredTarget, SteerRecord, SteerRemedy
 from biaskit.protocols import Sampling
 from biaskit.records.probe_set import Modality
@@ -173,7 +174,13 @@ class SteerGenerator:
             for name, edit in edits.items()
         }
         own = codes[scene.classifier.attribute]
-        directions = {lean.target: latent_direction(autoencoder, own, lean.number) for lean in lacking}
+        first = noisiest(list(own.latents), PARTS[0])
+        directions = {
+            lean.target: latent_direction(autoencoder, own, lean.number).within(
+                *(edits[lean.target].record.window or first)
+            )
+            for lean in lacking
+        }
         targets = tuple(known.get(one.name, one) for one in record.targets)
         return SteerRemedy(record.model_copy(update={"targets": targets}), edits, directions, controls)
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from numpy import ndarray
+from torch import Tensor
 
 from biaskit.concepts.site_edit import SiteEdit
 from biaskit.errors import RequestError
 from biaskit.stats.paired import mcnemar
-from biaskit.steering.making import feature_edit
-from biaskit.steering.ranking import rank
+from biaskit.steering.making import latent_direction
 from biaskit.steering.trajectories import Stage
 
 if TYPE_CHECKING:
@@ -46,10 +46,9 @@ class Held:
 def held(search: EditSearch, edit: SiteEdit, asked: Asked) -> Held:
     """Turn back every watched attribute that the edit moves beyond chance, one after the other.
 
-    A model may draw one group otherwise than another in more than the group: where the women of a noun are
-    older than its men, more women are more old people, by whatever edit. McNemar's test on the search's
-    images says so; then latents of the other attribute are added, in the part at which its share is again
-    what it was, and grow with the edit from there on.
+    McNemar's test on the search's images says what moves. Then the difference of the other attribute's
+    activations is added at the steps at which the edit does not act, in the part at which the attribute's
+    share is again what it was; it grows with the edit from there on.
     """
     kept = Held(edit)
     for classifier in search.scene.watched:
@@ -98,20 +97,46 @@ def _next(doses: list[float], moved: list[float]) -> float:
 
 
 def _leading(search: EditSearch, attribute: str, number: int, edit: SiteEdit) -> SiteEdit:
-    """Return the edit of unit strength that leads to a class of another attribute, at the same steps."""
-    codes = search.codes[attribute]
-    top = rank(codes, search.autoencoder).top(number, search.settings.features)
-    leading = feature_edit(search.autoencoder, codes, number, top)
-    return leading if edit.record.window is None else leading.within(*edit.record.window)
+    """Return the edit of unit strength that leads to a class of another attribute, at steps that are left.
+
+    It is the difference of activations, not of latents: those of an autoencoder may not carry a trait that
+    nobody asked for. Where the edit acts at every step, so does this one.
+    """
+    leading = latent_direction(search.autoencoder, search.codes[attribute], number)
+    low = 0.0 if edit.record.window is None else edit.record.window[0]
+    return leading.within(0.0, low) if low > float(leading.timesteps.min()) else leading
 
 
 def _joined(edit: SiteEdit, other: SiteEdit, dose: float) -> SiteEdit:
-    """Return an edit that adds `dose` of another one at its own strength, and less at less."""
+    """Return an edit that adds `dose` of another one at its own strength, and less at less.
+
+    It acts wherever either does; an amount of 0 keeps each to its own steps.
+    """
     share = dose / edit.record.strength
-    features = (*edit.record.features, *other.record.features)
+    amounts = [_kept_to_its_steps(edit), share * _kept_to_its_steps(other)]
     return replace(
         edit,
-        record=edit.record.model_copy(update={"features": features}),
+        record=edit.record.model_copy(update={"window": None}),
         decoder=torch.cat([edit.decoder, other.decoder]),
-        amounts=torch.cat([edit.amounts, share * other.amounts], dim=2),
+        amounts=torch.cat(amounts, dim=2),
     )
+
+
+def _kept_to_its_steps(edit: SiteEdit) -> Float[Tensor, "c t f"]:
+    window = edit.record.window
+    if window is None:
+        return edit.amounts
+    acts = (edit.timesteps >= window[0]) & (edit.timesteps <= window[1])
+    return edit.amounts * acts[None, :, None]
+
+
+def noisiest(steps: list[float], part: float) -> tuple[float, float]:
+    """Return the window of the noisiest part of the timesteps; all of them for 1.
+
+    It ends half way to the next one, where amounts of the nearest timestep change, and reaches beyond the
+    noisiest, as samplers of more steps begin at a later one.
+    """
+    ordered = sorted(steps, reverse=True)
+    count = max(round(part * len(ordered)), 1)
+    low = 0.0 if count == len(ordered) else (ordered[count - 1] + ordered[count]) / 2
+    return low, 2 * ordered[0]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from biaskit.concepts.site_edit import SiteEdit
 from biaskit.errors import RequestError
-from biaskit.mitigations.steer_holding import Held, held
+from biaskit.mitigations.steer_holding import Held, held, noisiest
 from biaskit.steering.making import feature_edit
 from biaskit.steering.quality import Distances, farther
 from biaskit.steering.ranking import Codes, Ranking, rank
@@ -106,7 +106,7 @@ class EditSearch:
     def _candidates(self, number: int) -> Iterator[SiteEdit]:
         """Yield edits of unit strength: the noisiest steps before more of them, few latents before many."""
         steps, given = list(self.own.latents), self.settings.window
-        windows = [(given[0], given[1])] if given else [_noisiest(steps, part) for part in PARTS]
+        windows = [(given[0], given[1])] if given else [noisiest(steps, part) for part in PARTS]
         for low, high in windows:
             for count in (self.settings.features, MORE * self.settings.features):
                 top = self.ranking.top(number, count)
@@ -141,12 +141,3 @@ class EditSearch:
         file = f"{self.scene.slug(known.name)}.safetensors"
         told = known.model_copy(update={"file": file, "about": about, "costly": costly})
         return told, replace(edit, record=record.model_copy(update={"about": about}))
-
-
-def _noisiest(steps: list[float], part: float) -> tuple[float, float]:
-    """Return the window of the noisiest part of the timesteps; all of them for 1.
-
-    It reaches beyond the noisiest step, as samplers of more steps begin at a later one.
-    """
-    low, high = min(steps), max(steps)
-    return (0.0 if part == 1 else high - part * (high - low), 2 * high)

@@ -82,7 +82,7 @@ def random_edits(
 
     Signs are drawn too, so that the edits lean to no side.
     """
-    count, size = len(edit.record.features), edit.stronger(1.0).size
+    count, size = len(edit.decoder), edit.stronger(1.0).size
     made = []
     for _ in range(draws):
         chosen = rng.choice(autoencoder.sae.d_sae, size=count, replace=False).tolist()

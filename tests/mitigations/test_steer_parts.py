@@ -11,10 +11,9 @@ import torch
 from biaskit.concepts.site_edit import EditRecord, SiteEdit
 from biaskit.mitigations import steer_holding
 from biaskit.mitigations.steer_controls import beside_random, rise
-from biaskit.mitigations.steer_holding import held
+from biaskit.mitigations.steer_holding import held, noisiest
 from biaskit.mitigations.steer_leans import rarest_groups
 from biaskit.mitigations.steer_numbers import Compared
-from biaskit.mitigations.steer_search import _noisiest
 from biaskit.protocols import Drawing
 from biaskit.records.site import Site
 from biaskit.steering.doses import Response
@@ -51,9 +50,9 @@ def test_fair_targets_are_hardly_ever_mended():
 
 def test_windows_begin_at_the_noisiest_step():
     steps = [900.0, 700.0, 500.0, 300.0, 100.0]
-    assert _noisiest(steps, 0.5)[0] == 500
-    assert _noisiest(steps, 1.0)[0] == 0
-    assert _noisiest(steps, 0.7)[1] > 1000
+    assert noisiest(steps, 0.5)[0] == 600, "half way between two steps"
+    assert noisiest(steps, 1.0)[0] == 0
+    assert noisiest(steps, 0.7)[1] > 1000
 
 
 def test_a_remedy_stands_beside_random_latents():
@@ -151,3 +150,15 @@ def test_an_attribute_that_stays_is_left_alone(turned_back):
     kept = turned_back(Entangled(older=0.0), Asked.of(["one"], 400, 0))
     assert kept.turned == ()
     assert kept.edit.record.features == (1,)
+
+
+def test_what_is_turned_back_is_turned_at_other_steps():
+    """The edit keeps to its steps and the other one to the rest, in one edit that acts at all of them."""
+    steps = torch.tensor([900.0, 500.0, 100.0])
+    record = EditRecord(kind="add", model="entangled", site=SITE, layout="map", strength=2.0, features=(1,))
+    edit = SiteEdit(record, torch.tensor([[1.0, 0.0]]), steps, torch.ones(1, 3, 1)).within(300.0, 2000.0)
+    other = SiteEdit(record, torch.tensor([[0.0, 1.0]]), steps, torch.ones(1, 3, 1)).within(0.0, 300.0)
+    joined = steer_holding._joined(edit, other, 0.5)
+    added = joined.record.strength * joined.amounts[0] @ joined.decoder
+    assert joined.record.window is None
+    assert added.tolist() == [[2.0, 0.0], [2.0, 0.0], [0.0, 0.5]]
