@@ -17,6 +17,20 @@ AXIS = drawn("the axis")
 LEANS = {"soup": 1.5, "bus": -1.5, "hall": 0.0}
 
 
+FEW = {
+    "sites": "resid_post.5",
+    "probes": "logistic",
+    "ks": "1,16",
+    "repeats": 1,
+    "folds": 3,
+    "regimes": "scarcity",
+    "regime_repeats": 1,
+    "controls": "shuffled-labels",
+    "shuffles": 3,
+    "erasers": "leace",
+}
+
+
 class Encoder(Toy):
     """Activations alone: a part of each text, one of the word, and the axis as far as the word leans."""
 
@@ -115,9 +129,9 @@ def test_a_published_encoder_runs_end_to_end(analyzer, tmp_path, capfd):
         "--out",
         str(tmp_path / "r"),
     ]
-    concepts = "food,service" if analyzer == "sparse-probing" else "food"
-    few = ["-A", "sparse-probing.sites=resid_post.5"] if analyzer == "sparse-probing" else []
-    assert cli.run([*asked, "--concepts", concepts, *few]) == 0
+    few = [part for key, value in FEW.items() for part in ("-A", f"sparse-probing.{key}={value}")]
+    settings = few if analyzer == "sparse-probing" else []
+    assert cli.run([*asked, "--concepts", "food", *settings]) == 0
     said = capfd.readouterr().out
     assert "report:" in said
     assert (tmp_path / "r" / "report.html").exists()
