@@ -1,6 +1,6 @@
 """Nulls hold nothing, plants hold their doses; BiasLens on both."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -96,6 +96,14 @@ def test_biaslens_reads_the_planted_doses(associations, planted):
 def test_biaslens_is_silent_on_random_concepts(associations):
     tests = judged(associations.nulls["random concepts"](1), associations)
     assert sum(test.alarm for test in tests) <= 3
+
+
+def test_biaslens_ends_where_another_token_was_tried(associations):
+    """Of the other token only the agreement is known, not the cells behind it."""
+    found = replace(LEAN, sites=()).analyze(associations.nulls["random weights"](8).session).findings
+    tried = [one for one in found if one.metric == "biaslens.agreement"]
+    assert len(tried) > 1
+    assert {one.rows is None for one in tried} == {True, False}
 
 
 def test_every_shipped_analyzer_says_how_it_is_planted():

@@ -234,9 +234,12 @@ class Scribe:
                     reason="it chooses the point and is not tested",
                 ),
             )
-            missed, whole = squares(self.measured.scores[point], self.measured.behaviour, controls)
-            stems = (self.measured.grid.stems, missed.sum(axis=1), whole.sum(axis=1))
-            rows = self.keep("agreement", self._named, *stems, how=Statistic.EXPLAINED, point=point)
+            # Of a token that was only tried the cells are not kept.
+            scores, rows = self.measured.scores.get(point), None
+            if scores is not None:
+                missed, whole = squares(scores, self.measured.behaviour, controls)
+                stems = (self.measured.grid.stems, missed.sum(axis=1), whole.sum(axis=1))
+                rows = self.keep("agreement", self._named, *stems, how=Statistic.EXPLAINED, point=point)
             yield self._shared("agreement", estimate, site=point.site, direction=Direction.HIGHER, rows=rows)
 
     def _shared(self, metric: str, estimate: Estimate, **rest: Any) -> Finding:
