@@ -42,7 +42,7 @@ SMALL = {"images": 64, "latents": 128, "active": 16}
 QUICK = {"steps": 10, "images": 192, "latents": 256}
 QUICK_FEATURES = {**QUICK, "traced": 200, "fresh": 48, "strengths": [1.0, 2.0], "shuffles": 3}
 QUICK_REMEDY = {**QUICK, "traced": 200, "fine": 256, "audited": 384, "guided": 0}
-"""Settings of `--quick` and of the slow tests: half the steps, fewer images."""
+"""Settings of `--quick`: half the steps, fewer images."""
 
 
 class Number(NamedTuple):

@@ -7,11 +7,7 @@ import pytest
 import torch
 
 import biaskit
-from benchmarks.planted_features import (
-    leaning,
-    painted,
-    planted,
-)
+from benchmarks.planted_features import leaning, painted, planted, represented
 from biaskit import models, organisms
 from biaskit.analyzers.bias_features.turning import Single
 from biaskit.protocols import Sampling
@@ -20,6 +16,15 @@ from biaskit.records.site import Site
 from biaskit.steering.doses import Response
 from biaskit.steering.quality import Distances, Reference, farther
 from biaskit.steering.trajectories import Asked, Place, Stage
+
+
+@pytest.mark.slow
+def test_shares_of_a_new_organism_come_out_as_planted(built_portraits):
+    folder = built_portraits(1)
+    found = represented(folder, images=48)
+    assert found.rank >= 0.9
+    assert set(leaning(folder)) <= set(found.gender)
+    assert found.age == []
 
 
 @pytest.mark.slow
