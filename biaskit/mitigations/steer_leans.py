@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,6 @@ from scipy import stats
 from biaskit.stats.multiplicity import holm
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from biaskit.mitigations.steer_scene import Scene
     from biaskit.steering.trajectories import Stage
 
