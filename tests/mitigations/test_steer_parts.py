@@ -24,9 +24,8 @@ SITE, ABOUT = Site.parse("bottleneck"), Compared("nurse", "male", "steered")
 
 
 def found(shares, n=384):
-    return rarest_groups(
-        [str(share) for share in shares], [np.array([share * n, n - share * n]) for share in shares], 0.4
-    )
+    counts = [np.array([round(share * n), n - round(share * n)]) for share in shares]
+    return rarest_groups([str(share) for share in shares], counts, 0.4)
 
 
 def test_a_group_is_mended_where_it_is_too_rare_beyond_chance():
