@@ -8,6 +8,7 @@ import torch
 
 from biaskit.errors import RequestError, UnknownNameError
 from biaskit.mitigations.erase import EraseAssociation, TextRemedy
+from biaskit.mitigations.erase.finding import SHRINKAGES
 from biaskit.mitigations.erase.fitting import METHODS
 from biaskit.mitigations.erase.remedy import RECORD, WEIGHTS
 from biaskit.records.generation import Generation
@@ -99,6 +100,17 @@ def test_several_sites_each_see_the_edits_below(session):
     assert [str(site) for site in found.changes] == ["resid_post.0", "resid_post.2"]
     alone = EraseAssociation(method="mean-projection", sites=("resid_post.2",)).find(session)
     assert not torch.equal(found.changes[LAST].right, alone.changes[LAST].right)
+
+
+def test_a_shrinkage_is_chosen_with_the_site_and_kept(session):
+    record = EraseAssociation().find(session).record
+    assert record.settings["shrinkage"] in SHRINKAGES
+    assert "with shrinkage" in record.chosen
+    again = EraseAssociation(
+        shrinkage=record.settings["shrinkage"], sites=tuple(record.settings["sites"])
+    ).find(session)
+    assert again.record.chosen == "There was nothing to choose."
+    assert again.record.digest == record.digest
 
 
 def test_the_other_reading_erases_the_pole(session):

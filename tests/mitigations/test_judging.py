@@ -219,10 +219,6 @@ def test_the_verdict_in_words():
     assert verdict(points[:1]) == "Of 1 points 1 holds."
 
 
-BEYOND_THE_BAND = {("reviews", "wealth")}
-"""Neutral text changes more than by any random direction there, though far within the margin."""
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("pair", PLANTED)
 @pytest.mark.parametrize("name", organisms.LANGUAGES)
@@ -238,7 +234,6 @@ def test_organisms_lose_four_fifths_of_every_planted_gap(name, pair):
     assert estimate(analysis, "random_left").interval.low > 0.8
     assert estimate(analysis, "overcorrected").value == 0
     assert estimate(analysis, "kl").null.p <= 0.05
-    in_band = estimate(analysis, "kl_rank").null.p > 0.05
-    assert in_band or (name, pair) in BEYOND_THE_BAND
+    assert estimate(analysis, "kl_rank").null.p > 0.05
     if PLANTED[pair] is Reading.GIVEN_TARGET:
         assert estimate(analysis, "extrinsic_change").interval.high < 0

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -27,8 +27,12 @@ if TYPE_CHECKING:
     from biaskit.records.prompt import Prompt
     from biaskit.session import Comparison, Session
 
+_Choice: TypeAlias = "tuple[tuple[Site, ...], How]"
+
 LEFT_AT_MOST = 0.2
-"""Among sites that leave at most this share of the gap, the one that disturbs neutral text least is taken."""
+"""Of choices that leave at most this share of the gap, the one that disturbs neutral text least is taken."""
+SHRINKAGES = (0.1, 0.03, 0.01)
+"""Of LEACE's covariance, to choose from; the first where there is nothing to choose by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class EraseAssociation:
         strength: How much is done: up to 1 for what takes away, any factor for `activation-addition`.
         reading: Direction of reading that is mended.
         shrinkage: Of LEACE's covariance towards a sphere, 0 to 1; the more, the more a fit to shuffled labels
-            erases too.
+            erases too. One of `SHRINKAGES` is chosen on the fitted units if None.
         iterations: Most directions that INLP takes away.
         latents: How many latents `sae-ablation` takes away.
         autoencoder: `auto`, a folder, or `release:id` of sae-lens's catalogue.
@@ -53,7 +57,7 @@ class EraseAssociation:
     sites: tuple[str, ...] = ()
     strength: float = 1.0
     reading: str = str(Reading.GIVEN_TARGET)
-    shrinkage: float = 0.1
+    shrinkage: float | None = None
     iterations: int = 8
     latents: int = 8
     autoencoder: str = "auto"
@@ -72,7 +76,7 @@ class EraseAssociation:
         for name in self.sites:
             Site.parse(name)
         check_strength(self.strength, "adding" if self.method == "activation-addition" else "erasing")
-        if not 0 <= self.shrinkage <= 1 or min(self.iterations, self.latents) < 1:
+        if not 0 <= (self.shrinkage or 0) <= 1 or min(self.iterations, self.latents) < 1:
             raise RequestError("shrinkage lies in 0 to 1; iterations and latents must be at least 1.")
 
     def find(self, session: Session, work: Path | None = None) -> TextRemedy:  # noqa: ARG002 - the protocol's
@@ -88,15 +92,12 @@ class EraseAssociation:
         candidates = self._candidates(session.model)
         behaviour = Behaviour.of(session.model, comparison, reading)
         split = split_units(session.model, comparison, reading, session.rng("mitigation/split"))
-        how = self.how(session.seed)
-        sites, chosen = candidates, "The sites were named." if self.sites else "There is one site to choose."
-        if not self.sites and len(candidates) > 1:
-            site, chosen = _best_site(behaviour, split, candidates, how)
-            sites = (site,)
+        sites, how, chosen = _best(behaviour, split, self._choices(candidates, session.seed))
         changes = Fitting(behaviour, split.fitted, how).changes(sites)
         record = TextRemedyRecord(
             method=self.method,
-            settings=self._own_settings() | {"sites": [str(site) for site in sites]},
+            settings=self._own_settings()
+            | {"sites": [str(site) for site in sites], "shrinkage": how.shrinkage},
             kind=changes[sites[0]].kind,
             strength=self.strength,
             sites=sites,
@@ -115,8 +116,19 @@ class EraseAssociation:
         return {one.name: getattr(self, one.name) for one in fields(EraseAssociation)}
 
     def how(self, seed: int) -> How:
-        """Return the settings of the fit alone."""
-        return How(self.method, self.shrinkage, self.iterations, self.latents, self.autoencoder, seed)
+        """Return the settings of the fit alone, with the first shrinkage where none is given."""
+        shrinkage = SHRINKAGES[0] if self.shrinkage is None else self.shrinkage
+        return How(self.method, shrinkage, self.iterations, self.latents, self.autoencoder, seed)
+
+    def _choices(self, candidates: tuple[Site, ...], seed: int) -> list[_Choice]:
+        """Return what may be chosen: each site, or the named ones together, with each shrinkage.
+
+        The first is what is taken where nothing can be tried: the last site, with the first shrinkage.
+        """
+        many = self.method == "leace" and self.shrinkage is None
+        hows = [replace(self.how(seed), shrinkage=one) for one in SHRINKAGES] if many else [self.how(seed)]
+        places = [candidates] if self.sites else [(site,) for site in reversed(candidates)]
+        return [(place, how) for how in hows for place in places]
 
     def _candidates(self, model: LanguageModel) -> tuple[Site, ...]:
         """Return the named sites bottom first, or those that may be chosen from.
@@ -157,26 +169,36 @@ def divergence(model: LanguageModel, prompts: Sequence[Prompt], edits: Mapping[S
     return found
 
 
-def _best_site(
-    behaviour: Behaviour, split: UnitSplit, candidates: Sequence[Site], how: How
-) -> tuple[Site, str]:
-    """Choose a site by halving the fitted units: fit on one half, look at the other."""
+def _best(
+    behaviour: Behaviour, split: UnitSplit, choices: Sequence[_Choice]
+) -> tuple[tuple[Site, ...], How, str]:
+    """Choose by halving the fitted units: fit on one half, look at the other."""
+    if len(choices) == 1:
+        return *choices[0], "There was nothing to choose."
     try:
-        inner = split.inner(np.random.default_rng(how.seed))
+        inner = split.inner(np.random.default_rng(choices[0][1].seed))
     except RequestError:
-        return candidates[-1], "The units are too few to choose a site; the last one was taken."
-    tried = {site: _trial(behaviour, inner.fitted, inner.held_out, site, how) for site in candidates}
-    good = [site for site, (left, _) in tried.items() if abs(left) <= LEFT_AT_MOST]
-    best = min(good, key=lambda s: tried[s][1]) if good else min(tried, key=lambda s: abs(tried[s][0]))
-    left, damage = tried[best]
-    return best, (
-        f"Of {len(candidates)} sites, tried on half of the fitted units, {best} leaves {left:.0%} of the gap "
-        f"at a KL divergence of {damage:.2g} nats on neutral text."
+        return *choices[0], "The units are too few to choose a site or shrinkage; the first choice was taken."
+    tried = [_trial(behaviour, inner.fitted, inner.held_out, choice) for choice in choices]
+    good = [place for place, (left, _) in enumerate(tried) if abs(left) <= LEFT_AT_MOST]
+    by_left = min(range(len(tried)), key=lambda place: abs(tried[place][0]))
+    best = min(good, key=lambda place: tried[place][1]) if good else by_left
+    (sites, how), (left, damage) = choices[best], tried[best]
+    named = ", ".join(map(str, sites))
+    shrunk = f" with shrinkage {how.shrinkage:g}" if len({one.shrinkage for _, one in choices}) > 1 else ""
+    return (
+        sites,
+        how,
+        (
+            f"Of {len(choices)} choices, tried on half of the fitted units, {named}{shrunk} leaves "
+            f"{left:.0%} of the gap at a KL divergence of {damage:.2g} nats on neutral text."
+        ),
     )
 
 
-def _trial(behaviour: Behaviour, fitted: Units, held_out: Units, site: Site, how: How) -> tuple[float, float]:
-    edits = edits_of(Fitting(behaviour, fitted, how).changes([site]), 1.0)
+def _trial(behaviour: Behaviour, fitted: Units, held_out: Units, choice: _Choice) -> tuple[float, float]:
+    sites, how = choice
+    edits = edits_of(Fitting(behaviour, fitted, how).changes(sites), 1.0)
     before, after = behaviour.cells(held_out), behaviour.cells(held_out, edits)
     prompts, _ = neutral_prompts(held_out, np.random.default_rng(how.seed))
     words = len(held_out.words)
