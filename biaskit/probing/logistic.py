@@ -102,7 +102,9 @@ def fit_settings(
         same = [place for place, other in enumerate(wanted) if other == key]
         weights[:, same, : found.shape[1]] = found[:, None]
         converged[:, same] = done[:, None]
-    scores = weights @ laid.held_out
+    # What is no number is told by whoever reads the scores; see `one_by_one.converges`.
+    with np.errstate(all="ignore"):
+        scores = weights @ laid.held_out
     for place, job in enumerate(jobs):
         log_odds = scores[place, :, : len(job.held_out)].copy()
         yield Fitted(log_odds, columns[place], tuple(converged[place].tolist()))

@@ -128,7 +128,8 @@ class _Fixed:
 
     def factor(self, lean: Float[ndarray, " n"]) -> Float[ndarray, "k k"]:
         """Return the lower Cholesky factor of the Hessian, C/4 X diag(1 - t^2) X^T + diag(0, 1, ..., 1)."""
-        spread = (self.cost / 4 * (1 - lean * lean)).astype(self.curved.dtype)
+        # Padding lies at log-odds of 0, where a row would weigh most.
+        spread = (self.cost / 4 * (1 - lean * lean) * self.design[0]).astype(self.curved.dtype)
         rows = self.curved * np.sqrt(spread) if self.small else _bearing(self.curved, spread)
         # numpy knows that a matrix times its own transpose takes half the work.
         hessian = rows @ rows.T

@@ -122,6 +122,17 @@ def test_padding_counts_for_nothing():
     assert (found.weights[:, 7:] == 0).all()
 
 
+@pytest.mark.parametrize("cost", [10.0, 1e3])
+def test_padding_bears_nothing_where_the_classes_part(cost):
+    rows, labels = draw(104, 96, strength=4.0)
+    given = problems(rows[None], labels[None], cost)
+    padded = np.pad(given.design, ((0, 0), (0, 0), (0, 40)))
+    longer = Problems(padded, padded.astype(np.float32), np.pad(given.labels, ((0, 0), (0, 40))), cost)
+    found = minimise(longer)
+    assert found.converged.all()
+    np.testing.assert_allclose(found.weights[0], reference(rows, labels, cost), atol=1e-4)
+
+
 def test_stopping_early_says_so(monkeypatch):
     monkeypatch.setattr(newton, "_STEPS", 1)
     monkeypatch.setattr(newton, "_QUICK_STEPS", 1)
