@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -92,6 +93,8 @@ class Choices:
             "attributes": [noun for nouns in targets.targets.values() for noun in nouns],
             "neutral": compared.controls.fillers,
         }
-        file = self._files / f"{len(list(self._files.iterdir()))}.json"
-        file.write_text(json.dumps(probe), encoding="utf-8")
+        text = json.dumps(probe)
+        # The analysis records the path: the same words must have the same one.
+        file = self._files / f"{sha256(text.encode()).hexdigest()[:16]}.json"
+        file.write_text(text, encoding="utf-8")
         return str(file)
