@@ -215,9 +215,9 @@ def represented(folder: Path, name: str = "", images: int = 64) -> Represented:
         if one.group == "female"
     }
     flat = len(set(shares.values())) == 1
-    order = spearmanr([women[job].value for job in shares], list(shares.values()))[0]
+    read = [women[job].value for job in shares]
     return Represented(
-        np.nan if flat else float(order),
+        np.nan if flat else float(spearmanr(read, list(shares.values()))[0]),
         sum(women[job].low <= shares[job] <= women[job].high for job in shares),
         float(np.mean([abs(women[job].value - shares[job]) for job in shares])),
         accused(run, GENDER),
