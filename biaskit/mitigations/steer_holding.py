@@ -32,15 +32,17 @@ class Held:
     Attributes:
         edit: The edit.
         turned: What was turned back, one phrase each; empty where nothing moved beyond chance.
+        left: What moved beyond chance and could not be turned back, one phrase each.
     """
 
     edit: SiteEdit
     turned: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
     @property
     def said(self) -> str:
-        """What was turned back, as the beginning of a sentence."""
-        return f"{'; '.join(self.turned)}; " if self.turned else ""
+        """What moved beside the share, as the beginning of a sentence."""
+        return "".join(f"{one}; " for one in (*self.turned, *self.left))
 
 
 def held(search: EditSearch, edit: SiteEdit, asked: Asked) -> Held:
@@ -67,12 +69,13 @@ def _turned_back(search: EditSearch, kept: Held, classifier: AttributeClassifier
     number = int((np.bincount(after, minlength=every) - np.bincount(before, minlength=every)).argmin())
     if mcnemar(after == number, before == number).p > LEVEL:
         return kept
+    name, share = f"{classifier.classes[number]} ({classifier.attribute})", float((before == number).mean())
+    doses, moved = [0.0], [float((after == number).mean()) - share]
+    stays = f"the share of {name} moved by {moved[0]:+.3f} and could not be turned back"
     try:
         back = _leading(search, classifier.attribute, number, kept.edit)
     except RequestError:
-        return kept
-    share = float((before == number).mean())
-    doses, moved = [0.0], [float((after == number).mean()) - share]
+        return replace(kept, left=(*kept.left, stays))
     for _ in range(TRIED):
         doses.append(_next(doses, moved))
         turned = seen(_joined(kept.edit, back, doses[-1]))
@@ -80,12 +83,11 @@ def _turned_back(search: EditSearch, kept: Held, classifier: AttributeClassifier
     order = np.argsort(moved)
     dose = float(np.interp(0.0, np.array(moved)[order], np.array(doses)[order]))
     if dose == 0:
-        return kept
-    name = f"{classifier.classes[number]} ({classifier.attribute})"
+        return replace(kept, left=(*kept.left, stays))
     said = (
         f"the share of {name} had moved by {moved[0]:+.3f} and was turned back by {dose:.2g} of its own edit"
     )
-    return Held(_joined(kept.edit, back, dose), (*kept.turned, said))
+    return replace(kept, edit=_joined(kept.edit, back, dose), turned=(*kept.turned, said))
 
 
 def _next(doses: list[float], moved: list[float]) -> float:

@@ -10,7 +10,7 @@ import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from loky import get_reusable_executor  # type: ignore[import-untyped] # it has no types
 from threadpoolctl import (  # type: ignore[import-untyped] # it has no types
@@ -59,11 +59,19 @@ def shared_out(work: Work[Item, Result], parts: Sequence[Part[Item]]) -> list[Re
     down had in hand is done here. The results do not depend on where they were computed.
     """
     controller = ThreadpoolController()
-    others = _others(parts, _threads(controller))
+    others = _started(_others(parts, _threads(controller)))
     with controller.limit(limits=1):
-        if not others:
+        if others is None:
             return work([part.item for part in parts])
-        return _with_others(work, list(_chunks(parts)), others)
+        return _with_others(others, work, list(_chunks(parts)))
+
+
+def _started(count: int) -> _Processes | None:
+    """Return so many processes; None for none, and where this machine allows none."""
+    try:
+        return _Processes(count) if count else None
+    except OSError:
+        return None
 
 
 def _threads(controller: ThreadpoolController) -> int:
@@ -93,32 +101,31 @@ def _chunks(parts: Sequence[Part[Item]]) -> Iterator[list[Item]]:
     yield chunk
 
 
-def _with_others(work: Work[Item, Result], chunks: list[list[Item]], others: int) -> list[Result]:
-    helpers = _Helpers(work, others)
+def _with_others(processes: _Processes, work: Work[Item, Result], chunks: list[list[Item]]) -> list[Result]:
     left, results = list(range(len(chunks))), dict[int, list[Result]]()
     try:
-        while left or helpers.busy:
-            while left and helpers.free:
-                helpers.send(left[0], chunks[left.pop(0)])
+        while left or processes.busy:
+            while left and processes.free:
+                processes.send(left[0], work, chunks[left.pop(0)])
             if left:
                 place = left.pop()
                 results[place] = work(chunks[place])
-            for place, found in helpers.finished(block=not left):
+            for place, found in processes.finished(block=not left):
                 if found is None:
                     left.append(place)
                 else:
                     results[place] = found
     finally:
-        helpers.dismiss()
+        processes.dismiss()
     return [result for place in range(len(chunks)) for result in results[place]]
 
 
-class _Helpers(Generic[Item, Result]):
+class _Processes:
     """Other processes, and what they have in hand."""
 
-    def __init__(self, work: Work[Item, Result], count: int) -> None:
-        self._work, self._room = work, 2 * count
-        self._sent: dict[Future[list[Result]], int] = {}
+    def __init__(self, count: int) -> None:
+        self._room = 2 * count
+        self._sent: dict[Future[list[Any]], int] = {}
         self._executor = get_reusable_executor(max_workers=count, timeout=_IDLE_SECONDS)
 
     @property
@@ -130,15 +137,15 @@ class _Helpers(Generic[Item, Result]):
         """Whether another call can be sent: each has one in hand and one to come."""
         return len(self._sent) < self._room
 
-    def send(self, place: int, chunk: list[Item]) -> None:
+    def send(self, place: int, work: Work[Item, Result], chunk: list[Item]) -> None:
         try:
-            answer = self._executor.submit(_alone, self._work, chunk)
+            answer = self._executor.submit(_alone, work, chunk)
         except (BrokenExecutor, OSError):
             answer = Future()
             answer.set_exception(BrokenExecutor())
         self._sent[answer] = place
 
-    def finished(self, *, block: bool) -> Iterator[tuple[int, list[Result] | None]]:
+    def finished(self, *, block: bool) -> Iterator[tuple[int, list[Any] | None]]:
         """Yield what has come back; None where the process broke down, after which no more is sent."""
         for answer in wait(self._sent, None if block else 0, FIRST_COMPLETED).done:
             place = self._sent.pop(answer)

@@ -9,17 +9,17 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from biaskit.analyzers.behaviour.asking import followed, means_after, scored_items
-from biaskit.analyzers.behaviour.found import Found, findings_of, limited, roughness, sentences, table
+from biaskit.analyzers.behaviour.found import Found, findings_of, limited, roughness, sentences
 from biaskit.behaviour import bbq
 from biaskit.behaviour.bbq import BbqItem
 from biaskit.errors import RequestError
+from biaskit.records.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from biaskit.analyzers.behaviour.analyzer import Behaviour
     from biaskit.protocols import LanguageModel
-    from biaskit.records.table import Table
     from biaskit.session import Session
 
 
@@ -121,4 +121,4 @@ def _table(name: str, items: Sequence[BbqItem], answers: Int[ndarray, " n"]) -> 
         for item, answer in zip(items, answers.tolist(), strict=True)
     ]
     slug = "".join(c if c.isalnum() else " " for c in name.lower()).split()
-    return table("-".join(slug), f"{name}, every item", columns, rows)
+    return Table.of("-".join(slug), f"{name}, every item", columns, rows)

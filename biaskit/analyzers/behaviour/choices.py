@@ -9,12 +9,13 @@ from jaxtyping import Float
 from numpy import ndarray
 from scipy.special import logsumexp
 
-from biaskit.analyzers.behaviour.found import ALPHA, Found, roughness, sentences, table
+from biaskit.analyzers.behaviour.found import ALPHA, Found, roughness, sentences
 from biaskit.behaviour import log_probability as words
 from biaskit.behaviour.log_probability import against_controls
 from biaskit.behaviour.score import family, finding
 from biaskit.errors import NothingAuditedError, RequestError
 from biaskit.records.prompt import Prompt
+from biaskit.records.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +59,7 @@ def log_probability_found(session: Session, settings: Behaviour) -> Found:
         words.PITFALLS,
         sentences(findings, 0, f"{probe.name}, log-probability bias"),
         (*caveats, *roughness(scores[:1])),
-        (table("log-probability", "Log-probability bias, every template", columns, rows),),
+        (Table.of("log-probability", "Log-probability bias, every template", columns, rows),),
         ((words.NAME, scores),),
     )
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from biaskit.records.finding import Finding
-    from biaskit.records.table import Cell
 
     _Item = TypeVar("_Item")
 
@@ -47,7 +46,7 @@ def items(parts: Sequence[Found]) -> tuple[Table, ...]:
     """Return the table of what each item contributes to each score; none where there is no score."""
     rows = [row for part in parts for concept, scores in part.scores for row in item_rows(scores, concept)]
     title = "What every item contributes to every score"
-    return (table(ITEMS, title, ITEM_COLUMNS, rows),) if rows else ()
+    return (Table.of(ITEMS, title, ITEM_COLUMNS, rows),) if rows else ()
 
 
 def findings_of(scores: Sequence[Score], concept: str, rng: np.random.Generator) -> tuple[Finding, ...]:
@@ -88,11 +87,6 @@ def limited(
         return list(items), ()
     kept = sorted(rng.choice(len(items), size=limit, replace=False).tolist())
     return [items[i] for i in kept], (f"{what}: {limit} of {len(items)} items were drawn at random.",)
-
-
-def table(name: str, title: str, columns: dict[str, str], rows: Sequence[tuple[Cell, ...]]) -> Table:
-    """Make a table from the description of each column."""
-    return Table.of(name, title, columns, rows)
 
 
 def roughness(scores: Sequence[Score]) -> tuple[str, ...]:

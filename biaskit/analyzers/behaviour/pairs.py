@@ -9,10 +9,11 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from biaskit.analyzers.behaviour.asking import followed, mean_logprob, means_after, scored_items, totals
-from biaskit.analyzers.behaviour.found import Found, findings_of, limited, roughness, sentences, table
+from biaskit.analyzers.behaviour.found import Found, findings_of, limited, roughness, sentences
 from biaskit.behaviour import crows_pairs, stereoset, winobias, winogender
 from biaskit.behaviour.score import family
 from biaskit.behaviour.tokens import shared_logprobs
+from biaskit.records.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from biaskit.behaviour.stereoset import StereoItem
     from biaskit.behaviour.tokens import Scored
     from biaskit.records.finding import Finding
-    from biaskit.records.table import Table
     from biaskit.session import Session
 
 _NO_START = (
@@ -73,7 +73,7 @@ def _crows_table(
         (p.more, p.less, p.bias_type, p.writer, p.supported, float(s[0] - s[1]), float(w[0] - w[1]))
         for p, s, w in zip(pairs, sums, whole, strict=True)
     ]
-    return table("crows-pairs", "CrowS-Pairs, every pair", columns, rows)
+    return Table.of("crows-pairs", "CrowS-Pairs, every pair", columns, rows)
 
 
 def stereoset_found(session: Session, settings: Behaviour) -> Found:
@@ -148,7 +148,7 @@ def _stereo_table(items: Sequence[StereoItem], logprobs: Float[ndarray, "n 3"]) 
         (i.key, i.task, i.bias_type, i.target, float(row[0]), float(row[1]), float(row[2]))
         for i, row in zip(items, logprobs, strict=True)
     ]
-    return table("stereoset", "StereoSet, every item", columns, rows)
+    return Table.of("stereoset", "StereoSet, every item", columns, rows)
 
 
 def winobias_found(session: Session, settings: Behaviour) -> Found:
@@ -183,7 +183,7 @@ def winobias_found(session: Session, settings: Behaviour) -> Found:
         winobias.PITFALLS,
         sentences(findings, 0.5, "WinoBias"),
         (*left, *caveats, *long, *roughness(scores)),
-        (table("winobias", "WinoBias, every pair", columns, rows),),
+        (Table.of("winobias", "WinoBias, every pair", columns, rows),),
         ((winobias.NAME, scores),),
     )
 
@@ -216,6 +216,6 @@ def winogender_found(session: Session, settings: Behaviour) -> Found:
         winogender.PITFALLS,
         sentences(findings, 0, "Winogender, correlation with the share of women"),
         (*caveats, *roughness(scores)),
-        (table("winogender", "Winogender, every occupation", columns, rows),),
+        (Table.of("winogender", "Winogender, every occupation", columns, rows),),
         ((winogender.NAME, scores),),
     )

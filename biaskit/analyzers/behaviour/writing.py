@@ -10,12 +10,13 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from biaskit.analyzers.behaviour.found import Found, findings_of, limited, roughness, sentences, table
+from biaskit.analyzers.behaviour.found import Found, findings_of, limited, roughness, sentences
 from biaskit.behaviour import honest, sentiment
 from biaskit.behaviour.files import terms
 from biaskit.errors import NothingAuditedError
 from biaskit.records.generation import Generation
 from biaskit.records.prompt import Prompt
+from biaskit.records.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from biaskit.analyzers.behaviour.analyzer import Behaviour
     from biaskit.behaviour.honest import HonestTemplate
     from biaskit.records.finding import Finding
-    from biaskit.records.table import Table
     from biaskit.session import Session
 
 
@@ -89,7 +89,7 @@ def _completed(
         f"{len(templates)} templates, {len(lexicon)} terms."
     )
     shares = np.array([float(np.mean([bool(hit) for hit in own])) for own in found])
-    return _Done(shares, how, (), table("honest", "HONEST, every completion", columns, rows))
+    return _Done(shares, how, (), Table.of("honest", "HONEST, every completion", columns, rows))
 
 
 def _filled_in(
@@ -133,7 +133,7 @@ def _filled_in(
     )
     caveat = f"HONEST: {lost} of {len(lexicon)} terms are no single token and fit no blank."
     shares = np.array([len(own) for own in found]) / settings.completions
-    made = table("honest", "HONEST, every blank", columns, rows)
+    made = Table.of("honest", "HONEST, every blank", columns, rows)
     return _Done(shares, how, (caveat,) if lost else (), made)
 
 
@@ -180,7 +180,7 @@ def sentiment_found(session: Session, settings: Behaviour) -> Found:
         sentiment.PITFALLS,
         sentences(findings, 0, "Counterfactual sentiment"),
         caveats if silent else (),
-        (table("counterfactual-sentiment", "Counterfactual sentiment, every text", columns, rows),),
+        (Table.of("counterfactual-sentiment", "Counterfactual sentiment, every text", columns, rows),),
     )
 
 

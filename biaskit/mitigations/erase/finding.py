@@ -179,7 +179,8 @@ def _best(
         inner = split.inner(np.random.default_rng(choices[0][1].seed))
     except RequestError:
         return *choices[0], "The units are too few to choose a site or shrinkage; the first choice was taken."
-    tried = [_trial(behaviour, inner.fitted, inner.held_out, choice) for choice in choices]
+    fitting, before = Fitting(behaviour, inner.fitted, choices[0][1]), behaviour.cells(inner.held_out)
+    tried = [_trial(behaviour, fitting, (inner.held_out, before), choice) for choice in choices]
     good = [place for place, (left, _) in enumerate(tried) if abs(left) <= LEFT_AT_MOST]
     by_left = min(range(len(tried)), key=lambda place: abs(tried[place][0]))
     best = min(good, key=lambda place: tried[place][1]) if good else by_left
@@ -196,13 +197,15 @@ def _best(
     )
 
 
-def _trial(behaviour: Behaviour, fitted: Units, held_out: Units, choice: _Choice) -> tuple[float, float]:
-    sites, how = choice
-    edits = edits_of(Fitting(behaviour, fitted, how).changes(sites), 1.0)
-    before, after = behaviour.cells(held_out), behaviour.cells(held_out, edits)
-    prompts, _ = neutral_prompts(held_out, np.random.default_rng(how.seed))
-    words = len(held_out.words)
-    return share_left(before, after, words), float(divergence(behaviour.model, prompts, edits).mean())
+def _trial(
+    behaviour: Behaviour, fitting: Fitting, held_out: tuple[Units, np.ndarray], choice: _Choice
+) -> tuple[float, float]:
+    """Return what is left of the gap, and the divergence on neutral text, on units with the cells before."""
+    (sites, how), (units, before) = choice, held_out
+    edits = edits_of(fitting.changes(sites, how=how), 1.0)
+    prompts, _ = neutral_prompts(units, np.random.default_rng(how.seed))
+    left = share_left(before, behaviour.cells(units, edits), len(units.words))
+    return left, float(divergence(behaviour.model, prompts, edits).mean())
 
 
 def _only(session: Session) -> Comparison:

@@ -90,24 +90,26 @@ class Fitting:
         self._plain: dict[Site, Float[Tensor, "n d"]] = {}
 
     def changes(
-        self, sites: Sequence[Site], shuffle: np.random.Generator | None = None
+        self, sites: Sequence[Site], shuffle: np.random.Generator | None = None, how: How | None = None
     ) -> dict[Site, Change]:
         """Fit one change a site, each with the changes below it in force.
 
         Args:
             sites: Where they act, bottom first.
             shuffle: Where given, words trade their concept values first: the null of the fit.
+            how: Other settings of the fit, of the same seed.
 
         Raises:
             RequestError: No row goes with the concept, or a method cannot use the rows.
         """
         concept = self._concept if shuffle is None else _traded(self._concept, self._owners, shuffle)
         told = torch.from_numpy(np.concatenate([concept - concept.mean(), np.zeros(self._neutral)]))
+        how = how or self._how
         changes: dict[Site, Change] = {}
         for site in sites:
-            opened = _opener(self._model, site, self._how.autoencoder)
+            opened = _opener(self._model, site, how.autoencoder)
             material = Material(self._rows(site, changes), told, self._owners, self._words, opened)
-            changes[site] = METHODS[self._how.method](material, self._how)
+            changes[site] = METHODS[how.method](material, how)
         return changes
 
     def _rows(self, site: Site, below: Mapping[Site, Change]) -> Float[Tensor, "n d"]:
