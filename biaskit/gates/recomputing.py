@@ -24,7 +24,7 @@ def recomputed(analysis: Analysis, finding: Finding) -> float | str:
     """
     rows = rows_of(analysis, finding)
     if isinstance(rows, str) or finding.rows is None:
-        return rows if isinstance(rows, str) else "its measurements are not kept"
+        return str(rows)
     try:
         return _STATISTICS[finding.rows.statistic](rows)
     except (ZeroDivisionError, statistics.StatisticsError, ValueError):
@@ -137,10 +137,21 @@ def _explained(rows: Sequence[Row]) -> float:
     return 1 - _share(rows)
 
 
+def _correlation(ys: Sequence[float], xs: Sequence[float]) -> float:
+    yy, xx, xy = _moments(ys, xs)
+    return xy / math.sqrt(xx * yy)
+
+
 def _rank_correlation(rows: Sequence[Row]) -> float:
     ys, xs = _pairs(rows)
-    yy, xx, xy = _moments(_ranks(ys), _ranks(xs))
-    return xy / math.sqrt(xx * yy)
+    return _correlation(_ranks(ys), _ranks(xs))
+
+
+def _auc(rows: Sequence[Row]) -> float:
+    """Return it from the ranks of the rows that are true: Mann and Whitney's U over the number of pairs."""
+    false, true = _parts(rows)
+    ranks = _ranks([*false, *true])[len(false) :]
+    return (mean(ranks) - (len(true) + 1) / 2) / len(false)
 
 
 def _ranks(values: Sequence[float]) -> list[float]:
@@ -165,5 +176,7 @@ _STATISTICS: Mapping[Statistic, Callable[[Sequence[Row]], float]] = {
     Statistic.SLOPE: _slope,
     Statistic.R_SQUARED: _r_squared,
     Statistic.EXPLAINED: _explained,
+    Statistic.CORRELATION: lambda rows: _correlation(*_pairs(rows)),
     Statistic.RANK_CORRELATION: _rank_correlation,
+    Statistic.AUC: _auc,
 }

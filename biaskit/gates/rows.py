@@ -33,7 +33,7 @@ def rows_of(analysis: Analysis, finding: Finding) -> list[Row] | str:
     """
     source = finding.rows
     if source is None:
-        return "its measurements are not kept"
+        return finding.unkept or "its measurements are not kept"
     table = next((one for one in analysis.tables if one.name == source.table), None)
     if table is None:
         return f"its table '{source.table}' is not in the run"

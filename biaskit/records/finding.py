@@ -67,8 +67,12 @@ class Statistic(StrEnum):
     """Squared correlation of y and x."""
     EXPLAINED = "explained"
     """1 less the sum of y over the sum of x: y squared errors, x squares."""
+    CORRELATION = "correlation"
+    """Pearson's r of y and x."""
     RANK_CORRELATION = "rank_correlation"
     """Spearman's rho of y and x, ties at their mean rank."""
+    AUC = "auc"
+    """Share of pairs in which y is larger where x is true than where it is false, ties counted as half."""
 
 
 class FromRows(Record):
@@ -113,6 +117,8 @@ class Finding(Record):
     """The examples that move the number most."""
     rows: FromRows | None = None
     """The rows the value follows from; None where they are not kept."""
+    unkept: str = ""
+    """Why no such rows are kept, one phrase; empty where they are."""
 
 
 class Analysis(Record):

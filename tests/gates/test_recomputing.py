@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.metrics import roc_auc_score
 
 from biaskit.association.two_sets import caliskan_d, pooled_d
 from biaskit.gates.recomputing import recomputed, share_interval
@@ -57,7 +58,9 @@ def expected(statistic, groups, flags, y, x):
         Statistic.SLOPE: line.slope,
         Statistic.R_SQUARED: line.rvalue**2,
         Statistic.EXPLAINED: 1 - y.sum() / x.sum(),
+        Statistic.CORRELATION: line.rvalue,
         Statistic.RANK_CORRELATION: stats.spearmanr(y, x).statistic,
+        Statistic.AUC: roc_auc_score(flags, y),
     }[statistic]
 
 
@@ -66,7 +69,8 @@ def beside(statistic):
         return ""
     if statistic in {Statistic.SD, Statistic.GAP, Statistic.RATIO, Statistic.LOWEST}:
         return "group"
-    return "flag" if statistic in {Statistic.STEP, Statistic.EFFECT, Statistic.POOLED_EFFECT} else "x"
+    parts = {Statistic.STEP, Statistic.EFFECT, Statistic.POOLED_EFFECT, Statistic.AUC}
+    return "flag" if statistic in parts else "x"
 
 
 @pytest.mark.parametrize("statistic", list(Statistic))
@@ -116,6 +120,12 @@ def test_rows_that_do_not_define_it_are_said_so(statistic):
 def test_what_is_no_mean_is_not_paired():
     analysis, finding = asked([("k", "a", True, 1.0, 1.0)], Statistic.MEDIAN)
     assert measurements(analysis, finding) == "it is no mean of its rows"
+
+
+def test_why_nothing_is_kept_is_said():
+    analysis, finding = asked([], Statistic.MEAN)
+    alone = finding.model_copy(update={"rows": None, "unkept": "the codes are as large as the images"})
+    assert recomputed(analysis, alone) == "the codes are as large as the images"
 
 
 @pytest.mark.parametrize("part", ["column", "where", "less", "beside", "table"])
