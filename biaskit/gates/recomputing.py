@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from biaskit.gates.rows import Row
-    from biaskit.records.finding import Analysis, Finding
+    from biaskit.records.finding import Analysis, Finding, FromRows
     from biaskit.records.table import Cell
 
 
@@ -26,9 +26,17 @@ def recomputed(analysis: Analysis, finding: Finding) -> float | str:
     if isinstance(rows, str) or finding.rows is None:
         return str(rows)
     try:
-        return _STATISTICS[finding.rows.statistic](rows)
+        return _number(rows, finding.rows)
     except (ZeroDivisionError, statistics.StatisticsError, ValueError):
         return f"its rows have no {finding.rows.statistic.value.replace('_', ' ')}"
+
+
+def _number(rows: Sequence[Row], source: FromRows) -> float:
+    statistic = _STATISTICS[source.statistic]
+    if not source.apart:
+        return statistic(rows)
+    first, second = ([row for row in rows if row.apart is side] for side in (False, True))
+    return statistic(first) - statistic(second)
 
 
 def share_interval(analysis: Analysis, finding: Finding) -> tuple[float, float] | None:
@@ -40,7 +48,8 @@ def share_interval(analysis: Analysis, finding: Finding) -> tuple[float, float] 
     if interval is None or interval.method != "Wilson" or isinstance(rows, str):
         return None
     values, n = _values(rows), len(rows)
-    plain = finding.rows is not None and finding.rows.statistic is Statistic.MEAN
+    source = finding.rows
+    plain = source is not None and source.statistic is Statistic.MEAN and not source.apart
     if not plain or not set(values) <= {0.0, 1.0}:
         return None
     z, p = statistics.NormalDist().inv_cdf((1 + interval.level) / 2), mean(values)
@@ -137,6 +146,17 @@ def _explained(rows: Sequence[Row]) -> float:
     return 1 - _share(rows)
 
 
+def _icat(rows: Sequence[Row]) -> float:
+    ys, xs = _pairs(rows)
+    lean = mean(ys)
+    return 2 * mean(xs) * min(lean, 1 - lean)
+
+
+def _spearman_brown(rows: Sequence[Row]) -> float:
+    r = mean(_values(rows))
+    return 2 * r / (1 + abs(r))
+
+
 def _correlation(ys: Sequence[float], xs: Sequence[float]) -> float:
     yy, xx, xy = _moments(ys, xs)
     return xy / math.sqrt(xx * yy)
@@ -178,5 +198,8 @@ _STATISTICS: Mapping[Statistic, Callable[[Sequence[Row]], float]] = {
     Statistic.EXPLAINED: _explained,
     Statistic.CORRELATION: lambda rows: _correlation(*_pairs(rows)),
     Statistic.RANK_CORRELATION: _rank_correlation,
+    Statistic.SUM: lambda rows: math.fsum(_values(rows)),
+    Statistic.ICAT: _icat,
+    Statistic.SPEARMAN_BROWN: _spearman_brown,
     Statistic.AUC: _auc,
 }

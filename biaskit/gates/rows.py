@@ -19,11 +19,12 @@ Unit = tuple["Cell", ...]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row behind a number: the unit it was measured on, its value, and the cell that stands beside it."""
+    """One row behind a number: its unit, its value, the cell beside it, and the part it is taken apart into."""
 
     unit: Unit
     value: float
     beside: Cell = None
+    apart: Cell = None
 
 
 def rows_of(analysis: Analysis, finding: Finding) -> list[Row] | str:
@@ -38,7 +39,7 @@ def rows_of(analysis: Analysis, finding: Finding) -> list[Row] | str:
     if table is None:
         return f"its table '{source.table}' is not in the run"
     names = {column.name: place for place, column in enumerate(table.columns)}
-    further = [name for name in (source.less, source.beside) if name]
+    further = [name for name in (source.less, source.beside, source.apart) if name]
     if missing := [n for n in (*source.where, *source.units, source.column, *further) if n not in names]:
         return f"its table '{source.table}' has no column '{missing[0]}'"
     wanted = [(names[name], cell) for name, cell in source.where.items()]
@@ -52,12 +53,14 @@ def _read(rows: Iterable[Sequence[Cell]], source: FromRows, names: Mapping[str, 
         if not isinstance(value, bool | int | float) or not isinstance(less, bool | int | float):
             continue
         unit = tuple(row[names[name]] for name in source.units)
-        yield Row(unit, float(value) - float(less), row[names[source.beside]] if source.beside else None)
+        beside, apart = (row[names[name]] if name else None for name in (source.beside, source.apart))
+        yield Row(unit, float(value) - float(less), beside, apart)
 
 
 def measurements(analysis: Analysis, finding: Finding) -> list[tuple[Unit, float]] | str:
     """Return the unit and the value of each row that a finding is the mean of, or why they cannot be had."""
-    if finding.rows is not None and finding.rows.statistic is not Statistic.MEAN:
+    source = finding.rows
+    if source is not None and (source.statistic is not Statistic.MEAN or source.apart):
         return "it is no mean of its rows"
     rows = rows_of(analysis, finding)
     return rows if isinstance(rows, str) else [(row.unit, row.value) for row in rows]

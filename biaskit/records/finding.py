@@ -71,6 +71,12 @@ class Statistic(StrEnum):
     """Pearson's r of y and x."""
     RANK_CORRELATION = "rank_correlation"
     """Spearman's rho of y and x, ties at their mean rank."""
+    SUM = "sum"
+    """Sum of y."""
+    ICAT = "icat"
+    """`2 m(x) min(m(y), 1 - m(y))` of the means m: y stereotype, x language (Nadeem et al. 2021)."""
+    SPEARMAN_BROWN = "spearman_brown"
+    """`2 r / (1 + |r|)`, r the mean of y: y correlations of halves (Spearman 1910, Brown 1910)."""
     AUC = "auc"
     """Share of pairs in which y is larger where x is true than where it is false, ties counted as half."""
 
@@ -92,6 +98,9 @@ class FromRows(Record):
     """Column that is taken off row by row; empty where nothing is."""
     beside: str = ""
     """Column that a statistic of two columns needs: groups, a truth value, or another number."""
+    apart: str = ""
+    """Column with a truth value: the number is the statistic where it is false less that where it is true;
+    empty where all rows are taken together."""
 
 
 class Finding(Record):

@@ -6,6 +6,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from biaskit.association.two_sets import caliskan_d, pooled_d
+from biaskit.behaviour.stereoset import icat
 from biaskit.gates.recomputing import recomputed, share_interval
 from biaskit.gates.rows import measurements
 from biaskit.records.estimate import Estimate, Unit
@@ -60,12 +61,15 @@ def expected(statistic, groups, flags, y, x):
         Statistic.EXPLAINED: 1 - y.sum() / x.sum(),
         Statistic.CORRELATION: line.rvalue,
         Statistic.RANK_CORRELATION: stats.spearmanr(y, x).statistic,
+        Statistic.SUM: y.sum(),
+        Statistic.ICAT: icat(y, x, np.random.default_rng(0)).value,
+        Statistic.SPEARMAN_BROWN: 2 * y.mean() / (1 + abs(y.mean())),
         Statistic.AUC: roc_auc_score(flags, y),
     }[statistic]
 
 
 def beside(statistic):
-    if statistic in {Statistic.MEAN, Statistic.MEDIAN}:
+    if statistic in {Statistic.MEAN, Statistic.MEDIAN, Statistic.SUM, Statistic.SPEARMAN_BROWN}:
         return ""
     if statistic in {Statistic.SD, Statistic.GAP, Statistic.RATIO, Statistic.LOWEST}:
         return "group"
@@ -79,6 +83,19 @@ def test_it_is_what_others_compute(statistic, drawn):
     rows += [("left out", "a", True, 99.0, 99.0), ("kept", "a", True, None, 1.0)]
     found = recomputed(*asked(rows, statistic, where={"kind": "kept"}, beside=beside(statistic)))
     assert found == pytest.approx(expected(statistic, *drawn), abs=1e-12)
+
+
+def test_a_difference_of_two_parts_is_that_of_the_statistic_in_each(drawn):
+    groups, _, y, x = drawn
+    parts = [groups == "a", groups == "b"]
+    rows = [("k", "a", bool(p), float(u), float(v)) for p, u, v in zip(parts[1], y, x, strict=True)]
+    kept = [row for row, one, other in zip(rows, *parts, strict=True) if one or other]
+    source = {"beside": "x", "apart": "flag"}
+    found = recomputed(*asked(kept, Statistic.SHARE, **source))
+    first, second = (y[part].sum() / x[part].sum() for part in parts)
+    assert found == pytest.approx(first - second, abs=1e-12)
+    assert measurements(*asked(kept, Statistic.MEAN, apart="flag")) == "it is no mean of its rows"
+    assert "its rows have no share" in recomputed(*asked(kept[:1], Statistic.SHARE, **source))
 
 
 @pytest.mark.parametrize(("count", "n"), [(0, 12), (7, 30), (30, 30)])
@@ -128,7 +145,7 @@ def test_why_nothing_is_kept_is_said():
     assert recomputed(analysis, alone) == "the codes are as large as the images"
 
 
-@pytest.mark.parametrize("part", ["column", "where", "less", "beside", "table"])
+@pytest.mark.parametrize("part", ["column", "where", "less", "beside", "apart", "table"])
 def test_what_is_not_there_is_named(part):
     analysis, finding = asked([("k", "a", True, 1.0, 1.0)], Statistic.MEAN)
     wrong = {"where": {"nothing": 1}}.get(part, "nothing")
