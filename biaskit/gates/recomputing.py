@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 import statistics
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from biaskit.gates.rows import mean, rows_of
 from biaskit.records.finding import Statistic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from biaskit.gates.rows import Row
     from biaskit.records.finding import Analysis, Finding, FromRows
     from biaskit.records.table import Cell
+
+
+ROUNDING = 1e-12
+"""What a mean over rows may fall short of 0 by, and still reach it."""
 
 
 def recomputed(analysis: Analysis, finding: Finding) -> float | str:
@@ -71,19 +75,23 @@ def _means(rows: Sequence[Row]) -> dict[Cell, float]:
     return {group: mean(values) for group, values in groups.items()}
 
 
-def _over_means(compare: Callable[[Iterable[float]], float]) -> Callable[[Sequence[Row]], float]:
+def _over_means(compare: Callable[[Sequence[float]], float]) -> Callable[[Sequence[Row]], float]:
     def compared(rows: Sequence[Row]) -> float:
         return compare(list(_means(rows).values()))
 
     return compared
 
 
-def _gap(values: Iterable[float]) -> float:
+def _gap(values: Sequence[float]) -> float:
     return max(values) - min(values)
 
 
-def _ratio(values: Iterable[float]) -> float:
+def _ratio(values: Sequence[float]) -> float:
     return min(values) / max(values)
+
+
+def _threshold(rows: Sequence[Row]) -> float:
+    return min(float(at) for at, middle in _means(rows).items() if middle >= -ROUNDING and _is_number(at))
 
 
 def _parts(rows: Sequence[Row]) -> tuple[list[float], list[float]]:
@@ -112,8 +120,12 @@ def _pooled_effect(rows: Sequence[Row]) -> float:
 
 def _pairs(rows: Sequence[Row]) -> tuple[list[float], list[float]]:
     """Return y and x of the rows that hold both."""
-    held = [(row.value, float(row.beside)) for row in rows if isinstance(row.beside, bool | int | float)]
+    held = [(row.value, float(row.beside)) for row in rows if _is_number(row.beside)]
     return [y for y, _ in held], [x for _, x in held]
+
+
+def _is_number(cell: Cell) -> TypeGuard[bool | int | float]:
+    return isinstance(cell, bool | int | float)
 
 
 def _share(rows: Sequence[Row]) -> float:
@@ -189,6 +201,8 @@ _STATISTICS: Mapping[Statistic, Callable[[Sequence[Row]], float]] = {
     Statistic.GAP: _over_means(_gap),
     Statistic.RATIO: _over_means(_ratio),
     Statistic.LOWEST: _over_means(min),
+    Statistic.MEAN_OF_MEANS: _over_means(mean),
+    Statistic.THRESHOLD: _threshold,
     Statistic.STEP: _step,
     Statistic.EFFECT: _effect,
     Statistic.POOLED_EFFECT: _pooled_effect,

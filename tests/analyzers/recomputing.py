@@ -24,3 +24,12 @@ def recomputed(analysis):
 def _changed(finding):
     value = finding.estimate.value + 1e-3
     return finding.model_copy(update={"estimate": finding.estimate.model_copy(update={"value": value})})
+
+
+def silent(analysis):
+    """Return the metrics with a value that neither name rows nor say why none are kept."""
+    return {
+        finding.metric
+        for finding in analysis.findings
+        if finding.estimate.value is not None and finding.rows is None and not finding.unkept
+    }

@@ -52,6 +52,8 @@ def expected(statistic, groups, flags, y, x):
         Statistic.GAP: max(means) - min(means),
         Statistic.RATIO: min(means) / max(means),
         Statistic.LOWEST: min(means),
+        Statistic.MEAN_OF_MEANS: np.mean(means),
+        Statistic.THRESHOLD: min(at for at in x if y[x == at].mean() >= 0),
         Statistic.STEP: first.mean() - second.mean(),
         Statistic.EFFECT: caliskan_d(first, second),
         Statistic.POOLED_EFFECT: pooled_d(first, second),
@@ -71,7 +73,8 @@ def expected(statistic, groups, flags, y, x):
 def beside(statistic):
     if statistic in {Statistic.MEAN, Statistic.MEDIAN, Statistic.SUM, Statistic.SPEARMAN_BROWN}:
         return ""
-    if statistic in {Statistic.SD, Statistic.GAP, Statistic.RATIO, Statistic.LOWEST}:
+    by_group = {Statistic.SD, Statistic.GAP, Statistic.RATIO, Statistic.LOWEST, Statistic.MEAN_OF_MEANS}
+    if statistic in by_group:
         return "group"
     parts = {Statistic.STEP, Statistic.EFFECT, Statistic.POOLED_EFFECT, Statistic.AUC}
     return "flag" if statistic in parts else "x"
@@ -132,6 +135,14 @@ def test_rows_that_do_not_define_it_are_said_so(statistic):
     analysis, finding = asked([("k", "a", True, 0.0, 0.0)], statistic, beside=beside(statistic))
     found = recomputed(analysis, finding)
     assert found in {0.0} or "its rows have no" in found
+
+
+def test_a_threshold_is_the_smallest_at_which_the_mean_reaches_0():
+    means = {1.0: (-2.0, 1.0), 2.0: (0.3 - 0.1, -0.2), 4.0: (-3.0, 2.0), 8.0: (5.0, 6.0)}
+    rows = [("k", "a", True, y, at) for at, ys in reversed(means.items()) for y in ys]
+    assert sum(means[2.0]) < 0, "which is rounding alone"
+    assert recomputed(*asked(rows, Statistic.THRESHOLD, beside="x")) == 2.0
+    assert "no threshold" in recomputed(*asked(rows[2:4], Statistic.THRESHOLD, beside="x"))
 
 
 def test_what_is_no_mean_is_not_paired():
