@@ -7,7 +7,7 @@ the command line, the value is `module:Class`. A plug-in cannot take a built-in 
 from __future__ import annotations
 
 import re
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from enum import Enum
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_h
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
 from biaskit.errors import RequestError, UnknownNameError
+from biaskit.records.probe_set import Modality
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +39,13 @@ BUILT_IN = {
     "representation": "biaskit.analyzers.representation:Representation",
     "bias-features": "biaskit.analyzers.bias_features:BiasFeatures",
 }
+
+_OPENS = {
+    **dict.fromkeys(("biaslens", "association", "behaviour", "sparse-probing"), Modality.TEXT),
+    "vig-bias": Modality.IMAGE,
+    **dict.fromkeys(("diffusion-pid", "representation", "bias-features"), Modality.TEXT_TO_IMAGE),
+}
+"""What each built-in analyzer opens, known without loading it."""
 
 _OWN_MATERIAL = {
     "association": ("tests",),
@@ -79,6 +87,22 @@ def entries() -> tuple[Entry, ...]:
     """List every analyzer, the built-in ones first; plug-ins that cannot be used say why."""
     plugins = sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value))
     return (*(Entry(name, target) for name, target in BUILT_IN.items()), *map(_plugin, plugins))
+
+
+def tried() -> tuple[Entry, ...]:
+    """List every analyzer as `entries` does, each plug-in imported, so that one that raises is broken too."""
+    return tuple(
+        one if one.broken or one.name in BUILT_IN else replace(one, broken=_raised(one.name))
+        for one in entries()
+    )
+
+
+def _raised(name: str) -> str:
+    try:
+        load(name)
+    except RequestError as error:
+        return error.why or error.what
+    return ""
 
 
 def brings_material(name: str, settings: Mapping[str, JsonValue]) -> bool:
@@ -125,6 +149,16 @@ def load(name: str) -> type[Analyzer]:
             f"'{entry.target}' of {entry.provider} is not an analyzer.", why=f"It lacks {', '.join(lacking)}."
         )
     return loaded
+
+
+def modality_of(name: str) -> Modality:
+    """Return the kind of model that an analyzer opens; only a plug-in is loaded.
+
+    Raises:
+        UnknownNameError: No analyzer has that name.
+        RequestError: It is a plug-in that cannot be imported or is not an analyzer.
+    """
+    return _OPENS[name] if find(name).name in _OPENS else load(name).modality
 
 
 def build_all(asked: Sequence[tuple[str, Mapping[str, JsonValue]]]) -> tuple[Analyzer, ...]:

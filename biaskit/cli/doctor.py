@@ -46,10 +46,9 @@ def doctor() -> int:
     line("")
     table(("place", ""), _places())
     line("")
-    table(
-        ("analyzer", "from", "state"), [(one.name, one.provider, _state(one)) for one in analyzers.entries()]
-    )
-    trouble = [*_torchvision(), *(one.broken for one in analyzers.entries() if one.broken)]
+    known = analyzers.tried()
+    table(("analyzer", "from", "state"), [(one.name, one.provider, _state(one)) for one in known])
+    trouble = [*_torchvision(), *(f"{one.name}: {one.broken}" for one in known if one.broken)]
     line("")
     for found in trouble:
         line(f"! {found}", "bold red")

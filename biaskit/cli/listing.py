@@ -92,7 +92,7 @@ def _analyzers(folders: Sequence[Path]) -> Listing:
     del folders
     rows = [
         (one.name, one.provider, f"broken: {one.broken}" if one.broken else "ok", one.target)
-        for one in analyzers.entries()
+        for one in analyzers.tried()
     ]
     return ("analyzer", "from", "state", "where"), rows
 

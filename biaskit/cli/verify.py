@@ -41,3 +41,5 @@ def _show(found: Verified) -> None:
     line(f"{numbers}, {found.unmeasured} have no value" if found.unmeasured else numbers)
     for metric, (count, why) in sorted(found.others.items()):
         line(f"not computed again: {count} x {metric}: {why}", "dim")
+    for name in found.strangers:
+        line(f"not written by the run, nothing vouches for it: {name}", "yellow")

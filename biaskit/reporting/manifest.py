@@ -42,6 +42,14 @@ def problems(folder: Path) -> Iterator[str]:
             yield f"{name} was changed after the run was written."
 
 
+def strangers(folder: Path) -> tuple[str, ...]:
+    """Return the files in a run folder that its manifest does not list, by name."""
+    listed = _files(folder / NAME)
+    known = {NAME, *(listed if isinstance(listed, dict) else ())}
+    found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    return tuple(sorted(set(found) - known))
+
+
 def _files(path: Path) -> dict[str, str] | str:
     """Return name and digest of each file, or what is wrong with the manifest."""
     try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from biaskit import models
 from biaskit.errors import MissingExtraError
+from biaskit.runner.modalities import modality, opens
 from biaskit.runner.offline import guard
 from biaskit.runner.request import Options, Request, request
 
@@ -74,9 +75,11 @@ def perform(resolved: Request, instead: Sequence[Analyzer] | None = None) -> Run
         instead: What is run in the place of the request's analyzers.
 
     Raises:
+        RequestError: The analyzers do not read what was given; said before torch is loaded.
         MissingExtraError: A package is not installed that the run needs.
         ModelLoadError: The model cannot be found or reached; said before torch is loaded.
     """
+    modality(opens(resolved, instead), resolved)
     if isinstance(resolved.model, str) and resolved.spec.subject is not None:
         with guard(active=resolved.offline):
             models.on_disk(resolved.model, resolved.spec.subject, offline=resolved.offline)

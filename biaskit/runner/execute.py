@@ -20,7 +20,7 @@ from biaskit.reporting import words
 from biaskit.runner import calibrated, data, metrics
 from biaskit.runner.environment import Meter, environment, peak_memory_mib
 from biaskit.runner.limits import fewer_images
-from biaskit.runner.modalities import check_model, modality
+from biaskit.runner.modalities import check_model, modality, opens
 from biaskit.runner.offline import guard
 from biaskit.runner.run import Run
 from biaskit.runner.spelling import spelt
@@ -70,15 +70,16 @@ def execute(request: Request, instead: Sequence[Analyzer] | None = None) -> Run:
     """
     meter = Meter()
     with guard(active=request.offline):
+        opened = opens(request, instead)
+        wanted = modality(opened, request)
         named = [(one.name, _settings(one, request)) for one in request.spec.analyzers]
         built = analyzers.build_all(named) if instead is None else tuple(instead)
         chosen = [fewer_images(one, request.limit) for one in built]
         metrics.check_declared(request.spec.gates, chosen)
         calibrated.check_settings(request.spec, request.calibrations, _ran(chosen))
-        wanted = modality(chosen, request)
         pieces = spelt(request)
         model = _open(request)
-        check_model(model, wanted, chosen)
+        check_model(model, wanted, next(iter(opened)))
         session = _session(request, model, wanted)
         found = _analyze(chosen, session, request)
         work = _triangulated(_noted(found, (*getattr(model, "notes", ()), *pieces), request))

@@ -9,7 +9,7 @@ from biaskit.errors import RequestError
 from biaskit.records.probe_set import Modality
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Mapping, Sequence
 
     from biaskit.protocols import Analyzer, ModelAdapter
     from biaskit.runner.request import Request
@@ -26,14 +26,25 @@ WANTS = {
 }
 
 
-def modality(chosen: Sequence[Analyzer], request: Request) -> Modality:
+def opens(request: Request, instead: Sequence[Analyzer] | None = None) -> dict[str, Modality]:
+    """Return what each analyzer, or each that runs instead, opens; no built-in one is loaded for it."""
+    if instead is not None:
+        return {one.name: one.modality for one in instead}
+    return {one.name: analyzers.modality_of(one.name) for one in request.spec.analyzers}
+
+
+def modality(chosen: Mapping[str, Modality], request: Request) -> Modality:
     """Return what the analyzers of a run open, and check that it is what the run was given.
+
+    Args:
+        chosen: The kind of model that each analyzer opens.
+        request: What the run was given.
 
     Raises:
         RequestError: Analyzers of different models are in one run, or what they read was not given, or
             something was given that none of them reads.
     """
-    kinds = {one.modality: one.name for one in chosen if one.modality is not Modality.ANY}
+    kinds = {kind: name for name, kind in chosen.items() if kind is not Modality.ANY}
     if len(kinds) > 1:
         said = " and ".join(f"'{name}' opens {OPENS[kind]}" for kind, name in kinds.items())
         raise RequestError(
@@ -42,20 +53,22 @@ def modality(chosen: Sequence[Analyzer], request: Request) -> Modality:
             fix="Audit the two models in two runs.",
         )
     if request.drawn is not None:
-        return _drawing(kinds, chosen, request)
+        return _drawing(chosen, request)
     given = Modality.IMAGE if request.images else Modality.TEXT
     wanted = next(iter(kinds), given)
     texts = request.comparisons or request.labelled
     if wanted is not given or (texts and request.images):
-        _refuse_given(wanted, chosen[0].name, request)
+        _refuse_given(wanted, next(iter(chosen)), request)
     return wanted
 
 
-def _drawing(kinds: Collection[Modality], chosen: Sequence[Analyzer], request: Request) -> Modality:
+def _drawing(chosen: Mapping[str, Modality], request: Request) -> Modality:
     """Refuse analyzers that do not read prompts of a text-to-image model, and texts beside the prompts."""
+    kinds = {*chosen.values()} - {Modality.ANY}
     if kinds and Modality.TEXT_TO_IMAGE not in kinds:
+        first = next(iter(chosen))
         raise RequestError(
-            f"'{chosen[0].name}' does not open text-to-image models, and the concepts are prompts for one.",
+            f"'{first}' does not open text-to-image models, and the concepts are prompts for one.",
             fix="Name an analyzer of prompts, such as --analyzers diffusion-pid, or other concepts.",
         )
     if request.labelled:
@@ -66,8 +79,8 @@ def _drawing(kinds: Collection[Modality], chosen: Sequence[Analyzer], request: R
     return Modality.TEXT_TO_IMAGE
 
 
-def check_model(model: ModelAdapter, wanted: Modality, chosen: Sequence[Analyzer]) -> None:
-    """Refuse a model that the analyzers cannot open; says which analyzers can.
+def check_model(model: ModelAdapter, wanted: Modality, first: str) -> None:
+    """Refuse a model that the analyzers, of which one is named, cannot open; says which analyzers can.
 
     Raises:
         RequestError: The model is of another kind.
@@ -75,10 +88,10 @@ def check_model(model: ModelAdapter, wanted: Modality, chosen: Sequence[Analyzer
     found = model.modality
     if found in {wanted, Modality.ANY}:
         return
-    fitting = [name for name in analyzers.BUILT_IN if analyzers.load(name).modality is found]
+    fitting = [name for name in analyzers.BUILT_IN if analyzers.modality_of(name) is found]
     opens = f"Analyzers of {OPENS[found]}: {', '.join(fitting)}. " if fitting else ""
     raise RequestError(
-        f"'{model.subject.name}' is none of the {OPENS[wanted]} that '{chosen[0].name}' opens.",
+        f"'{model.subject.name}' is none of the {OPENS[wanted]} that '{first}' opens.",
         why=f"It is one of the {OPENS[found]}.",
         fix=f"{opens}{WANTS.get(found, '')}".strip(),
     )

@@ -9,6 +9,7 @@ from biaskit.errors import ModelLoadError
 from biaskit.models.encoders import find_encoder
 from biaskit.models.sources import SAFE, find_source
 from biaskit.records.plan import Plan, Work
+from biaskit.runner.modalities import modality, opens
 from biaskit.runner.seeing import planned_gates
 
 if TYPE_CHECKING:
@@ -27,7 +28,11 @@ def plan(request: Request, earlier: Report | None = None) -> Plan:
     Args:
         request: The request, in which every name has been found.
         earlier: A run to take time, memory and the spread of numbers from.
+
+    Raises:
+        RequestError: The analyzers do not read what was given.
     """
+    modality(opens(request), request)
     subject = request.spec.subject
     source = find_source(str(request.model), bare=subject is not None and subject.factory is not None)
     duration, memory, basis = _cost(request, earlier)

@@ -32,6 +32,7 @@ class Verified:
         unmeasured: How many findings have no value to compute.
         others: For each metric that was not computed again, how many findings and why.
         checked: What else was checked, one phrase each.
+        strangers: Files in the folder that the run did not write, and that nothing vouches for.
     """
 
     problems: list[str] = field(default_factory=list)
@@ -39,6 +40,7 @@ class Verified:
     unmeasured: int = 0
     others: dict[str, tuple[int, str]] = field(default_factory=dict)
     checked: list[str] = field(default_factory=list)
+    strangers: tuple[str, ...] = ()
 
 
 def verify(folder: Path) -> Verified:
@@ -51,7 +53,7 @@ def verify(folder: Path) -> Verified:
     Raises:
         RequestError: There is no report, or it cannot be understood.
     """
-    found = Verified()
+    found = Verified(strangers=manifest.strangers(folder))
     found.problems += manifest.problems(folder)
     report = run_folder.read(folder, Report)
     found.problems += _files(report, folder)

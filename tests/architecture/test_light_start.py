@@ -125,6 +125,15 @@ def test_a_misspelt_name_is_answered_without_torch(python, arguments, near):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("verb", ["audit", "plan"])
+@pytest.mark.parametrize(("analyzer", "said"), [("diffusion-pid", "reads prompts"), ("vig-bias", "images")])
+def test_what_an_analyzer_does_not_read_is_refused_without_torch(python, verb, analyzer, said):
+    done = python("-m", "biaskit", verb, "--model", "demo", "--concepts", "food", "--analyzers", analyzer)
+    assert done.returncode == 2, done.stderr
+    assert f"'{analyzer}' reads" in done.stderr
+    assert said in done.stderr
+
+
 def test_help_is_quick(python):
     assert min(cpu_seconds(lambda: python("-m", "biaskit", "--help")) for _ in range(ROUNDS)) <= HELP_CPU_S
 

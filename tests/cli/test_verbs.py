@@ -107,6 +107,12 @@ def test_a_report_that_was_tampered_with_is_refused_in_words(biaskit, saved, spo
     assert "Traceback" not in done.err
 
 
+def test_verify_tells_what_the_run_did_not_write(biaskit, saved):
+    (saved / "notes.txt").write_text("ours")
+    out = biaskit("verify", str(saved)).out
+    assert "not written by the run, nothing vouches for it: notes.txt" in out
+
+
 def test_report_shows_a_run(biaskit, saved):
     assert "+1.32 [+1.16, +1.48]" in biaskit("report", saved).out
     assert "+1.32 [+1.16, +1.48]" in biaskit("show", saved).out
@@ -159,12 +165,21 @@ def test_list(biaskit, what, holds):
     assert holds in done.out
 
 
-def test_list_shows_a_broken_plug_in_and_goes_on(biaskit, plugins):
-    plugins[:] = [type(plugins[0])("odd", "no_such_package:Thing", "biaskit.analyzers"), plugins[0]]
+def test_list_and_doctor_show_broken_plug_ins_and_go_on(biaskit, plugins, tmp_path, monkeypatch):
+    (tmp_path / "raises_at_once.py").write_text("raise RuntimeError('no licence')")
+    monkeypatch.syspath_prepend(tmp_path)
+    point = type(plugins[0])
+    plugins[:] = [
+        point("odd", "no_such_package:Thing", "biaskit.analyzers"),
+        point("bursting", "raises_at_once:Thing", "biaskit.analyzers"),
+        plugins[0],
+    ]
     out = biaskit("list", "analyzers").out
-    assert "broken" in out
-    assert "no_such_package" in out
-    assert "steady" in out
+    assert out.count("broken:") == 2
+    assert all(word in out for word in ("no_such_package", "no licence", "steady"))
+    told = biaskit("doctor")
+    assert told.code == 1
+    assert "! bursting: RuntimeError: no licence" in told.out
 
 
 def test_list_goes_on_past_a_broken_file(biaskit, tmp_path):

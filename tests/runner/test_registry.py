@@ -82,6 +82,9 @@ def test_a_plug_in_that_fails_to_import_is_named(plugins, tmp_path, monkeypatch)
     add(plugins, "odd", "bursting_plugin:Thing")
     with pytest.raises(RequestError, match="no licence"):
         analyzers.load("odd")
+    assert broken("odd") == ""
+    tried = {entry.name: entry.broken for entry in analyzers.tried()}
+    assert (tried["odd"], tried["steady"], tried["biaslens"]) == ("RuntimeError: no licence", "", "")
 
 
 def test_a_plug_in_cannot_take_a_built_in_name(plugins):
@@ -144,3 +147,15 @@ def test_a_setting_in_words(plugins):
     shift, words = analyzers.settings_of(Steady)
     assert (shift.takes, shift.default, shift.meaning) == ("a number", "0.0", "Added to each number.")
     assert (words.takes, words.default) == ("a list with commas", "a")
+
+
+def test_what_a_built_in_one_opens_is_known_unloaded():
+    assert {name: analyzers.modality_of(name) for name in analyzers.BUILT_IN} == {
+        name: analyzers.load(name).modality for name in analyzers.BUILT_IN
+    }
+
+
+def test_what_a_plug_in_opens_is_asked_of_it(plugins):
+    assert analyzers.modality_of("steady") is Steady.modality
+    with pytest.raises(UnknownNameError, match="steady"):
+        analyzers.modality_of("stedy")

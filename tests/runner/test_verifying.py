@@ -116,6 +116,13 @@ def test_what_cannot_be_computed_again_is_listed(run):
     assert found.others == {"biaslens.score": (1, "its measurements are not kept")}
 
 
+def test_a_file_that_the_run_did_not_write_is_told(run):
+    (run / "evidence" / "added.jsonl").write_text("{}")
+    (run / "notes.txt").write_text("ours")
+    found = verify(run)
+    assert (found.problems, found.strangers) == ([], ("evidence/added.jsonl", "notes.txt"))
+
+
 def test_a_manifest_cannot_point_outside(run):
     content = json.loads((run / manifest.NAME).read_text())
     content["files"]["../../secret"] = "0" * 64
