@@ -6,6 +6,7 @@ import math
 import statistics
 from typing import TYPE_CHECKING, TypeGuard
 
+from biaskit.gates import over_groups
 from biaskit.gates.rows import mean, rows_of
 from biaskit.records.finding import Statistic
 
@@ -66,18 +67,9 @@ def _values(rows: Sequence[Row]) -> list[float]:
     return [row.value for row in rows]
 
 
-def _means(rows: Sequence[Row]) -> dict[Cell, float]:
-    """Return the mean of each group; a row whose group is not named is in none."""
-    groups: dict[Cell, list[float]] = {}
-    for row in rows:
-        if row.beside not in {None, ""}:
-            groups.setdefault(row.beside, []).append(row.value)
-    return {group: mean(values) for group, values in groups.items()}
-
-
 def _over_means(compare: Callable[[Sequence[float]], float]) -> Callable[[Sequence[Row]], float]:
     def compared(rows: Sequence[Row]) -> float:
-        return compare(list(_means(rows).values()))
+        return compare(list(over_groups.means_of(rows).values()))
 
     return compared
 
@@ -91,7 +83,11 @@ def _ratio(values: Sequence[float]) -> float:
 
 
 def _threshold(rows: Sequence[Row]) -> float:
-    return min(float(at) for at, middle in _means(rows).items() if middle >= -ROUNDING and _is_number(at))
+    return min(
+        float(at)
+        for at, middle in over_groups.means_of(rows).items()
+        if middle >= -ROUNDING and _is_number(at)
+    )
 
 
 def _parts(rows: Sequence[Row]) -> tuple[list[float], list[float]]:
@@ -203,6 +199,14 @@ _STATISTICS: Mapping[Statistic, Callable[[Sequence[Row]], float]] = {
     Statistic.LOWEST: _over_means(min),
     Statistic.MEAN_OF_MEANS: _over_means(mean),
     Statistic.THRESHOLD: _threshold,
+    Statistic.HIGHEST: _over_means(max),
+    Statistic.FALL: over_groups.fall,
+    Statistic.DISTANCE_SQUARED: over_groups.distance_squared,
+    Statistic.DISTANCE: over_groups.distance,
+    Statistic.INEQUALITY: over_groups.inequality,
+    Statistic.CRAMERS_V: over_groups.cramers_v,
+    Statistic.OVERLAP: over_groups.overlap,
+    Statistic.EFFECTIVE_NUMBER: over_groups.effective_number,
     Statistic.STEP: _step,
     Statistic.EFFECT: _effect,
     Statistic.POOLED_EFFECT: _pooled_effect,

@@ -19,7 +19,7 @@ Unit = tuple["Cell", ...]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row behind a number: its unit, its value, the cell beside it, and the part it is taken apart into."""
+    """One row behind a number: its unit, its value, the cell beside it, and the part it belongs to."""
 
     unit: Unit
     value: float
@@ -42,8 +42,10 @@ def rows_of(analysis: Analysis, finding: Finding) -> list[Row] | str:
     further = [name for name in (source.less, source.beside, source.apart) if name]
     if missing := [n for n in (*source.where, *source.units, source.column, *further) if n not in names]:
         return f"its table '{source.table}' has no column '{missing[0]}'"
-    wanted = [(names[name], cell) for name, cell in source.where.items()]
-    kept = [row for row in table.rows if all(row[place] == cell for place, cell in wanted)]
+    wanted = [
+        (names[name], cell if isinstance(cell, tuple) else (cell,)) for name, cell in source.where.items()
+    ]
+    kept = [row for row in table.rows if all(row[place] in cells for place, cells in wanted)]
     return list(_read(kept, source, names)) or f"its table '{table.name}' has no such row"
 
 

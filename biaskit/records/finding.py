@@ -57,6 +57,22 @@ class Statistic(StrEnum):
     """Mean of the means of y by x, each x counted once."""
     THRESHOLD = "threshold"
     """Smallest x at which the mean of y is at least 0, to 1e-12."""
+    HIGHEST = "highest"
+    """Largest of the means of y by x."""
+    FALL = "fall"
+    """Largest fall of the mean of y from one x to the next larger one; 0 where it never falls."""
+    DISTANCE_SQUARED = "distance_squared"
+    """Sum over x of m^2 - s^2 / n: mean, variance (n - 1 below the line) and number of its y."""
+    DISTANCE = "distance"
+    """Square root of `distance_squared`, 0 where that is below 0."""
+    INEQUALITY = "inequality"
+    """Mean |p - q| over pairs of the means of y by x, less its mean over as many draws from equal shares."""
+    CRAMERS_V = "cramers_v"
+    """Cramer's V of the values of y and those of x."""
+    OVERLAP = "overlap"
+    """Rows where y and x are true over the fewer of those where y is and those where x is."""
+    EFFECTIVE_NUMBER = "effective_number"
+    """exp of the entropy of counts y, corrected for what was not seen (Chao and Shen 2003)."""
     STEP = "step"
     """Mean of y where x is false less that where x is true."""
     EFFECT = "effect"
@@ -92,8 +108,8 @@ class FromRows(Record):
     """Name of the analysis's table."""
     column: str
     """Column that is read; a truth value counts 1 or 0, so that the mean of some is their share."""
-    where: dict[str, Cell] = {}
-    """Cells that a row must have to count."""
+    where: dict[str, Cell | tuple[Cell, ...]] = {}
+    """Cells that a row must have to count; of several, one."""
     units: tuple[str, ...] = ()
     """Columns that name the sampled units, such as template and filler; runs are paired over them."""
     statistic: Statistic = Statistic.MEAN

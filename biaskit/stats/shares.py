@@ -91,17 +91,15 @@ class ByChance:
 
     Attributes:
         discrepancy: Mean FD.
-        inequality: Mean B.
         high: FD that one such model in twenty exceeds.
     """
 
     discrepancy: float
-    inequality: float
     high: float
 
 
 def by_chance(n: int, reference: Float[ndarray, " k"]) -> ByChance:
-    """Return what FD and B are on average where the true shares are the reference's.
+    """Return what FD is on average where the true shares are the reference's.
 
     Two classes: the exact sum over the binomial; more: 20,000 draws of a multinomial from a fixed seed.
     """
@@ -120,12 +118,21 @@ def _by_chance(n: int, reference: tuple[float, ...]) -> ByChance:
         weights = np.full(_LISTED, 1 / _LISTED)
     shares = tables / n
     found = np.linalg.norm(shares - wanted, axis=1)
-    pairs = list(combinations(range(len(reference)), 2))
-    uneven = np.mean([np.abs(shares[:, one] - shares[:, other]) for one, other in pairs], axis=0)
     order = np.argsort(found, kind="stable")
     place = int(np.searchsorted(np.cumsum(weights[order]), 0.95 - 1e-12))
     high = float(found[order][min(place, len(order) - 1)])
-    return ByChance(float(weights @ found), float(weights @ uneven), high)
+    return ByChance(float(weights @ found), high)
+
+
+def chance_inequality(n: int, classes: int) -> float:
+    """Return what B is on average over n draws from equal shares, exactly.
+
+    Of two classes m draws are one or the other, m binomial of n and 2 / k, and their counts then differ by
+    `E|S_m| = m C(m - 1, [(m - 1) / 2]) / 2^(m - 1)`, a fair walk's distance after m steps.
+    """
+    draws = np.arange(1, n + 1)
+    apart = draws * stats.binom.pmf((draws - 1) // 2, draws - 1, 0.5)
+    return float(stats.binom.pmf(draws, n, 2 / classes) @ apart / n)
 
 
 def follows(counts: Int[ndarray, " k"], reference: Float[ndarray, " k"], rng: np.random.Generator) -> Null:

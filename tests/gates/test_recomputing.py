@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.stats.contingency import association, crosstab
 from sklearn.metrics import roc_auc_score
 
 from biaskit.association.two_sets import caliskan_d, pooled_d
@@ -13,9 +14,23 @@ from biaskit.records.estimate import Estimate, Unit
 from biaskit.records.finding import Analysis, Finding, FromRows, Statistic
 from biaskit.records.table import Column, Table
 from biaskit.runner.verifying import Verified, recompute
+from biaskit.stats.diversity import hill
 from biaskit.stats.proportions import wilson
+from biaskit.stats.shares import chance_inequality, discrepancy_squared, inequality
 
 NAMES = ("kind", "group", "flag", "y", "x")
+BY_GROUP = {
+    Statistic.SD,
+    Statistic.GAP,
+    Statistic.RATIO,
+    Statistic.LOWEST,
+    Statistic.HIGHEST,
+    Statistic.MEAN_OF_MEANS,
+    Statistic.DISTANCE_SQUARED,
+    Statistic.DISTANCE,
+    Statistic.INEQUALITY,
+    Statistic.CRAMERS_V,
+}
 
 
 def asked(rows, statistic, **source):
@@ -43,6 +58,9 @@ def drawn():
 
 def expected(statistic, groups, flags, y, x):
     means = [y[groups == one].mean() for one in ("a", "b", "c")]
+    sizes = [int((groups == one).sum()) for one in ("a", "b", "c")]
+    apart = sum(y[groups == one].mean() ** 2 - stats.sem(y[groups == one]) ** 2 for one in ("a", "b", "c"))
+    by_x = [y[x == one].mean() for one in np.unique(x)]
     first, second = y[~flags], y[flags]
     line = stats.linregress(x, y)
     return {
@@ -54,6 +72,13 @@ def expected(statistic, groups, flags, y, x):
         Statistic.LOWEST: min(means),
         Statistic.MEAN_OF_MEANS: np.mean(means),
         Statistic.THRESHOLD: min(at for at in x if y[x == at].mean() >= 0),
+        Statistic.HIGHEST: max(means),
+        Statistic.FALL: max(0.0, -np.diff(by_x).min()),
+        Statistic.DISTANCE_SQUARED: apart,
+        Statistic.DISTANCE: max(apart, 0.0) ** 0.5,
+        Statistic.INEQUALITY: inequality(np.array(means)) - chance_inequality(max(sizes), 3),
+        Statistic.CRAMERS_V: association(crosstab(y, groups).count),
+        Statistic.OVERLAP: y[flags].sum() / min(y.sum(), flags.sum()),
         Statistic.STEP: first.mean() - second.mean(),
         Statistic.EFFECT: caliskan_d(first, second),
         Statistic.POOLED_EFFECT: pooled_d(first, second),
@@ -71,16 +96,22 @@ def expected(statistic, groups, flags, y, x):
 
 
 def beside(statistic):
-    if statistic in {Statistic.MEAN, Statistic.MEDIAN, Statistic.SUM, Statistic.SPEARMAN_BROWN}:
+    plain = {
+        Statistic.MEAN,
+        Statistic.MEDIAN,
+        Statistic.SUM,
+        Statistic.SPEARMAN_BROWN,
+        Statistic.EFFECTIVE_NUMBER,
+    }
+    if statistic in plain:
         return ""
-    by_group = {Statistic.SD, Statistic.GAP, Statistic.RATIO, Statistic.LOWEST, Statistic.MEAN_OF_MEANS}
-    if statistic in by_group:
+    if statistic in BY_GROUP:
         return "group"
-    parts = {Statistic.STEP, Statistic.EFFECT, Statistic.POOLED_EFFECT, Statistic.AUC}
+    parts = {Statistic.STEP, Statistic.EFFECT, Statistic.POOLED_EFFECT, Statistic.AUC, Statistic.OVERLAP}
     return "flag" if statistic in parts else "x"
 
 
-@pytest.mark.parametrize("statistic", list(Statistic))
+@pytest.mark.parametrize("statistic", [one for one in Statistic if one is not Statistic.EFFECTIVE_NUMBER])
 def test_it_is_what_others_compute(statistic, drawn):
     rows = [("kept", str(g), bool(f), float(y), float(x)) for g, f, y, x in zip(*drawn, strict=True)]
     rows += [("left out", "a", True, 99.0, 99.0), ("kept", "a", True, None, 1.0)]
@@ -99,6 +130,55 @@ def test_a_difference_of_two_parts_is_that_of_the_statistic_in_each(drawn):
     assert found == pytest.approx(first - second, abs=1e-12)
     assert measurements(*asked(kept, Statistic.MEAN, apart="flag")) == "it is no mean of its rows"
     assert "its rows have no share" in recomputed(*asked(kept[:1], Statistic.SHARE, **source))
+
+
+def draws(counts, reference=0.0):
+    """One row a draw and group: whether it is the group's, less the group's share."""
+    names = [name for name, count in zip("abcd", counts, strict=False) for _ in range(count)]
+    return [
+        ("k", group, True, float(group == name), reference)
+        for name in names
+        for group in "abcd"[: len(counts)]
+    ]
+
+
+@pytest.mark.parametrize("counts", [(7, 3), (0, 12), (20, 5, 15), (3, 0, 9, 1)])
+def test_scores_of_drawn_groups_are_those_of_the_library(counts):
+    k, n = len(counts), sum(counts)
+    found = {
+        one: recomputed(*asked(draws(counts, 1 / k), one, beside="group", less=less))
+        for one, less in ((Statistic.DISTANCE_SQUARED, "x"), (Statistic.INEQUALITY, ""))
+    }
+    squared = discrepancy_squared(np.array(counts), np.full(k, 1 / k))
+    uneven = inequality(np.array(counts) / n) - chance_inequality(n, k)
+    assert found[Statistic.DISTANCE_SQUARED] == pytest.approx(squared, abs=1e-12)
+    assert found[Statistic.INEQUALITY] == pytest.approx(uneven, abs=1e-12)
+
+
+@pytest.mark.parametrize("counts", [(5, 1, 1, 2), (1, 1, 1), (9,)])
+def test_the_effective_number_of_words_is_that_of_chao_and_shen(counts):
+    rows = [("k", str(place), True, float(count), 0.0) for place, count in enumerate(counts)]
+    expected_number = hill(np.array(counts), 1)
+    assert recomputed(*asked(rows, Statistic.EFFECTIVE_NUMBER)) == pytest.approx(expected_number, abs=1e-12)
+
+
+def test_the_overlap_is_that_of_the_smaller_set():
+    rows = [
+        ("k", "a", one, other, 0.0) for one, other in [(True, 1.0), (True, 0.0), (False, 1.0), (True, 0.0)]
+    ]
+    assert recomputed(*asked(rows, Statistic.OVERLAP, beside="flag")) == 0.5
+
+
+def test_one_label_alone_has_no_association_and_what_rises_never_falls():
+    rows = [("k", "a", True, float(y), float(y)) for y in (1, 2, 2, 5)]
+    assert recomputed(*asked(rows, Statistic.CRAMERS_V, beside="group")) == 0.0
+    assert recomputed(*asked(rows, Statistic.FALL, beside="x")) == 0.0
+
+
+def test_a_row_counts_that_has_one_of_several_cells():
+    rows = [("k", name, name == "b", y, 0.0) for name, y in (("a", 3.0), ("b", 1.0), ("c", 9.0))]
+    where = {"group": ("a", "b")}
+    assert recomputed(*asked(rows, Statistic.STEP, where=where, beside="flag")) == 2.0
 
 
 @pytest.mark.parametrize(("count", "n"), [(0, 12), (7, 30), (30, 30)])

@@ -7,6 +7,7 @@ from statsmodels.stats.proportion import multinomial_proportions_confint
 from biaskit.stats.proportions import binomial_band, wilson
 from biaskit.stats.shares import (
     by_chance,
+    chance_inequality,
     discrepancy,
     discrepancy_interval,
     discrepancy_squared,
@@ -45,7 +46,7 @@ def test_a_fair_model_shows_the_tabled_discrepancy(n, k, mean, high):
     ("n", "k", "mean"), [(16, 2, 0.195), (16, 4, 0.140), (100, 2, 0.079), (100, 4, 0.056)]
 )
 def test_a_fair_model_shows_the_tabled_inequality(n, k, mean):
-    assert by_chance(n, even(k)).inequality == pytest.approx(mean, abs=2e-3)
+    assert chance_inequality(n, k) == pytest.approx(mean, abs=2e-3)
 
 
 @pytest.mark.parametrize("k", [2, 3, 4])
@@ -55,7 +56,7 @@ def test_debiased_scores_are_zero_on_average_on_a_fair_generator_and_raw_ones_ar
     tables = rng.multinomial(n, even(k), size=4000)
     squares = np.array([discrepancy_squared(one, even(k)) for one in tables])
     uneven = np.array([inequality(one / n) for one in tables])
-    excess = uneven - by_chance(n, even(k)).inequality
+    excess = uneven - chance_inequality(n, k)
     for found in (squares, excess):
         assert abs(found.mean()) < 3.5 * found.std(ddof=1) / 4000**0.5
     assert uneven.mean() > 10 * uneven.std(ddof=1) / 4000**0.5

@@ -15,6 +15,7 @@ from biaskit.stats.proportions import wilson
 from biaskit.stats.shares import (
     ByChance,
     by_chance,
+    chance_inequality,
     discrepancy,
     discrepancy_interval,
     discrepancy_squared,
@@ -165,8 +166,7 @@ def _squared(one: Counted) -> Finding:
 def _inequality(one: Counted) -> Finding:
     """B less what a model with equal shares shows at this number of images."""
     observed = inequality(one.shares)
-    even = np.full(len(one.groups), 1 / len(one.groups))
-    chance = by_chance(one.n, even).inequality
+    chance = chance_inequality(one.n, len(one.groups))
     own = inequality_interval(one.box)
     interval = own.model_copy(update={"low": min(own.low, observed - chance)})
     method = (
