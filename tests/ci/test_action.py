@@ -81,9 +81,7 @@ def bash(tmp_path):
     (place / "biaskit").chmod(0o755)
 
     def run(step, **given):
-        files = {
-            name: str(tmp_path / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_PATH")
-        }
+        files = {name: str(tmp_path / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
         environment = (
             os.environ | files | given | {"PATH": f"{place}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
         )
