@@ -19,7 +19,7 @@ Unit = tuple["Cell", ...]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row behind a number: its unit, its value, the cell beside it, and the part it belongs to."""
+    """One row behind a number: its unit, value, cell beside it, and the part it is taken apart into."""
 
     unit: Unit
     value: float

@@ -1,4 +1,4 @@
-"""What is written for CI systems against their published schemas, and against what makes a workflow unsafe."""
+"""What is written for CI systems against published schemas, and against what makes a workflow unsafe."""
 
 import subprocess
 import sys
