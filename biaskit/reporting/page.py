@@ -14,7 +14,7 @@ from biaskit.records.estimate import Unit
 from biaskit.records.report import Outcome
 from biaskit.reporting import curves, plots, view, words
 from biaskit.reporting.headline import headline
-from biaskit.reporting.sections import sections
+from biaskit.reporting.sections import held, sections
 from biaskit.reporting.standing import Standing, is_seen, smallest
 
 if TYPE_CHECKING:
@@ -156,6 +156,7 @@ def _content(report: Report) -> dict[str, Any]:
         "examples": examples,
         "more_examples": sum(bool(finding.evidence) for finding in report.findings()) - len(examples),
         "sections": found,
+        "tables": held(report),
         "glossary": words.glossary(report),
         "targets": list(dict.fromkeys(_targets(panels, found))),
         "pairs": list(dict.fromkeys(map(words.pair, _pairs(panels, found)))),

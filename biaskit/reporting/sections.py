@@ -1,4 +1,4 @@
-"""What an analysis says beside comparisons: its sentences, its numbers without a pair, its tables."""
+"""What an analysis says beside comparisons: its sentences and its numbers without a pair; and every table."""
 
 from __future__ import annotations
 
@@ -45,7 +45,6 @@ class Section:
         effects: What a remedy did, one row a measure.
         headline: Findings that no panel holds and that belong on the first page, as they were given.
         others: The remaining findings that no panel and no row of the effects holds.
-        tables: Its tables.
     """
 
     anchor: str
@@ -53,7 +52,6 @@ class Section:
     effects: tuple[Effect, ...]
     headline: tuple[Finding, ...]
     others: tuple[Finding, ...]
-    tables: tuple[Held, ...]
 
     @property
     def parted(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -76,17 +74,18 @@ class Section:
         return curves.draw(self.analysis.figures[:_MOST_DRAWN])
 
 
+def held(report: Report) -> tuple[Held, ...]:
+    """Return every table of a report, in the order of its analyses."""
+    return tuple(Held(table, file) for file, table in measurements.files(report).items())
+
+
 def sections(report: Report) -> tuple[Section, ...]:
-    """Return one section an analysis that says anything beside comparisons."""
-    named = measurements.by_analysis(report)
-    made = (
-        _section(count, analysis, files)
-        for count, (analysis, files) in enumerate(zip(report.analyses, named, strict=True), 1)
-    )
+    """Return one section an analysis that says anything beside comparisons and tables."""
+    made = (_section(count, analysis) for count, analysis in enumerate(report.analyses, 1))
     return tuple(one for one in made if _says_something(one))
 
 
-def _section(count: int, analysis: Analysis, files: dict[str, Table]) -> Section:
+def _section(count: int, analysis: Analysis) -> Section:
     listed = effects.shown(analysis.findings)
     unpaired = [one for one in analysis.findings if not view.in_panel(one) and one.metric not in listed]
     return Section(
@@ -95,12 +94,10 @@ def _section(count: int, analysis: Analysis, files: dict[str, Table]) -> Section
         effects=effects.effects(analysis),
         headline=tuple(one for one in unpaired if one.headline),
         others=tuple(one for one in unpaired if not one.headline),
-        tables=tuple(Held(table, file) for file, table in files.items()),
     )
 
 
 def _says_something(one: Section) -> bool:
     analysis = one.analysis
     pictures = (analysis.figures, analysis.dots, analysis.sheets)
-    known = (one.effects, one.headline, one.others, one.tables, analysis.summary, *pictures)
-    return any(known)
+    return any((one.effects, one.headline, one.others, analysis.summary, *pictures))

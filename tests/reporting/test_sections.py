@@ -65,7 +65,7 @@ def hostile():
 
 
 def test_only_an_analysis_with_something_of_its_own_has_a_section(report):
-    quiet = build_report().analyses[0]
+    quiet = build_report().analyses[0].model_copy(update={"tables": probing.analysis().tables})
     assert sections(build_report()) == ()
     assert [one.anchor for one in sections(build_report(analyses=(quiet, probing.analysis())))] == [
         "analysis-2"
@@ -73,7 +73,7 @@ def test_only_an_analysis_with_something_of_its_own_has_a_section(report):
     assert len(sections(build_report(analyses=(quiet.model_copy(update={"summary": ("One.",)}),)))) == 1
 
 
-def test_the_page_says_sentences_then_numbers_then_figures_then_tables(html):
+def test_the_page_says_sentences_then_numbers_then_figures_and_at_the_end_tables(html):
     text = Page(html).text
     order = [
         "What sparse-probing found",
@@ -83,10 +83,12 @@ def test_the_page_says_sentences_then_numbers_then_figures_then_tables(html):
         "food: how many coordinates it takes",
         "coordinates used, k",
         "What the SAE adds where classes are uneven",
-        "Every probe on every fold : 200 rows in tables/sparse-probing.folds.csv",
         "What was not measured",
         "That a property can be read does not say",
         "The layer was chosen inside the folds.",
+        "Every single measurement",
+        "Every probe on every fold : 200 rows in tables/sparse-probing.folds.csv",
+        "How to reproduce this",
     ]
     places = [text.find(one) for one in order]
     assert -1 not in places
