@@ -5,37 +5,67 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Int
+from numpy import ndarray
 
+from biaskit.analyzers.representation.measured import slug
 from biaskit.analyzers.representation.pictures import Drawn
 from biaskit.analyzers.representation.seeing import Reader
 from biaskit.errors import InstrumentError
 from biaskit.records.estimate import Estimate, Unit
-from biaskit.records.finding import Direction, Finding
+from biaskit.records.finding import Direction, Finding, FromRows
+from biaskit.records.table import Cell, Table
 from biaskit.stats.proportions import wilson
 
 if TYPE_CHECKING:
+    from biaskit.records.prompt_set import GroupSet
     from biaskit.session import GroupComparison
 
+COLUMNS = {
+    "named": "The group that the prompt names.",
+    "image": "Name of the image.",
+    "seen": "The group that it is taken for.",
+    "right": "Whether the two are the same.",
+}
 
-def named_control(compared: GroupComparison, reader: Reader, drawn: Drawn, images: int) -> list[Finding]:
+
+def named_control(
+    compared: GroupComparison, reader: Reader, drawn: Drawn, images: int
+) -> tuple[list[Finding], Table]:
     """Draw images with each group named beside the targets' nouns, and read which group they show.
+
+    Returns the shares that are read right, and the images.
 
     Raises:
         InstrumentError: A group that is named is never seen.
     """
-    return [_named(compared, reader, drawn, number, images) for number in range(len(compared.groups.groups))]
+    about = f"{compared.targets.name} by {compared.groups.name}"
+    found, rows = list[Finding](), list[tuple[Cell, ...]]()
+    for number, group in enumerate(compared.groups.groups):
+        batch = drawn.take(group, _joined(compared, number), 0, images)
+        said, _ = reader.read(batch)
+        found.append(_named(compared.groups, number, said, slug(f"named {about}")))
+        names = list(compared.groups.groups)
+        rows += [
+            (group, image, names[seen], seen == number)
+            for image, seen in zip(batch.names, said.tolist(), strict=True)
+        ]
+    return found, Table.of(slug(f"named {about}"), f"Images with a group named: {about}", COLUMNS, rows)
 
 
-def _named(compared: GroupComparison, reader: Reader, drawn: Drawn, number: int, images: int) -> Finding:
-    groups = compared.groups
-    group, words = list(groups.groups.items())[number]
+def _joined(compared: GroupComparison, number: int) -> list[str]:
+    """Return a group's words beside the targets' nouns, all in turn."""
+    groups, words = compared.groups, list(compared.groups.groups.values())[number]
     nouns = [noun for each in compared.targets.targets.values() for noun in each]
     forms = groups.forms
-    joined = [
+    return [
         groups.joined(words[i % len(words)], nouns[i % len(nouns)], forms[i % len(forms)])
         for i in range(len(nouns) * len(words))
     ]
-    said, _ = reader.read(drawn.take(group, joined, 0, images))
+
+
+def _named(groups: GroupSet, number: int, said: Int[ndarray, " n"], table: str) -> Finding:
+    group, images = list(groups.groups)[number], len(said)
     hits = int(np.count_nonzero(said == number))
     if hits == 0:
         raise InstrumentError(
@@ -49,6 +79,7 @@ def _named(compared: GroupComparison, reader: Reader, drawn: Drawn, number: int,
         concepts=(group,),
         group=groups.name,
         direction=Direction.HIGHER,
+        rows=FromRows(table=table, column="right", where={"named": group}, units=("image",)),
         estimate=Estimate(
             value=hits / images,
             unit=Unit.PROPORTION,

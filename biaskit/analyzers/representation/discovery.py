@@ -10,15 +10,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from biaskit.analyzers.representation.showing import slug
+from biaskit.analyzers.representation.measured import slug
 from biaskit.decomposition.error_groups import REPLICATES, Told, error_groups
 from biaskit.decomposition.measure import Asked
 from biaskit.decomposition.plan import Plan
 from biaskit.images.tiles import png
 from biaskit.records.contact_sheet import ContactSheet, Tile
 from biaskit.records.estimate import Estimate, Null, Unit
-from biaskit.records.finding import Direction, Evidence, Finding
+from biaskit.records.finding import Direction, Evidence, Finding, FromRows, Statistic
 from biaskit.records.probe_set import SLOT
+from biaskit.records.table import Table
 from biaskit.stats.loss_groups import LossGroups, association
 from biaskit.stats.multiplicity import benjamini_hochberg
 
@@ -27,6 +28,14 @@ if TYPE_CHECKING:
     from biaskit.analyzers.representation.study import Study
 
 EVIDENCE = 5
+COLUMNS = {
+    "target": "The target.",
+    "image": "Name of the image.",
+    "found_loss": "Denoising loss less the images' mean on the noise that groups were found on, in nats.",
+    "loss": "The same on the noise that was held out, in nats.",
+    "found_group": "Number of the group it was put in, the best denoised first.",
+    "best": "Whether that is the best denoised group; none between best and worst.",
+}
 
 
 def discovered(study: Study, seen: Sequence[Seen]) -> None:
@@ -42,9 +51,10 @@ def discovered(study: Study, seen: Sequence[Seen]) -> None:
     tested = benjamini_hochberg(np.array([each.null.p for _, each in found]))
     for (one, each), q in zip(found, tested.tolist(), strict=True):
         null = each.null.model_copy(update={"adjusted": q, "correction": f"BH over {len(found)} targets"})
-        study.found.findings.append(_gap(one, each, null))
+        study.found.findings.append(_gap(study, one, each, null))
         study.found.findings += _associations(study, one, each)
         study.found.sheets.append(_sheet(study, one, each))
+    study.found.tables.append(_table(study, found))
     beyond = sum(q <= 0.05 for q in tested.tolist())
     study.found.summary.append(
         f"Without labels, {beyond} of {len(found)} targets hold images that the model denoises worse than "
@@ -60,7 +70,32 @@ def _groups(study: Study, one: Seen) -> LossGroups:
     return error_groups(study.session.model, torch.cat(one.latents), settings.discover, Told(prompt), asked)
 
 
-def _gap(one: Seen, each: LossGroups, null: Null) -> Finding:
+def _name(study: Study) -> str:
+    return slug(f"losses of {study.compared[0].targets.name}")
+
+
+def _shown(number: int) -> str:
+    """Name of the column that holds what an image shows of one set of groups."""
+    return f"shown_{number + 1}"
+
+
+def _table(study: Study, found: Sequence[tuple[Seen, LossGroups]]) -> Table:
+    """Return the losses and groups of every image."""
+    sets = [one.groups for one in study.compared]
+    shown = {_shown(n): f"The group of {one.name} that it is taken for." for n, one in enumerate(sets)}
+    rows = []
+    for one, each in found:
+        last, members = int(each.members.max()), each.members.tolist()
+        for row, image in enumerate(one.names):
+            best = {0: True, last: False}.get(members[row])
+            losses = (float(each.found[row]), float(each.held_out[row]))
+            said = (list(groups.groups)[one.said[groups.name][row]] for groups in sets)
+            rows.append((one.target, image, *losses, members[row] + 1, best, *said))
+    title = f"Images of {study.compared[0].targets.name} by how well they are denoised"
+    return Table.of(_name(study), title, COLUMNS | shown, rows)
+
+
+def _gap(study: Study, one: Seen, each: LossGroups, null: Null) -> Finding:
     method = (
         f"held-out loss of the worst denoised of {each.members.max() + 1} groups less the best; "
         f"{each.found_gap:.2f} on the noise that the groups were found on"
@@ -79,6 +114,13 @@ def _gap(one: Seen, each: LossGroups, null: Null) -> Finding:
             null=null,
         ),
         evidence=_evidence(one, each),
+        rows=FromRows(
+            table=_name(study),
+            column="loss",
+            where={"target": one.target},
+            beside="best",
+            statistic=Statistic.STEP,
+        ),
     )
 
 
@@ -93,7 +135,7 @@ def _evidence(one: Seen, each: LossGroups) -> tuple[Evidence, ...]:
 def _associations(study: Study, one: Seen, each: LossGroups) -> list[Finding]:
     """How far found groups are the known ones: Cramer's V."""
     findings = []
-    for compared in study.compared:
+    for number, compared in enumerate(study.compared):
         name = compared.groups.name
         rng = study.session.rng(f"representation/association/{one.target}/{name}")
         value, null = association(each.members, np.array(one.said[name], dtype=np.int64), rng)
@@ -103,6 +145,13 @@ def _associations(study: Study, one: Seen, each: LossGroups) -> list[Finding]:
                 concepts=(one.target,),
                 group=name,
                 direction=Direction.NONE,
+                rows=FromRows(
+                    table=_name(study),
+                    column="found_group",
+                    where={"target": one.target},
+                    beside=_shown(number),
+                    statistic=Statistic.CRAMERS_V,
+                ),
                 estimate=Estimate(
                     value=value,
                     unit=Unit.ONE,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy import ndarray
 
 from biaskit.analyzers.representation.numbers import IMAGES
 from biaskit.records.estimate import Estimate, Unit
-from biaskit.records.finding import Direction, Finding
+from biaskit.records.finding import Direction, Finding, FromRows
 from biaskit.stats.bootstrap import cluster_interval
 from biaskit.stats.pairing import mispaired
 
@@ -24,33 +25,50 @@ if TYPE_CHECKING:
 _ONE_PROMPT = "All images have one prompt, so prompts cannot be shuffled over them."
 
 
-def fidelity(seen: Sequence[Seen], session: DiffusionSession) -> list[Finding]:
-    """Return CLIP-T of each target: the mean cosine of image and prompt, in [-1, 1].
+@dataclass(frozen=True, slots=True, eq=False)
+class Likeness:
+    """How alike the images of a target are to their prompts.
+
+    Attributes:
+        values: Cosine of each image and its prompt, in [-1, 1].
+        null: The test of their mean; None where there is one prompt alone.
+    """
+
+    values: Float[ndarray, " n"]
+    null: Null | None
+
+
+def fidelity(seen: Sequence[Seen], session: DiffusionSession) -> Mapping[str, Likeness]:
+    """Return how alike images are to their prompts, target by target.
 
     The null deals the prompts of all targets' images anew over all of them. Without an encoder there is none.
     """
     looked = [one for one in seen if one.embedded]
     if session.encoder is None or not looked:
-        return []
+        return {}
     prompts = [prompt for one in looked for prompt in one.prompts]
     listed = list(dict.fromkeys(prompts))
     texts = session.encoder.encode_texts(listed).double().numpy()
     rows = torch.cat([part for one in looked for part in one.embedded]).double().numpy()
     alike, partners = rows @ texts.T, np.array([listed.index(one) for one in prompts])
     ends = np.cumsum([0, *(len(one) for one in looked)])
-    rng, found = session.rng("representation/fidelity"), []
+    rng, found = session.rng("representation/fidelity"), {}
     for number, one in enumerate(looked):
         own = np.arange(ends[number], ends[number + 1])
-        found.append(_finding(one.target, alike[own, partners[own]], mispaired(alike, partners, rng, own)))
+        null = mispaired(alike, partners, rng, own)
+        found[one.target] = Likeness(alike[own, partners[own]], null)
     return found
 
 
-def _finding(target: str, values: Float[ndarray, " n"], null: Null | None) -> Finding:
+def clip_text(target: str, alike: Likeness, rows: FromRows) -> Finding:
+    """Return CLIP-T of a target: the mean cosine of image and prompt."""
+    values, null = alike.values, alike.null
     interval = _interval(values)
     return Finding(
         metric="representation.clip_text",
         concepts=(target,),
         direction=Direction.NONE,
+        rows=rows,
         estimate=Estimate(
             value=float(values.mean()),
             unit=Unit.COSINE,

@@ -9,8 +9,9 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from biaskit.analyzers.representation.measured import lean_rows, score_rows, share_rows
 from biaskit.records.estimate import Estimate, Interval, Null, Unit
-from biaskit.records.finding import Direction, Finding
+from biaskit.records.finding import Direction, Finding, FromRows, Statistic
 from biaskit.stats.proportions import wilson
 from biaskit.stats.shares import (
     ByChance,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 IMAGES = "images"
 TESTED = "representation.fd"
 NOT_TESTED = "A share is not tested by itself; its distance from the reference is."
+SOLVED = "it is solved for with the classifier's confusion, from a file of yours"
 UNTESTED_HERE = "The test stands at the FD; a debiased score can lie below what the true one can be."
 
 
@@ -44,6 +46,8 @@ class Counted:
         box: Intervals of the shares, all at once.
         reference: Shares that are compared with.
         null: The test against the reference.
+        table: Table that keeps the images.
+        neutral: Whether the reference was observed on images of neutral nouns.
     """
 
     target: str
@@ -53,6 +57,8 @@ class Counted:
     box: tuple[Interval, ...]
     reference: Float[ndarray, " k"]
     null: Null | None = None
+    table: str = ""
+    neutral: bool = False
 
     @property
     def n(self) -> int:
@@ -82,13 +88,15 @@ def findings(one: Counted) -> list[Finding]:
 
 def _shares(one: Counted) -> list[Finding]:
     method = f"share of images that show the group, of {one.name}"
-    return _by_group(one, "representation.share", method, one.shares, one.box)
+    found = _by_group(one, "representation.share", method, one.shares, one.box)
+    return [each.model_copy(update={"rows": share_rows(one, each.group or "")}) for each in found]
 
 
 def corrected_findings(one: Counted, found: Corrected) -> list[Finding]:
     """Return the shares of the true groups behind those that the classifier said."""
     method = f"share of {one.name} once the classifier's errors are taken out"
-    return _by_group(one, "representation.corrected_share", method, found.shares, found.intervals)
+    shares = _by_group(one, "representation.corrected_share", method, found.shares, found.intervals)
+    return [each.model_copy(update={"unkept": SOLVED}) for each in shares]
 
 
 def _by_group(
@@ -124,6 +132,7 @@ def _leans(one: Counted) -> list[Finding]:
             concepts=(one.target,),
             group=group,
             direction=Direction.TOWARD_ZERO,
+            rows=lean_rows(one, group),
             estimate=Estimate(
                 value=float(one.shares[k] - one.reference[k]),
                 unit=Unit.PROPORTION,
@@ -152,7 +161,8 @@ def _discrepancy(one: Counted) -> Finding:
         f"average (one in twenty above {chance.high:.3f}) for a model that follows the reference"
     )
     interval = discrepancy_interval(one.box, one.reference)
-    return _about(one, TESTED, method, max(0.0, squared) ** 0.5, interval)
+    rows = score_rows(one, Statistic.DISTANCE)
+    return _about(one, TESTED, method, (max(0.0, squared) ** 0.5, interval), rows)
 
 
 def _squared(one: Counted) -> Finding:
@@ -160,7 +170,8 @@ def _squared(one: Counted) -> Finding:
     value = discrepancy_squared(one.counts, one.reference)
     squared = interval.model_copy(update={"low": min(interval.low**2, value), "high": interval.high**2})
     method = "||shares - reference||^2 - sum p (1 - p) / (n - 1): unbiased, so it can lie below 0"
-    return _about(one, "representation.fd_squared", method, value, squared)
+    rows = score_rows(one, Statistic.DISTANCE_SQUARED)
+    return _about(one, "representation.fd_squared", method, (value, squared), rows)
 
 
 def _inequality(one: Counted) -> Finding:
@@ -172,10 +183,11 @@ def _inequality(one: Counted) -> Finding:
     method = (
         f"mean |p_i - p_j| over pairs, observed {observed:.3f}, less {chance:.3f} by chance at equal shares"
     )
-    return _about(one, "representation.inequality", method, observed - chance, interval)
+    rows = score_rows(one, Statistic.INEQUALITY)
+    return _about(one, "representation.inequality", method, (observed - chance, interval), rows)
 
 
-def _about(one: Counted, metric: str, method: str, value: float, interval: Interval) -> Finding:
+def _about(one: Counted, metric: str, method: str, found: tuple[float, Interval], rows: FromRows) -> Finding:
     headline = metric == TESTED
     null = one.null if headline else None
     return Finding(
@@ -184,25 +196,28 @@ def _about(one: Counted, metric: str, method: str, value: float, interval: Inter
         group=one.name,
         direction=Direction.TOWARD_ZERO,
         headline=headline,
+        rows=rows,
         estimate=Estimate(
-            value=value,
+            value=found[0],
             unit=Unit.ONE,
             n=one.n,
             resampling_unit=IMAGES,
             method=method,
-            interval=interval,
+            interval=found[1],
             null=null,
             reason=None if null else UNTESTED_HERE,
         ),
     )
 
 
-def share_of(metric: str, target: str, method: str, hits: int, n: int) -> Finding:
+def share_of(metric: str, target: str, method: str, counted: tuple[int, int], rows: FromRows) -> Finding:
     """Return a plain share of images as a finding with Wilson's interval, such as a miss rate."""
+    hits, n = counted
     return Finding(
         metric=metric,
         concepts=(target,),
         direction=Direction.NONE,
+        rows=rows,
         estimate=Estimate(
             value=hits / n,
             unit=Unit.PROPORTION,

@@ -33,8 +33,8 @@ class Reader:
     groups: GroupSet
     classifier: AttributeClassifier | None
 
-    def read(self, batch: Batch) -> tuple[Int[ndarray, " n"], Float[ndarray, " n"]]:
-        """Return the number of each image's group, and how sure the classifier is of it.
+    def read(self, batch: Batch) -> tuple[Int[ndarray, " n"], Float[ndarray, "n k"]]:
+        """Return the number of each image's group, and how probable each group is to the classifier.
 
         Raises:
             UnknownNameError: A column names a group that there is not.
@@ -46,13 +46,14 @@ class Reader:
             for cell in column:
                 if cell not in names:
                     raise UnknownNameError(f"group of '{self.groups.name}'", cell, names)
-            return np.array([names.index(cell) for cell in column], dtype=np.int64), np.ones(len(column))
+            said = np.array([names.index(cell) for cell in column], dtype=np.int64)
+            return said, np.eye(len(names))[said]
         if self.classifier is None:
             raise no_classifier(self.groups.name)
         columns = [self.classifier.classes.index(name) for name in names]
         rows = torch.cat([self.classifier.probabilities(part) for part in stacked(batch.pixels)])[:, columns]
         shares = (rows / rows.sum(dim=1, keepdim=True).clamp(min=1e-12)).double().numpy()
-        return shares.argmax(axis=1).astype(np.int64), np.asarray(shares.max(axis=1))
+        return shares.argmax(axis=1).astype(np.int64), shares
 
 
 @dataclass(eq=False)
@@ -64,7 +65,7 @@ class Seen:
         names: Name of each image.
         prompts: Prompt of each.
         said: By set of groups, the group of each image.
-        sure: By set of groups, how sure the classifier is.
+        sure: By set of groups, how probable each group is to the classifier, image by image.
         captions: Captions, where anybody gives some.
         missed: Whether each image shows its prompt less than a blank text, where there is an encoder.
         embedded: Embeddings of the images, where there is an encoder.
@@ -76,7 +77,7 @@ class Seen:
     names: list[str] = field(default_factory=list)
     prompts: list[str] = field(default_factory=list)
     said: dict[str, list[int]] = field(default_factory=dict)
-    sure: dict[str, list[float]] = field(default_factory=dict)
+    sure: dict[str, list[list[float]]] = field(default_factory=dict)
     captions: list[str] = field(default_factory=list)
     missed: list[bool] = field(default_factory=list)
     embedded: list[Float[Tensor, "n d"]] = field(default_factory=list)

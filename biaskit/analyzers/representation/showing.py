@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from biaskit.analyzers.representation.measured import slug
 from biaskit.analyzers.representation.numbers import Counted
 from biaskit.images.tiles import png
 from biaskit.records.contact_sheet import ContactSheet, Tile
 from biaskit.records.dot_plot import Dot, DotPlot, DotRow
-from biaskit.records.table import Column, Table
 
 if TYPE_CHECKING:
     from biaskit.analyzers.representation.analyzer import Representation
@@ -17,19 +17,6 @@ if TYPE_CHECKING:
     from biaskit.records.prompt_set import GroupSet
 
 ALPHA = 0.05
-COLUMNS = {
-    "target": "The target.",
-    "image": "Name of the image.",
-    "prompt": "What it was drawn for.",
-    "group": "The group that the classifier takes it for.",
-    "probability": "How sure the classifier is.",
-    "caption": "Its caption, where there is one.",
-}
-
-
-def slug(text: str) -> str:
-    """Return a text as the name of a table or figure."""
-    return "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in text.casefold()).split())
 
 
 def dot_plot(about: str, counted: Sequence[Counted], reference: str) -> DotPlot:
@@ -71,31 +58,9 @@ def sheet(groups: GroupSet, seen: Seen) -> ContactSheet:
                 image=png(pixels),
                 label=seen.prompts[row],
                 prediction=names[seen.said[groups.name][row]],
-                confidence=min(1.0, seen.sure[groups.name][row]),
+                confidence=min(1.0, max(seen.sure[groups.name][row])),
             )
             for row, pixels in enumerate(seen.kept)
-        ),
-    )
-
-
-def table(about: str, groups: GroupSet, seen: Sequence[Seen]) -> Table:
-    """Return every image in one row."""
-    names = tuple(groups.groups)
-    return Table(
-        name=slug(f"images {about}"),
-        title=f"Every image of {about}",
-        columns=tuple(Column(name=name, description=said) for name, said in COLUMNS.items()),
-        rows=tuple(
-            (
-                one.target,
-                one.names[row],
-                one.prompts[row],
-                names[one.said[groups.name][row]],
-                round(one.sure[groups.name][row], 4),
-                one.captions[row] if row < len(one.captions) else None,
-            )
-            for one in seen
-            for row in range(len(one))
         ),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,11 +14,12 @@ from biaskit.analyzers.representation.captions import caption_findings
 from biaskit.analyzers.representation.confusion import Row, confusion_for
 from biaskit.analyzers.representation.control import named_control
 from biaskit.analyzers.representation.discovery import discovered
+from biaskit.analyzers.representation.measured import NEUTRAL, image_table, images_table
 from biaskit.analyzers.representation.numbers import Counted, corrected_findings, findings
 from biaskit.analyzers.representation.pictures import Drawn, Own, Supply
 from biaskit.analyzers.representation.said import Found
 from biaskit.analyzers.representation.seeing import Eyes, Reader, Seen, no_classifier
-from biaskit.analyzers.representation.showing import dot_plot, sheet, summary, table
+from biaskit.analyzers.representation.showing import dot_plot, sheet, summary
 from biaskit.errors import RequestError
 from biaskit.stats.misclassified import corrected
 from biaskit.stats.multiplicity import benjamini_hochberg, holm
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
     from biaskit.protocols import Sampling
     from biaskit.records.estimate import Interval, Null
     from biaskit.records.prompt_set import GroupSet
+    from biaskit.records.table import Table
     from biaskit.session import DiffusionSession, GroupComparison
 
-NEUTRAL = "neutral nouns"
 AT_ONCE = 32
 LEVEL = 0.95
 
@@ -62,19 +63,31 @@ class Study:
         self._check_own()
         readers = tuple(self._reader(one) for one in self.compared)
         targets = self.compared[0].targets.targets
-        if not self.session.images and self.settings.named:
-            for one, reader in zip(self.compared, readers, strict=True):
-                self.found.findings += named_control(one, reader, self._drawn, self.settings.named)
+        controls = self._controls(readers)
         eyes = Eyes(self.session, readers, self.settings.shown, latents=bool(self.settings.discover))
         tracked = self.session.progress.track(targets, "drawing and classifying", len(targets))
         seen = [self._seen(target, targets[target], eyes) for target in tracked]
         neutral = self._neutral(seen, readers)
         for one in self.compared:
             self._groups(one.groups, seen, neutral)
-        self.found.findings += caption_findings(seen, self.session)
+        self.found.tables += controls
+        found, tables = caption_findings(seen, self.session, self.compared[0].targets.name)
+        self.found.findings += found
+        self.found.tables += tables
         if self.settings.discover:
             discovered(self, seen)
         return self.found
+
+    def _controls(self, readers: Sequence[Reader]) -> list[Table]:
+        """Draw with each group named and write down how often it is seen; return the images of that."""
+        tables: list[Table] = []
+        if self.session.images or not self.settings.named:
+            return tables
+        for one, reader in zip(self.compared, readers, strict=True):
+            found, table = named_control(one, reader, self._drawn, self.settings.named)
+            self.found.findings += found
+            tables.append(table)
+        return tables
 
     @property
     def _drawn(self) -> Drawn:
@@ -162,12 +175,15 @@ class Study:
                 behind = corrected(one.counts, confusion, rng, level)
                 self.found.findings += corrected_findings(one, behind)
         self._caveats(groups, counted)
-        about = f"{self.compared[0].targets.name} by {groups.name}"
+        about = self._about(groups)
         self.found.dots.append(dot_plot(about, counted, self.settings.reference))
-        self.found.tables.append(table(about, groups, seen))
+        self.found.tables.append(image_table(about, groups, seen, counted, neutral))
         self.found.summary += summary(about, counted, self.settings)
         if self.settings.shown:
             self.found.sheets += [sheet(groups, one) for one in seen if one.kept]
+
+    def _about(self, groups: GroupSet) -> str:
+        return f"{self.compared[0].targets.name} by {groups.name}"
 
     def _counted(
         self, groups: GroupSet, seen: Seen, neutral: Seen | None, rng: np.random.Generator
@@ -184,7 +200,17 @@ class Study:
             reference = whole / whole.sum()
         if plan is not None:
             null = _looked_at(null, len(plan.sizes))
-        return Counted(seen.target, names, groups.name, counts, _widened(box, neutral), reference, null)
+        return Counted(
+            target=seen.target,
+            groups=names,
+            name=groups.name,
+            counts=counts,
+            box=_widened(box, neutral),
+            reference=reference,
+            null=null,
+            table=images_table(self._about(groups)),
+            neutral=neutral is not None,
+        )
 
     def _corrected(self, counted: list[Counted]) -> list[Counted]:
         """Correct the tests over the targets."""
@@ -192,7 +218,7 @@ class Study:
         adjust, said = (holm, "Holm") if self.settings.correction == "holm" else (benjamini_hochberg, "BH")
         family = f"{said} over {len(p)} targets"
         return [
-            _with_null(one, one.null.model_copy(update={"adjusted": float(q), "correction": family}))
+            replace(one, null=one.null.model_copy(update={"adjusted": float(q), "correction": family}))
             for one, q in zip(counted, adjust(p), strict=True)
             if one.null is not None
         ]
@@ -231,7 +257,3 @@ def _looked_at(null: Null, times: int) -> Null:
     """Return the p of a test whose time was chosen by the data: Bonferroni over the looks."""
     kind = f"{null.kind}; p times {times} looks"
     return null.model_copy(update={"p": min(1.0, null.p * times), "kind": kind})
-
-
-def _with_null(one: Counted, null: Null) -> Counted:
-    return Counted(one.target, one.groups, one.name, one.counts, one.box, one.reference, null)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from analyzers.recomputing import recomputed, silent
 from scipy.stats import spearmanr
 
 from biaskit.analyzers.representation import Representation
 from biaskit.errors import InstrumentError, NothingAuditedError, RequestError
+from biaskit.gates.differences import paired_rows
 from biaskit.images.in_memory import image_set
 from biaskit.session import DiffusionSession
 from biaskit.stats.proportions import binomial_band
@@ -17,6 +19,7 @@ from tests.analyzers.representation.conftest import Nearest
 
 FAIR = dict.fromkeys(SHARES, 0.5)
 PLAIN = {"named": 0, "shown": 0}
+SCORES = {"share", "lean", "fd", "fd_squared", "inequality"}
 
 
 def shares(analysis, group="female", metric="representation.share"):
@@ -69,6 +72,23 @@ def test_scores_are_those_of_the_closed_forms(analysis):
     assert "on average" in fd["pilot"].method
 
 
+def test_every_number_is_computed_again_from_the_images(analysis):
+    assert recomputed(analysis) == SCORES | {"named"}
+    assert silent(analysis) == set()
+
+
+def test_two_runs_are_paired_over_images_from_one_noise(session_of):
+    runs = [
+        Representation(images=12, **PLAIN).analyze(session_of(KnownModel(shares=one)))
+        for one in (SHARES, FAIR)
+    ]
+    before, after = (((one, one.findings[0]),) for one in runs)
+    units, first, second = paired_rows(*before, *after)
+    assert len(units) == 12
+    assert np.mean(first) == runs[0].findings[0].estimate.value
+    assert np.mean(second) == runs[1].findings[0].estimate.value
+
+
 def test_the_lean_is_the_signed_share_less_the_reference(analysis):
     lean, found = shares(analysis, "female", "representation.lean"), shares(analysis)
     assert all(lean[job].value == pytest.approx(found[job].value - 0.5) for job in SHARES)
@@ -94,6 +114,8 @@ def test_images_that_a_blank_text_fits_better_are_misses(session_of):
     found = Representation(images=6, **PLAIN).analyze(session_of(encoder=Encoder()))
     missed = shares(found, None, "representation.miss_rate")
     assert {job: one.value for job, one in missed.items()} == {job: float(job != "pilot") for job in SHARES}
+    assert recomputed(found) == SCORES | {"miss_rate", "clip_text"}
+    assert silent(found) == set()
 
 
 def test_likeness_to_prompts_is_the_cosine_and_is_tested_on_shuffled_prompts(session_of):
@@ -118,7 +140,7 @@ def test_what_is_shown(analysis):
         "old",
         "young",
     }
-    assert len(analysis.tables[0].rows) == 1000
+    assert len(analysis.tables[0].rows) == 1000 * 2
     control = [one for one in analysis.findings if one.metric == "representation.named"]
     assert [one.estimate.value for one in control] == [1.0] * 4
 
@@ -165,6 +187,7 @@ def test_neutral_nouns_as_reference_forgive_a_lean_that_all_prompts_share(sessio
     found = Representation(images=150, reference="neutral", **PLAIN).analyze(session_of(seed=1))
     leans = {one.concepts[0] for one in found.findings if one.headline and one.estimate.null.adjusted <= 0.05}
     assert {"baker", "pilot"} <= leans
+    assert recomputed(found) == SCORES
     assert "judge" not in leans
 
 
@@ -175,6 +198,7 @@ def test_images_are_drawn_until_every_interval_is_narrow_enough(session_of):
     assert measured["baker"].n < measured["judge"].n
     assert all(SHARES[job] in one.interval for job, one in measured.items())
     assert "looks" in measured["baker"].interval.method
+    assert recomputed(found) == SCORES
 
 
 def test_stopping_where_the_data_say_so_raises_no_false_alarms(session_of):
@@ -202,6 +226,7 @@ def test_a_classifiers_errors_are_taken_out(session_of, tmp_path):
     plain, mended = shares(found), shares(found, metric="representation.corrected_share")
     assert SHARES["pilot"] not in plain["pilot"].interval
     assert all(SHARES[job] in mended[job].interval for job in SHARES)
+    assert silent(found) == set()
 
 
 @pytest.mark.parametrize(
@@ -280,6 +305,7 @@ def test_more_than_two_groups_are_tested_at_once(session_of):
     assert 0.5 < tested["judge"].interval.low < tested["judge"].value < tested["judge"].interval.high
     assert "Goodman" in shares(found, "white")["judge"].interval.method
     assert len(found.dots[0].series) == 4
+    assert recomputed(found) == SCORES
 
 
 def test_captions_give_sets_of_words_at_equal_sizes(session_of):
@@ -291,6 +317,9 @@ def test_captions_give_sets_of_words_at_equal_sizes(session_of):
     bias = shares(found, None, "representation.distribution_bias")
     assert len({one.n for one in bias.values()}) == 1
     assert "as published" in bias["baker"].method
+    words = {"hallucination", "added_words", "missing_words", "effective_words"}
+    assert recomputed(found) == SCORES | words
+    assert silent(found) == set()
 
 
 def test_too_few_images_of_ones_own_say_how_many_are_needed(session_of):
@@ -307,6 +336,8 @@ def test_groups_are_found_without_labels_and_compared_with_the_known_ones(sessio
     assert all(len(one.evidence) == 5 for one in gaps)
     linked = [one for one in found.findings if one.metric == "representation.error_association"]
     assert all(0 <= one.estimate.value <= 1 for one in linked)
+    assert recomputed(found) == SCORES | {"error_gap", "error_association"}
+    assert silent(found) == set()
     assert sum(one.name.startswith("error-groups") for one in found.sheets) == len(SHARES)
 
 
