@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from biaskit.gates.evidence import carried, freedom, scales
 from biaskit.gates.rows import clustered_error, mean, measurements
 from biaskit.gates.student import quantile
-from biaskit.records.estimate import Estimate, Interval
+from biaskit.records.estimate import Estimate, Interval, Unit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from biaskit.gates.rows import Unit
+    from biaskit.gates.rows import Unit as RowUnit
     from biaskit.records.audit_spec import Statistics
     from biaskit.records.finding import Analysis, Finding
 
 Placed = tuple["Analysis", "Finding"]
-Paired = tuple[list["Unit"], list[float], list[float]]
+Paired = tuple[list["RowUnit"], list[float], list[float]]
 _NO_NULL = "a change is held against its limit by its interval"
 
 
@@ -37,7 +38,7 @@ def paired_rows(before: Placed, after: Placed) -> Paired | str:
     return units, [first[unit] for unit in units], [second[unit] for unit in units]
 
 
-def _by_unit(rows: list[tuple[Unit, float]]) -> Mapping[Unit, float] | None:
+def _by_unit(rows: list[tuple[RowUnit, float]]) -> Mapping[RowUnit, float] | None:
     """Return values by unit; None where a unit has several, so that nothing says which belong together."""
     by_unit = dict(rows)
     return by_unit if len(by_unit) == len(rows) and rows[0][0] else None
@@ -48,11 +49,13 @@ def paired_difference(
 ) -> Estimate | str:
     """Return `signs[1] * after - signs[0] * before` with the interval of its mean over units.
 
-    The units are those of the tables: templates and fillers both vary. Returns why where one unit stands
-    alone.
+    The units are those of the tables: templates and fillers both vary. Shares of units that say yes or no
+    are compared as paired proportions. Returns why where one unit stands alone.
     """
     units, before, after = rows
     moved = [signs[1] * new - signs[0] * old for old, new in zip(before, after, strict=True)]
+    if like.unit is Unit.PROPORTION and signs[0] == signs[1] and _yes_or_no(rows):
+        return _estimate(mean(moved), _of_proportions(moved, statistics.level), like, len(units))
     found = clustered_error(list(zip(units, moved, strict=True)))
     if found is None:
         return "one unit alone has no spread"
@@ -61,6 +64,32 @@ def paired_difference(
     method = f"paired, cluster-robust standard error, t({df})"
     interval = _interval(value - half, value + half, statistics.level, method, df)
     return _estimate(value, interval, like, len(units))
+
+
+def _yes_or_no(rows: Paired) -> bool:
+    """Tell whether each row is one unit that says yes or no: two values, 1 apart."""
+    units, before, after = rows
+    values = sorted({*before, *after})
+    return len(units[0]) == 1 and (len(values) < 2 or (len(values) == 2 and _is_one(values[1] - values[0])))
+
+
+def _is_one(value: float) -> bool:
+    return math.isclose(abs(value), 1.0, rel_tol=1e-9)
+
+
+def _of_proportions(moved: Sequence[float], level: float) -> Interval:
+    """Interval of a difference of paired proportions, which keeps a width where no unit moves.
+
+    With n units of which f10 rise and f01 fall, `p10 = (f10 + 1) / (n + 2)`, p01 likewise and d = p10 - p01,
+    `d +- z sqrt((p10 + p01 - d^2) / (n + 2))` (Bonett and Price 2012), stretched to the plain difference.
+    """
+    n, value = len(moved), mean(moved)
+    risen, fallen = (sum(_is_one(one) and one * sign > 0 for one in moved) for sign in (1, -1))
+    p10, p01 = (risen + 1) / (n + 2), (fallen + 1) / (n + 2)
+    middle = p10 - p01
+    half = NormalDist().inv_cdf((1 + level) / 2) * math.sqrt((p10 + p01 - middle**2) / (n + 2))
+    low, high = max(min(middle - half, value), -1.0), min(max(middle + half, value), 1.0)
+    return _interval(low, high, level, "paired proportions, Bonett-Price", None)
 
 
 def unpaired_difference(

@@ -7,13 +7,15 @@ import pytest
 
 from biaskit.errors import RequestError
 from biaskit.gates import check_baseline, compare, exit_code, judged
+from biaskit.gates.differences import paired_difference
 from biaskit.gates.rows import clustered_error
-from biaskit.records.audit_spec import Gate, Rule
+from biaskit.records.audit_spec import Gate, Rule, Statistics
 from biaskit.records.estimate import Estimate, Unit
 from biaskit.records.finding import Analysis, Direction, Finding, FromRows
 from biaskit.records.report import Change, Outcome
 from biaskit.records.table import Column, Table
 from biaskit.stats.bootstrap import two_way_degrees_of_freedom, two_way_interval, two_way_standard_error
+from biaskit.stats.paired import paired_interval
 from tests.reporting.sample import build_report, spec
 
 TODAY = date(2026, 11, 23)
@@ -238,3 +240,44 @@ def test_what_the_baseline_lacks_is_undecided():
 def test_a_gate_against_a_baseline_takes_no_floor():
     with pytest.raises(RequestError, match="takes no at_least"):
         judged(run_of({}, [Gate(**(BASELINE_GATE | {"at_least": 0.0}))]), TODAY)
+
+
+def shares_of(before, after):
+    """Two runs of one share over images, each of which shows the group or not."""
+    units = [(str(place),) for place in range(len(before))]
+    return units, [float(one) for one in before], [float(one) for one in after]
+
+
+def changed_share(before, after, signs=(1.0, 1.0)):
+    like = Estimate(value=0.0, unit=Unit.PROPORTION, n=1, resampling_unit="images", method="m", reason="r")
+    return paired_difference(shares_of(before, after), signs, like, Statistics())
+
+
+@pytest.mark.parametrize(("before", "after"), [((0, 0, 1, 1, 1), (1, 1, 1, 0, 1)), ((0,) * 30, (0,) * 30)])
+def test_shares_over_the_same_images_are_paired_proportions(before, after):
+    """Where no image changes there is no spread, and yet the shares may differ."""
+    found = changed_share(before, after)
+    own = paired_interval(np.array(after, dtype=bool), np.array(before, dtype=bool))
+    assert (found.interval.low, found.interval.high) == pytest.approx((own.low, own.high), abs=1e-12)
+    assert found.value == pytest.approx(np.mean(after) - np.mean(before))
+    turned = changed_share(before, after, (-1.0, -1.0))
+    assert (turned.interval.low, turned.interval.high) == pytest.approx((-own.high, -own.low), abs=1e-12)
+
+
+def test_a_lean_is_a_share_less_a_number_and_paired_alike():
+    before, after = np.array([0, 1, 1, 0]), np.array([1, 1, 1, 0])
+    plain, lean = changed_share(before, after), changed_share(before - 1 / 3, after - 1 / 3)
+    assert lean.interval.model_dump() == pytest.approx(plain.interval.model_dump())
+    assert "Bonett-Price" in lean.interval.method
+
+
+def test_what_is_no_yes_or_no_keeps_the_t_interval():
+    found = changed_share([0.1, 0.5, 0.3], [0.2, 0.9, 0.1])
+    assert "t(2)" in found.interval.method
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3])
+def test_intervals_of_paired_shares_hold_where_nothing_changed(share):
+    rng, runs = np.random.default_rng(3), 600
+    held = sum(0.0 in changed_share(*(rng.random((2, 48)) < share)).interval for _ in range(runs))
+    assert held / runs >= 0.93
