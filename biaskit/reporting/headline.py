@@ -153,7 +153,9 @@ def _of_prompts(report: Report) -> bool:
 
 
 def _first_sentence(report: Report) -> str:
-    return next((words.plain(one) for analysis in report.analyses for one in analysis.summary), "")
+    return next(
+        (words.typeset(words.plain(one)) for analysis in report.analyses for one in analysis.summary), ""
+    )
 
 
 def _is_tested(estimate: Estimate | None) -> bool:

@@ -318,12 +318,18 @@ def _environment() -> Environment:
         "interval": words.interval,
         "chance": words.chance,
     }
-    made.filters |= {"whole": words.whole, "pair": words.pair, "unit_name": words.unit_name}
+    made.filters |= {
+        "whole": words.whole,
+        "pair": words.pair,
+        "unit_name": words.unit_name,
+        "typeset": words.typeset,
+    }
     made.filters |= {
         "metric": words.metric,
         "value_of": words.estimate,
         "duration": words.duration,
         "agreement": agreement,
+        "typeset": words.typeset,
     }
     made.filters |= {"is_seen": is_seen, "place": curves.place, "cell": words.cell, "measure": words.measure}
     made.globals |= {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from biaskit.reporting import curves, dots, effects, measurements, view
+from biaskit.reporting import curves, dots, effects, measurements, view, words
 
 if TYPE_CHECKING:
     from biaskit.records.finding import Analysis, Finding
@@ -56,7 +56,7 @@ class Section:
     @property
     def parted(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The sentences before the table of effects and those after it: a verdict, then its points."""
-        said = self.analysis.summary
+        said = tuple(map(words.typeset, self.analysis.summary))
         return (said[:1], said[1:]) if self.effects else (said, ())
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -179,6 +180,9 @@ PROBING_GLOSSARY = (
 )
 
 
+_NEGATIVE, _PERCENT = re.compile(r"(?<![\w.%)-])-(?=\d)"), re.compile(r"(?<=\d)%")
+
+
 def number(value: float | None, unit: Unit, decimals: int | None = None) -> str:
     """Write a number without its unit's name: percent for a proportion, a real minus sign.
 
@@ -350,6 +354,11 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s" if seconds < 10 else f"{whole_seconds} s"
     minutes, rest = divmod(whole_seconds, 60)
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def typeset(sentence: str) -> str:
+    """Return a sentence with the minus signs and the space before percent that the page's numbers have."""
+    return _PERCENT.sub(" %", _NEGATIVE.sub(MINUS, sentence))
 
 
 def plain(text: str) -> str:

@@ -115,7 +115,7 @@ def test_hostile_text_is_shown_and_inert():
 def test_the_gravest_comes_first(parsed, report):
     order = [
         "Inside, behaviour and cause disagree",
-        report.conflicts[0],
+        words.typeset(report.conflicts[0]),
         headline(report),
         "organism:reviews",
         "How far each target leans",

@@ -158,3 +158,18 @@ def test_each_report_explains_its_own_words(report):
     assert "AUC" in read
     assert "behaviour" not in read
     assert set(all_of_them) == set(known) | set(read)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("lose by -0.122 [-0.218, -0.025].", "lose by ~0.122 [~0.218, ~0.025]."),
+        ("2% of 64 images (95 % interval 0% to 8%)", "2 % of 64 images (95 % interval 0 % to 8 %)"),
+        ("gpt-2 and L-12, 3-5 of n-1, 1e-9, 2026-11-30", "gpt-2 and L-12, 3-5 of n-1, 1e-9, 2026-11-30"),
+        ("(-1, 5%)", "(~1, 5 %)"),
+    ],
+)
+def test_a_sentence_has_the_signs_of_the_pages_numbers(said, shown):
+    shown = shown.replace("~", words.MINUS)
+    assert words.typeset(said) == shown
+    assert words.typeset(shown) == shown
