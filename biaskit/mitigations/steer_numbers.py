@@ -185,6 +185,7 @@ def after(rows: Sequence[DotRow], series: tuple[str, ...], record: SteerRecord) 
         title=f"Share of the rarest group before and after ({record.groups}), fresh seeds",
         series=known,
         chance=record.targets[0].wanted,
+        of="target",
         rows=tuple(rows),
     )
     return (plot,)

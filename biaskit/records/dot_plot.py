@@ -49,8 +49,10 @@ class DotPlot(Record):
     """Where chance alone lies, drawn as a line."""
     band: str = "95 % interval"
     """What the whiskers are."""
+    of: str = "group"
+    """What each row is, one word."""
     rows: tuple[DotRow, ...] = Field(min_length=1)
-    """The groups, in order."""
+    """The rows, in order."""
 
     @model_validator(mode="after")
     def _known_series(self) -> Self:

@@ -36,6 +36,23 @@ def test_a_picture_says_what_it_shows_and_a_mistake_is_no_matter_of_colour(html)
     assert "taken for</span> four" in html
 
 
+def test_what_was_drawn_is_neither_right_nor_wrong():
+    drawn = {"label": "a photo of the nurse", "prediction": "female", "confidence": None, "remark": "97%"}
+    html = page.render(
+        pictures.pictured(sheets=(pictures.sheet(tiles=(pictures.tile(0).model_copy(update=drawn),)),))
+    )
+    assert "a photo of the nurse: <b>female</b>" in html
+    assert ">97 %<" in html
+    assert "taken for" not in html
+
+
+def test_the_first_column_of_a_dot_plot_says_what_its_rows_are(html):
+    assert ">group</th>" in html
+    (plot,) = pictures.pictured().analyses[0].dots
+    target = pictures.pictured(dots=(plot.model_copy(update={"of": "target"}),))
+    assert ">target</th>" in page.render(target)
+
+
 def test_maps_on_one_scale_have_a_bar_of_its_colours():
     bar = ColourBar(image=colour_bar(), low="0", high="<b>2</b> nats")
     html = page.render(pictures.pictured(sheets=(pictures.sheet(bar=bar),)))

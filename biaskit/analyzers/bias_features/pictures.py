@@ -61,6 +61,7 @@ def share_dots(leans: Leans, title: str) -> DotPlot:
         title=f"Share of the groups in what is drawn, {title}",
         series=tuple(leans.groups[column] for column in columns),
         chance=1 / len(leans.groups),
+        of="target",
         rows=tuple(rows),
     )
 

@@ -56,6 +56,7 @@ def dot_plot(found: Sequence[Finding], compared: GroupComparison, kind: str) -> 
         unit=Unit.NAT,
         series=_series(groups),
         chance=0.0,
+        of="target",
         rows=rows,
     )
 

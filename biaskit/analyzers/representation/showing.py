@@ -41,6 +41,7 @@ def dot_plot(about: str, counted: Sequence[Counted], reference: str) -> DotPlot:
         series=names,
         chance=float(counted[0].reference[0]) if uniform or len(names) == 1 else None,
         band=f"95 % interval, {counted[0].box[0].method}",
+        of="target",
         rows=rows,
     )
 
@@ -58,7 +59,7 @@ def sheet(groups: GroupSet, seen: Seen) -> ContactSheet:
                 image=png(pixels),
                 label=seen.prompts[row],
                 prediction=names[seen.said[groups.name][row]],
-                confidence=min(1.0, max(seen.sure[groups.name][row])),
+                remark=f"{min(1.0, max(seen.sure[groups.name][row])):.0%}",
             )
             for row, pixels in enumerate(seen.kept)
         ),
