@@ -13,7 +13,7 @@ from biaskit.cli import options, say
 from biaskit.cli.report import free
 from biaskit.cli.shown import show, table
 from biaskit.records.report import Report
-from biaskit.reporting import words
+from biaskit.reporting import view, words
 from biaskit.reporting.folder import write_file
 from biaskit.reporting.reading import read
 from biaskit.runner import calibrated, metrics
@@ -96,15 +96,8 @@ def _baseline(path: Path | None, report: Report, *, other_model: bool, other_spe
 
 
 def _show(judged: Report) -> None:
-    rows = [
-        (
-            words.OUTCOME_WORDS[one.outcome],
-            one.gate,
-            one.concept,
-            words.pair(one.references),
-            one.group or "",
-            one.reason,
-        )
-        for one in judged.verdicts
-    ]
-    table(("verdict", "gate", "target", "pair", "group", "why"), rows)
+    """Show each verdict in two rows, what it is about and why, gravest first."""
+    rows: list[tuple[str, str]] = []
+    for one in sorted(judged.verdicts, key=lambda one: view.ORDER.index(one.outcome)):
+        rows += [(words.OUTCOME_WORDS[one.outcome], words.verdict(one)), ("", one.reason)]
+    table(("verdict", "gate, what it judged and why"), rows)

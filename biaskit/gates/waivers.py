@@ -38,7 +38,7 @@ def waive(verdict: Verdict, gate: Gate, waivers: Sequence[Waiver], today: date) 
         if waiver.gate != verdict.gate:
             continue
         if today <= waiver.until:
-            note = f"Waived until {waiver.until} by {waiver.approved_by}: {waiver.reason}."
+            note = f"Waived until {waiver.until} by {waiver.approved_by}: {waiver.reason.rstrip('.')}."
             return verdict.model_copy(update={"outcome": Outcome.WAIVED, "reason": f"{said} {note}"})
         said = f"{said} Its waiver ended on {waiver.until}."
     return verdict.model_copy(update={"reason": said})

@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 
 from biaskit import cli, organisms, reporting
-from biaskit.reporting import folder
+from biaskit.reporting import folder, view, words
 from tests.reporting.hostile import hostile_report
 from tests.reporting.sample import build_report
 
@@ -297,3 +297,14 @@ def test_show_says_what_each_setting_takes_and_does(biaskit, name):
     assert "Takes nested or paper." in out or "Takes oriented or paper." in out
     assert "autoencoder = auto" in out
     assert "a folder, or `release:id`" in out
+
+
+def test_gate_says_the_gravest_first_and_why_below(biaskit, saved, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    _, *lines = [line.rstrip() for line in biaskit("gate", saved).out.splitlines()]
+    about, why = lines[:-1:2], lines[1:-1:2]
+    order = [words.OUTCOME_WORDS[one] for one in view.ORDER]
+    told = [line.split("  ")[0] for line in about]
+    assert told == sorted(told, key=order.index)
+    assert len(set(told)) > 1
+    assert all(line.startswith(" ") and line.endswith(".") for line in why)
