@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from biaskit.errors import UnknownNameError
@@ -85,6 +85,14 @@ def decompose(found: Informations, functional: Functional = "ccs") -> Atoms:
 def prior_dominance(found: Informations, tolerance: float = 1e-6) -> float:
     """Return the share of entries at which Finn and Lizier's redundancy is one word's information.
 
+    See `dominated`.
+    """
+    return float(np.mean(dominated(found, tolerance)))
+
+
+def dominated(found: Informations, tolerance: float = 1e-6) -> Bool[ndarray, ...]:
+    """Tell at which entries Finn and Lizier's redundancy is one word's information.
+
     With surprisals that differ by more than the informations do, the same word has the smaller one before and
     after the image is seen, and R is its information, its uniqueness is 0 everywhere; with equal surprisals
     R is the larger information and both uniquenesses are 0 or below. All four parts are then plain
@@ -96,8 +104,7 @@ def prior_dominance(found: Informations, tolerance: float = 1e-6) -> float:
     """
     shared = _finn_lizier(found)
     scale = tolerance * np.maximum(np.abs(found.first), np.abs(found.second))
-    same = (np.abs(shared - found.first) <= scale) | (np.abs(shared - found.second) <= scale)
-    return float(np.mean(same))
+    return np.asarray((np.abs(shared - found.first) <= scale) | (np.abs(shared - found.second) <= scale))
 
 
 def _min(found: Informations) -> ndarray:

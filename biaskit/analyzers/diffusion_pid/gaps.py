@@ -11,20 +11,23 @@ from numpy import ndarray
 
 from biaskit.analyzers.diffusion_pid.numbers import IMAGES, About, corrected, mean
 from biaskit.records.estimate import Estimate, Null, Unit
-from biaskit.records.finding import Direction, Evidence, Finding, FromRows
+from biaskit.records.finding import Direction, Evidence, Finding, FromRows, Statistic
 from biaskit.records.table import Cell
 from biaskit.stats.within_rows import advantages, exchanged
 
 SHOWN = 5
 
 Row = tuple[Cell, ...]
+NOUNS = "neutral nouns"
 COLUMNS = {
     "metric": "What was measured.",
-    "target": "The target.",
+    "target": f"The target; '{NOUNS}' where one of them was measured as targets are.",
     "group": "The group, or the first of the two that are compared.",
     "template": "The template.",
     "image": "Name of the image.",
     "value": "The image's number, in the metric's unit.",
+    "neutral": "Whether the image is of a neutral noun.",
+    "noun": "The neutral noun; empty for a target.",
 }
 
 
@@ -89,10 +92,21 @@ def gaps(
     ]
 
 
-def behind(found: Sequence[Grouped], groups: Sequence[str], quantity: Quantity) -> list[Row]:
-    """Return what every gap is a mean of: one row an image."""
+def behind(
+    found: Sequence[Grouped], groups: Sequence[str], quantity: Quantity, *, neutral: bool = False
+) -> list[Row]:
+    """Return what every gap is a mean of, or what neutral nouns are set against it: one row an image."""
     return [
-        (quantity.metric, each.target, groups[column], template, name, float(value))
+        (
+            quantity.metric,
+            NOUNS if neutral else each.target,
+            groups[column],
+            template,
+            name,
+            float(value),
+            neutral,
+            each.target if neutral else "",
+        )
         for each, column in each_column(found, groups)
         for template, name, value in zip(
             each.templates, each.names, advantages(each.values)[:, column], strict=True
@@ -103,8 +117,24 @@ def behind(found: Sequence[Grouped], groups: Sequence[str], quantity: Quantity) 
 def source(table: str, quantity: Quantity, target: str, group: str) -> FromRows:
     """Return which rows of `table` a number is the mean of."""
     unit = "image" if quantity.named == IMAGES else "template"
-    where: dict[str, Cell] = {"metric": quantity.metric, "target": target, "group": group}
+    where: dict[str, Cell | tuple[Cell, ...]] = {
+        "metric": quantity.metric,
+        "target": target,
+        "group": group,
+    }
     return FromRows(table=table, column="value", where=where, units=(unit,))
+
+
+def beyond_source(quantity: Quantity, target: str, group: str) -> FromRows:
+    """Return which rows a target's mean less that of neutral nouns follows from; all nouns have as many."""
+    where: dict[str, Cell | tuple[Cell, ...]] = {
+        "metric": quantity.metric,
+        "target": (target, NOUNS),
+        "group": group,
+    }
+    return FromRows(
+        table=quantity.table, column="value", where=where, beside="neutral", statistic=Statistic.STEP
+    )
 
 
 def each_column(found: Sequence[Grouped], groups: Sequence[str]) -> Iterator[tuple[Grouped, int]]:

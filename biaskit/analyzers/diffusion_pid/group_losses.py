@@ -13,7 +13,8 @@ from biaskit.analyzers.diffusion_pid.numbers import IMAGES
 from biaskit.decomposition.group_gap import Band, GroupErrors, group_errors
 from biaskit.records.estimate import Estimate, Unit
 from biaskit.records.figure import Curve, Figure, Point
-from biaskit.records.finding import Direction, Finding
+from biaskit.records.finding import Direction, Finding, FromRows, Statistic
+from biaskit.records.table import Cell, Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
     from biaskit.analyzers.diffusion_pid.scenes import Painter, Scene
     from biaskit.analyzers.diffusion_pid.wordings import Wording
 
+COLUMNS = {
+    "target": "The target, which the images are denoised under.",
+    "group": "The group that the image was drawn as.",
+    "image": "Name of the image.",
+    "error": "Half the integrated denoising error, mean over replicates, in nats.",
+    "other": "Whether the group is another than the first.",
+}
 NOT_TESTED = "Its interval over images and noise is shown; it is not tested."
 
 
@@ -47,7 +55,19 @@ def losses(scenes: Mapping[str, Sequence[Scene]], prompt: str, asker: Asker) -> 
     return group_errors(asker.session.model, latents, prompt, asker.asked(names))
 
 
-def loss_findings(target: str, found: GroupErrors) -> list[Finding]:
+def loss_table(name: str, target: str, scenes: Mapping[str, Sequence[Scene]], found: GroupErrors) -> Table:
+    """Return the integrated error of every image, mean over replicates."""
+    first, rows = next(iter(scenes)), list[tuple[Cell, ...]]()
+    for group, each in scenes.items():
+        images = [image for one in each for image in one.names]
+        errors = found.losses[group].mean(axis=1).tolist()
+        rows += [
+            (target, group, image, error, group != first) for image, error in zip(images, errors, strict=True)
+        ]
+    return Table.of(name, f"How well images of '{target}' are denoised, group by group", COLUMNS, rows)
+
+
+def loss_findings(target: str, found: GroupErrors, table: str) -> list[Finding]:
     """Return the gap in integrated error of the first group to each other, in nats."""
     first, *others = found.errors
     return [
@@ -56,6 +76,13 @@ def loss_findings(target: str, found: GroupErrors) -> list[Finding]:
             concepts=(target,),
             references=(first, other),
             direction=Direction.TOWARD_ZERO,
+            rows=FromRows(
+                table=table,
+                column="error",
+                where={"target": target, "group": (first, other)},
+                beside="other",
+                statistic=Statistic.STEP,
+            ),
             estimate=Estimate(
                 value=gap.value,
                 unit=Unit.NAT,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy import stats
 from torch.nn.functional import interpolate
@@ -162,20 +162,29 @@ COLUMNS = {
     "mi_joint": "i(x; target and group), standard, in nats.",
     "cmi_standard": "i(x; group | target), standard, in nats.",
     "cmi_orthogonal": "i(x; group | target), orthogonal, in nats.",
+    "dominated": "Whether Finn and Lizier's redundancy is the information of one word alone.",
 }
 
 
-def table(studied: Sequence[TargetStudy], compared: GroupComparison) -> Table:
-    """Return every image and group in one row."""
+def table(
+    studied: Sequence[TargetStudy], compared: GroupComparison, dominated: Sequence[Bool[ndarray, "n g"]]
+) -> Table:
+    """Return every image and group in one row.
+
+    Args:
+        studied: The targets.
+        compared: Targets and groups.
+        dominated: Where the published redundancy is one word's information, target by target.
+    """
     return Table(
         name=slug(f"{compared.targets.name} {compared.groups.name}"),
         title=f"Every image of {compared.targets.name} under {compared.groups.name}",
         columns=tuple(Column(name=name, description=said) for name, said in COLUMNS.items()),
-        rows=tuple(row for one in studied for row in _rows(one)),
+        rows=tuple(row for one, each in zip(studied, dominated, strict=True) for row in _rows(one, each)),
     )
 
 
-def _rows(one: TargetStudy) -> list[tuple[Cell, ...]]:
+def _rows(one: TargetStudy, dominated: Bool[ndarray, "n g"]) -> list[tuple[Cell, ...]]:
     return [
         (
             one.target,
@@ -187,6 +196,7 @@ def _rows(one: TargetStudy) -> list[tuple[Cell, ...]]:
             round(float(one.joint.standard[place, number]), 6),
             round(float(one.given.standard[place, number]), 6),
             round(float(one.given.orthogonal[place, number]), 6),
+            bool(dominated[place, number]),
         )
         for place, name in enumerate(one.names)
         for number, group in enumerate(one.groups)

@@ -12,15 +12,21 @@ from numpy import ndarray
 
 from biaskit.analyzers.diffusion_pid.bias_study import Doses, TargetStudy, doses, own_share, study
 from biaskit.analyzers.diffusion_pid.gaps import COLUMNS, Grouped, Quantity, Row, behind, gaps, source
-from biaskit.analyzers.diffusion_pid.group_losses import loss_figures, loss_findings, losses, named_images
+from biaskit.analyzers.diffusion_pid.group_losses import (
+    loss_figures,
+    loss_findings,
+    loss_table,
+    losses,
+    named_images,
+)
 from biaskit.analyzers.diffusion_pid.group_plots import dot_plot, error_curves, map_sheet, slug, table
 from biaskit.analyzers.diffusion_pid.neutral import beyond_neutral, neutral_gaps, neutral_nouns
 from biaskit.analyzers.diffusion_pid.numbers import IMAGES, TEMPLATES, About, dominance, mean
 from biaskit.analyzers.diffusion_pid.said import Said
 from biaskit.decomposition.redundancy import Informations as Words
-from biaskit.decomposition.redundancy import decompose, prior_dominance
+from biaskit.decomposition.redundancy import decompose, dominated
 from biaskit.records.estimate import Unit
-from biaskit.records.finding import Direction, Finding
+from biaskit.records.finding import Direction, Finding, FromRows, Statistic
 from biaskit.records.table import Column, Table
 from biaskit.stats.correlation import spearman
 from biaskit.stats.single_case import FEWEST
@@ -74,8 +80,12 @@ class GroupStudy:
         return self.said
 
     @property
+    def _about(self) -> str:
+        return slug(f"{self.compared.targets.name} {self.compared.groups.name}")
+
+    @property
     def _table(self) -> str:
-        return f"{slug(f'{self.compared.targets.name} {self.compared.groups.name}')}-measured"
+        return f"{self._about}-measured"
 
     def _measured_table(self) -> Table:
         return Table(
@@ -92,12 +102,21 @@ class GroupStudy:
         self.measured.extend(behind(grouped, self.groups, quantity))
         return gaps(grouped, self.groups, quantity, rng)
 
+    def _beyond(
+        self, grouped: Sequence[Grouped], neutral: Sequence[Grouped], quantity: Quantity
+    ) -> list[Finding]:
+        """Set a quantity against neutral nouns, where they were measured, and keep what they have."""
+        found = beyond_neutral(grouped, neutral, self.groups, quantity)
+        if found:
+            self.measured.extend(behind(neutral, self.groups, quantity, neutral=True))
+        return found
+
     @property
     def _nouns(self) -> GroupComparison:
         """Neutral nouns in the place of targets."""
         return neutral_nouns(self.compared, self.settings.neutral)
 
-    def _neutral_gaps(self) -> list[Float[ndarray, "n g"]]:
+    def _neutral_gaps(self) -> list[Grouped]:
         """Measure neutral nouns as targets are measured, or say why not."""
         count = len(self._nouns.targets.targets)
         if self.session.images or count < FEWEST:
@@ -132,7 +151,7 @@ class GroupStudy:
         units = np.arange(len(values)) if self.session.images else one.templates
         return Grouped(one.target, values, units, one.names, templates)
 
-    def _gaps(self, studied: Sequence[TargetStudy], neutral: Sequence[Float[ndarray, "n g"]]) -> None:
+    def _gaps(self, studied: Sequence[TargetStudy], neutral: Sequence[Grouped]) -> None:
         rng = self.session.rng(f"diffusion-pid/{self.compared.targets.name}/{self.compared.groups.name}")
         plain = Quantity(
             "diffusion_pid.gap",
@@ -143,7 +162,7 @@ class GroupStudy:
         )
         grouped = [self._grouped(one, one.given.standard) for one in studied]
         found = self._tested(grouped, plain, rng)
-        beyond = beyond_neutral(grouped, neutral, self.groups, plain)
+        beyond = self._beyond(grouped, neutral, plain)
         shared = Quantity(
             "diffusion_pid.redundancy_gap",
             f"redundancy ({self.settings.redundancy}) of target and group",
@@ -196,7 +215,7 @@ class GroupStudy:
         units = np.arange(len(values)) if self.session.images else one.templates
         templates = [one.worded[number].template for number in one.templates.tolist()]
         for template, image, value in zip(templates, one.names, values.tolist(), strict=True):
-            self.measured.append((quantity.metric, one.target, group, template, image, value))
+            self.measured.append((quantity.metric, one.target, group, template, image, value, False, ""))
         self.said.findings.append(
             Finding(
                 metric=quantity.metric,
@@ -216,19 +235,17 @@ class GroupStudy:
             headline=True,
             table=self._table,
         )
-        rows = [
-            Grouped(one.target, -one.surprisals, one.templates, one.names, self._templates(one))
-            for one in found
-        ]
+        rows, nouns = ([self._log_shares(one) for one in each] for each in (found, neutral))
         shown = self._tested(rows, quantity, rng)
-        beyond = beyond_neutral(rows, [-one.surprisals for one in neutral], self.groups, quantity)
+        beyond = self._beyond(rows, nouns, quantity)
         self.said.findings += [*shown, *beyond]
         self.said.dots.append(dot_plot(shown, self.compared, "log-odds"))
         self._agreement(shown)
 
-    def _templates(self, one: Doses) -> tuple[str, ...]:
+    def _log_shares(self, one: Doses) -> Grouped:
         templates = self.compared.targets.templates
-        return tuple(templates[number] for number in one.templates.tolist())
+        own = tuple(templates[number] for number in one.templates.tolist())
+        return Grouped(one.target, -one.surprisals, one.templates, one.names, own)
 
     def _agreement(self, odds: Sequence[Finding]) -> None:
         """Compare what the model holds likely with what it draws, over targets."""
@@ -258,10 +275,14 @@ class GroupStudy:
         about = About(method="i(x; target), standard", named=self._named)
         for one in studied:
             self._mean("mi", one, "", one.alone.standard[:, 0], about)
-        words = [each for one in studied for each in self._words(one)]
-        share = float(np.mean([prior_dominance(each) for each in words]))
-        self.said.findings.append(dominance(share, len(words)))
-        self.said.tables.append(table(studied, self.compared))
+        flags = [np.stack([dominated(each) for each in self._words(one)], axis=1) for one in studied]
+        images = table(studied, self.compared, flags)
+        rows = FromRows(
+            table=images.name, column="dominated", beside="target", statistic=Statistic.MEAN_OF_MEANS
+        )
+        share = float(np.mean([each.mean() for each in flags]))
+        self.said.findings.append(dominance(share, sum(each.shape[1] for each in flags), rows))
+        self.said.tables.append(images)
 
     def _shown(self, studied: Sequence[TargetStudy]) -> None:
         gap = {
@@ -284,7 +305,9 @@ class GroupStudy:
             return
         scenes = named_images(one.target, self.groups, one.worded, self.painter, each)
         found = losses(scenes, one.worded[0].alone, self.asker)
-        self.said.findings += loss_findings(one.target, found)
+        kept = loss_table(f"{self._about}-errors", one.target, scenes, found)
+        self.said.tables.append(kept)
+        self.said.findings += loss_findings(one.target, found, kept.name)
         self.said.figures += loss_figures(one.target, found)
 
     def _summary(self, found: Sequence[Finding]) -> None:

@@ -13,6 +13,7 @@ from biaskit.records.estimate import Null
 
 if TYPE_CHECKING:
     from biaskit.analyzers.diffusion_pid.scenes import Scene
+    from biaskit.records.prompt_set import PromptCase
 
 DRAWS = 999
 
@@ -22,7 +23,7 @@ class Change:
     """One word, its maps, and what became of the images without it.
 
     Attributes:
-        prompt: The whole prompt.
+        case: The whole prompt.
         word: The word.
         instead: The prompt after the intervention.
         names: Names of the images.
@@ -32,7 +33,7 @@ class Change:
         redrawn: The images drawn anew.
     """
 
-    prompt: str
+    case: PromptCase
     word: str
     instead: str
     names: tuple[str, ...]

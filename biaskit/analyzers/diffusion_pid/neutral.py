@@ -11,11 +11,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float
-from numpy import ndarray
 
 from biaskit.analyzers.diffusion_pid.bias_study import given_target
-from biaskit.analyzers.diffusion_pid.gaps import Grouped, Quantity, each_column, finding, over
+from biaskit.analyzers.diffusion_pid.gaps import (
+    NOUNS,
+    Grouped,
+    Quantity,
+    beyond_source,
+    each_column,
+    finding,
+    over,
+)
 from biaskit.analyzers.diffusion_pid.numbers import corrected
 from biaskit.analyzers.diffusion_pid.wordings import wordings
 from biaskit.records.estimate import Estimate
@@ -28,8 +34,6 @@ if TYPE_CHECKING:
     from biaskit.analyzers.diffusion_pid.scenes import Painter
     from biaskit.records.finding import Finding
     from biaskit.session import GroupComparison
-
-NOUNS = "neutral nouns"
 
 
 def neutral_nouns(compared: GroupComparison, count: int) -> GroupComparison:
@@ -44,19 +48,25 @@ def neutral_nouns(compared: GroupComparison, count: int) -> GroupComparison:
     return replace(compared, targets=compared.targets.model_copy(update={"targets": nouns}))
 
 
-def neutral_gaps(
-    nouns: GroupComparison, noun: str, painter: Painter, asker: Asker, each: int
-) -> Float[ndarray, "n g"]:
+def neutral_gaps(nouns: GroupComparison, noun: str, painter: Painter, asker: Asker, each: int) -> Grouped:
     """Return i(x; group | noun) of the images of a noun, standard, one column a group."""
     worded = wordings(nouns, noun)
     scenes = painter.of_target(noun, worded, each)
     parts = [given_target(asker, *pair) for pair in zip(scenes, worded, strict=True)]
-    return np.concatenate(parts)
+    return Grouped(
+        target=noun,
+        values=np.concatenate(parts),
+        units=np.repeat(np.arange(len(scenes)), [len(scene) for scene in scenes]),
+        names=tuple(name for scene in scenes for name in scene.names),
+        templates=tuple(
+            wording.template for scene, wording in zip(scenes, worded, strict=True) for _ in scene.names
+        ),
+    )
 
 
 def beyond_neutral(
     found: Sequence[Grouped],
-    neutral: Sequence[Float[ndarray, "n g"]],
+    neutral: Sequence[Grouped],
     groups: Sequence[str],
     quantity: Quantity,
 ) -> list[Finding]:
@@ -68,7 +78,7 @@ def beyond_neutral(
     if len(neutral) < FEWEST:
         return []
     named = replace(quantity, metric=f"{quantity.metric}_beyond_neutral", table="")
-    controls = np.stack([advantages(each).mean(axis=0) for each in neutral])
+    controls = np.stack([advantages(each.values).mean(axis=0) for each in neutral])
     places = list(each_column(found, groups))
     cases = [
         single_case(float(advantages(each.values)[:, column].mean()), controls[:, column])
@@ -76,9 +86,15 @@ def beyond_neutral(
     ]
     nulls = corrected([one.null for one in cases], f"gaps of {named.metric}")
     tested = [one._replace(null=null or one.null) for one, null in zip(cases, nulls, strict=True)]
-    return [
+    said = [
         finding(each, groups, column, named, _estimate(one, over(groups, column), quantity, len(neutral)))
         for (each, column), one in zip(places, tested, strict=True)
+    ]
+    if not quantity.table:
+        return said
+    return [
+        one.model_copy(update={"rows": beyond_source(quantity, each.target, groups[column])})
+        for one, (each, column) in zip(said, places, strict=True)
     ]
 
 

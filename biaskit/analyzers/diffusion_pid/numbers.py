@@ -11,7 +11,7 @@ from numpy import ndarray
 from scipy import stats
 
 from biaskit.records.estimate import Estimate, Interval, Null, Unit
-from biaskit.records.finding import Direction, Finding
+from biaskit.records.finding import Direction, Finding, FromRows
 from biaskit.stats.bootstrap import cluster_interval
 from biaskit.stats.multiplicity import benjamini_hochberg
 from biaskit.stats.power import minimum_detectable_effect
@@ -92,12 +92,13 @@ def corrected(nulls: Sequence[Null | None], family: str) -> tuple[Null | None, .
     )
 
 
-def dominance(share: float, words: int, *prompts: str) -> Finding:
+def dominance(share: float, words: int, rows: FromRows, *prompts: str) -> Finding:
     """Return the share of images at which the published redundancy says nothing of its own."""
     return Finding(
         metric="diffusion_pid.prior_dominance",
         concepts=prompts,
         direction=Direction.NONE,
+        rows=rows,
         estimate=Estimate(
             value=share,
             unit=Unit.PROPORTION,

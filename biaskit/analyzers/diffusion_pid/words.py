@@ -18,7 +18,8 @@ from biaskit.analyzers.diffusion_pid.numbers import IMAGES, About, dominance, me
 from biaskit.analyzers.diffusion_pid.questions import Questions
 from biaskit.analyzers.diffusion_pid.said import Said
 from biaskit.analyzers.diffusion_pid.taking_apart import Pair, intervened, left_out, pairs
-from biaskit.decomposition.redundancy import Atoms, decompose, prior_dominance
+from biaskit.analyzers.diffusion_pid.word_rows import Row, WordRows
+from biaskit.decomposition.redundancy import Atoms, decompose, dominated
 from biaskit.decomposition.redundancy import Informations as Words
 from biaskit.errors import RunError
 from biaskit.images.tiles import heated, png
@@ -57,6 +58,7 @@ class WordStudy:
         painter: Who draws images.
         asker: Who measures.
         said: What was found so far.
+        measured: What means are means of, one row an image.
     """
 
     settings: DiffusionPid
@@ -65,6 +67,12 @@ class WordStudy:
     painter: Painter
     asker: Asker
     said: Said = field(default_factory=Said)
+    measured: list[Row] = field(default_factory=list)
+
+    @property
+    def kept(self) -> WordRows:
+        """The table of what was measured."""
+        return WordRows(self.prompts.name, self.measured)
 
     def run(self) -> Said:
         """Draw each prompt's images, take it apart, and drop its words."""
@@ -74,22 +82,26 @@ class WordStudy:
             scene = self.painter.draw(case.text, self.settings.images, whose=case.text)
             design, numbers = _design(case)
             found = self.asker.measured(scene, design.prompts, design.contrasts, maps=True)
-            self._words(case, found, numbers)
-            self._pairs(case, found, numbers)
+            self._words(case, scene.names, found, numbers)
+            self._pairs(case, scene.names, found, numbers)
             if self.settings.intervene:
                 changes += [self._change(case, word, scene, found, numbers) for word in case.words]
             if self.settings.shown:
                 self.said.sheets.append(self._sheet(case, scene, found, numbers))
         self._interventions(changes)
+        self.said.tables.append(self.kept.table)
         return self.said
 
-    def _words(self, case: PromptCase, found: Measured, numbers: _Numbers) -> None:
+    def _words(self, case: PromptCase, names: Sequence[str], found: Measured, numbers: _Numbers) -> None:
+        metric = "diffusion_pid.cmi"
         for word, number in numbers.words.items():
             values = found.standard.mean[:, number]
+            kept = self.kept.keep(metric, case, (word, word), zip(names, values.tolist(), strict=True))
             self.said.findings.append(
                 Finding(
-                    metric="diffusion_pid.cmi",
+                    metric=metric,
                     concepts=(word, case.text),
+                    rows=kept,
                     direction=Direction.NONE,
                     headline=True,
                     estimate=self._estimate(values, "i(x; word | rest of the prompt), standard"),
@@ -103,26 +115,33 @@ class WordStudy:
             null = sign_flip(values, rows, self.session.rng(f"diffusion-pid/{method}"))
         return mean(values, rows, About(method=method, named=IMAGES, null=null))
 
-    def _pairs(self, case: PromptCase, found: Measured, numbers: _Numbers) -> None:
+    def _pairs(self, case: PromptCase, names: Sequence[str], found: Measured, numbers: _Numbers) -> None:
         prior, shares = self.settings.words_prior(), list[float]()
+        metric = "diffusion_pid.prior_dominance"
         for pair, columns in numbers.pairs.items():
             words = _informations(found.standard.mean, columns, prior.surprisals(pair.words))
-            atoms = decompose(words, self.settings.redundancy)
-            self._atoms(case, pair, atoms)
-            shares.append(prior_dominance(words))
+            self._atoms(case, pair, names, decompose(words, self.settings.redundancy))
+            flags, both = dominated(words).astype(float), " and ".join(pair.words)
+            self.kept.keep(metric, case, (both, both), zip(names, flags.tolist(), strict=True))
+            shares.append(float(flags.mean()))
             self.said.notes += _dominated(pair, shares[-1])
         if shares:
-            self.said.findings.append(dominance(float(np.mean(shares)), len(shares), case.text))
+            rows = self.kept.over_pairs(metric, case)
+            self.said.findings.append(dominance(float(np.mean(shares)), len(shares), rows, case.text))
 
-    def _atoms(self, case: PromptCase, pair: Pair, atoms: Atoms) -> None:
+    def _atoms(self, case: PromptCase, pair: Pair, names: Sequence[str], atoms: Atoms) -> None:
         values = (atoms.redundancy, atoms.first, atoms.second, atoms.synergy)
         of = (pair.words, (pair.words[0],), (pair.words[1],), pair.words)
+        both = " and ".join(pair.words)
         for part, concepts, each in zip(PARTS, of, values, strict=True):
+            metric, about = f"diffusion_pid.{part}", (" and ".join(concepts), both)
+            kept = self.kept.keep(metric, case, about, zip(names, each.tolist(), strict=True))
             self.said.findings.append(
                 Finding(
-                    metric=f"diffusion_pid.{part}",
+                    metric=metric,
                     concepts=(*concepts, case.text),
-                    group=" and ".join(pair.words),
+                    group=both,
+                    rows=kept,
                     direction=Direction.NONE,
                     headline=part in {"redundancy", "synergy"},
                     estimate=self._estimate(each, f"{part} ({self.settings.redundancy}) given the rest"),
@@ -137,7 +156,7 @@ class WordStudy:
         redrawn = self.painter.draw(instead, len(scene), whose=case.text)
         moved = (redrawn.latents - scene.latents).double().square().sum(dim=1)
         return Change(
-            prompt=case.text,
+            case=case,
             word=word,
             instead=instead,
             names=scene.names,
@@ -150,7 +169,7 @@ class WordStudy:
     def _interventions(self, changes: Sequence[Change]) -> None:
         if not changes:
             return
-        each = np.concatenate([one.correlations() for one in changes])
+        metric, each = "diffusion_pid.intervention", self._correlations(changes)
         owners = np.concatenate([np.full(len(one.names), place) for place, one in enumerate(changes)])
         usable = np.isfinite(each)
         if not usable.any():
@@ -161,8 +180,9 @@ class WordStudy:
         null = swapped_null(list(changes), self.session.rng(f"diffusion-pid/{self.prompts.name}/swapped"))
         self.said.findings.append(
             Finding(
-                metric="diffusion_pid.intervention",
+                metric=metric,
                 concepts=(self.prompts.name,),
+                rows=self.kept.over_words(metric),
                 direction=Direction.NONE,
                 headline=True,
                 estimate=mean(
@@ -182,6 +202,15 @@ class WordStudy:
             f"{self.prompts.name}: maps agree with what changes when the word is dropped at a correlation of "
             f"{each[usable].mean():.2f}, over {int(usable.sum())} images."
         )
+
+    def _correlations(self, changes: Sequence[Change]) -> Float[ndarray, " n"]:
+        """Return the correlation of map and change of every image, and keep those there are."""
+        found = [one.correlations() for one in changes]
+        for one, each in zip(changes, found, strict=True):
+            values = [value if np.isfinite(value) else None for value in each.tolist()]
+            images = zip(one.names, values, strict=True)
+            self.kept.keep("diffusion_pid.intervention", one.case, (one.word, one.word), images)
+        return np.concatenate(found)
 
     def _sheet(self, case: PromptCase, scene: Scene, found: Measured, numbers: _Numbers) -> ContactSheet:
         """Show the first images under the map of each word."""

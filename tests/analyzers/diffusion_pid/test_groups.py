@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from analyzers.diffusion_pid.conftest import SHARES, KnownModel, compared
-from analyzers.recomputing import recomputed
+from analyzers.recomputing import recomputed, silent
 from PIL import Image
 from scipy import stats
 from scipy.stats import spearmanr
@@ -50,7 +50,9 @@ def test_figures_rank_the_planted_shares(planted, metric):
 
 
 def test_means_are_those_of_the_rows_that_are_kept(planted):
-    assert recomputed(planted) >= {"gap", "log_odds", "share_drawn", "redundancy_gap", "mi"}
+    gaps = {"gap", "gap_beyond_neutral", "log_odds", "log_odds_beyond_neutral", "redundancy_gap", "error_gap"}
+    assert recomputed(planted) == gaps | {"share_drawn", "mi", "prior_dominance"}
+    assert silent(planted) == set()
 
 
 def test_log_odds_are_those_that_were_planted(planted):
@@ -183,6 +185,8 @@ def test_more_than_two_groups_are_each_set_against_the_others(session_of):
     gaps = [one for one in found.findings if one.metric == "diffusion_pid.gap" and one.concepts == ("pilot",)]
     assert [one.group for one in gaps] == list(four)
     assert sum(one.estimate.value for one in gaps) == pytest.approx(0, abs=1e-9)
+    assert {"gap", "gap_beyond_neutral", "prior_dominance"} <= recomputed(found)
+    assert silent(found) == set()
 
 
 def test_the_same_run_gives_the_same_analysis_and_another_seed_does_not(session_of, planted):
@@ -228,6 +232,8 @@ def test_images_of_ones_own_are_the_units_and_nothing_is_drawn(session_of):
     gap = by_target(found, "diffusion_pid.gap")["baker"]
     assert (gap.n, gap.resampling_unit) == (8, "images")
     assert not by_target(found, "diffusion_pid.log_odds")
+    assert recomputed(found) == {"gap", "redundancy_gap", "share_drawn", "mi", "prior_dominance"}
+    assert silent(found) == set()
 
 
 def test_too_few_images_of_ones_own_are_refused(session_of):
@@ -262,7 +268,7 @@ def test_the_page_has_maps_curves_plots_and_every_image_in_a_table(planted):
     assert [len(one.curves) for one in planted.figures] == [2, 2, 1], "changes, errors, their difference"
     assert len(planted.sheets[0].tiles) == 3 * 2
     assert all(tile.confidence is None and tile.heat for tile in planted.sheets[0].tiles)
-    images = next(one for one in planted.tables if not one.name.endswith("measured"))
+    images = next(one for one in planted.tables if "cmi_standard" in {each.name for each in one.columns})
     assert len(images.rows) == 5 * 8 * 3 * 2
     assert "beyond chance" in planted.summary[0]
 

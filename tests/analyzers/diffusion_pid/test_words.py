@@ -6,10 +6,12 @@ import math
 
 import pytest
 from analyzers.diffusion_pid.conftest import KnownModel
+from analyzers.recomputing import recomputed, silent
 
 from biaskit.analyzers.diffusion_pid import DiffusionPid
 from biaskit.analyzers.diffusion_pid.taking_apart import intervened, left_out, pairs
 from biaskit.decomposition.quantities import without
+from biaskit.gates.rows import rows_of
 from biaskit.records.prompt_set import PromptCase, PromptSet
 from biaskit.session import DiffusionSession
 
@@ -60,6 +62,15 @@ def test_parts_of_a_pair_add_up_to_what_both_say(found):
     ]
     assert sum(parts) == pytest.approx(math.log(2), abs=0.3)
     assert value(found, "uniqueness", "guest") == pytest.approx(0, abs=1e-9)
+
+
+def test_every_number_is_computed_again_from_the_images(found):
+    parts = {"redundancy", "uniqueness", "synergy"}
+    assert recomputed(found) == {"cmi", "prior_dominance", "intervention"} | parts
+    assert silent(found) == set()
+    (one,) = [each for each in found.findings if each.metric == "diffusion_pid.intervention"]
+    kept = rows_of(found, one)
+    assert len({row.unit for row in kept}) == one.estimate.n == 4
 
 
 def test_a_word_that_says_nothing_changes_nothing_when_it_is_dropped(found):
