@@ -69,7 +69,8 @@ def _rendered(found: RunComparison, path: Path) -> str:
 def _show(found: RunComparison, *, everything: bool) -> None:
     shown = [one for one in found.differences if everything or one.change in _SHOWN]
     if shown:
-        table(comparison.COLUMNS, [comparison.row(one) for one in shown])
+        rows = [cells for one in shown for cells in comparison.lines(one)]
+        table(("change", "number, before and after"), rows)
     for note in found.notes:
         line(note, "dim")
     line(comparison.summary(found), "bold")

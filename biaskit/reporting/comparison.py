@@ -51,17 +51,25 @@ def summary(found: RunComparison) -> str:
 
 def row(one: Difference) -> tuple[str, ...]:
     """Write one finding: what became of it, what it is about, both numbers and the change."""
-    about = (*one.concepts, words.pair(one.references), str(one.site or ""), one.group or "")
     how = "paired" if one.paired else one.reason or ""
-    return (
-        str(one.change or "not compared"),
-        one.metric,
-        ", ".join(part for part in about if part),
-        _number(one.before),
-        _number(one.after),
-        _moved(one.change_in_value),
-        how,
-    )
+    return (_told(one), one.metric, _about(one), _number(one.before), _number(one.after), _moved(one), how)
+
+
+def lines(one: Difference) -> tuple[tuple[str, str], ...]:
+    """Write one finding as two rows of two cells: what became of what, then the numbers."""
+    _, metric, about, before, after, moved, how = row(one)
+    change = f"change {moved}" if moved else ""
+    said = (f"{before or 'absent'} \N{RIGHTWARDS ARROW} {after or 'absent'}", change, how)
+    return (_told(one), f"{metric}: {about}"), ("", "; ".join(part for part in said if part))
+
+
+def _told(one: Difference) -> str:
+    return str(one.change or "not compared")
+
+
+def _about(one: Difference) -> str:
+    about = (*one.concepts, words.pair(one.references), str(one.site or ""), one.group or "")
+    return ", ".join(part for part in about if part)
 
 
 def markdown(found: RunComparison) -> str:
@@ -85,11 +93,9 @@ def markdown(found: RunComparison) -> str:
 def _number(estimate: Estimate | None) -> str:
     if estimate is None:
         return ""
-    return "not measured" if estimate.value is None else f"{estimate.value:.3g} {estimate.unit}"
+    return "not measured" if estimate.value is None else words.whole(estimate)
 
 
-def _moved(estimate: Estimate | None) -> str:
-    if estimate is None or estimate.value is None or estimate.interval is None:
-        return ""
-    ends = estimate.interval
-    return f"{estimate.value:+.3g} [{ends.low:+.3g}, {ends.high:+.3g}]"
+def _moved(one: Difference) -> str:
+    moved = one.change_in_value
+    return "" if moved is None or moved.value is None or moved.interval is None else words.change(moved)

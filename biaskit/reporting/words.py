@@ -288,6 +288,19 @@ def whole(shown: Estimate) -> str:
     return " ".join(part for part in parts if part)
 
 
+def change(shown: Estimate) -> str:
+    """Write a change that has value and interval, each number with its sign: `+12 % [+3 %, +21 %]`."""
+    known = (shown.value, *((shown.interval.low, shown.interval.high) if shown.interval else ()))
+    value, *ends = (_signed(number(one, shown.unit, _places(shown))) for one in known)
+    return " ".join(
+        part for part in (value, f"[{', '.join(ends)}]" if ends else "", unit_name(shown.unit)) if part
+    )
+
+
+def _signed(written: str) -> str:
+    return written if written.startswith(("+", MINUS)) or not written.strip("0.% ") else f"+{written}"
+
+
 def metric(name: str) -> str:
     """Return the plain words for a metric, or its own name."""
     return METRIC_WORDS.get(name, name)

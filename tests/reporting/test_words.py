@@ -173,3 +173,20 @@ def test_a_sentence_has_the_signs_of_the_pages_numbers(said, shown):
     shown = shown.replace("~", words.MINUS)
     assert words.typeset(said) == shown
     assert words.typeset(shown) == shown
+
+
+@pytest.mark.parametrize(
+    ("unit", "said"),
+    [
+        (Unit.PROPORTION, "+12 % [0 %, +25 %]"),
+        (Unit.NAT, "+0.12 [0.00, +0.25] nat"),
+        (Unit.ONE, "+0.12 [0.00, +0.25]"),
+    ],
+)
+def test_a_change_has_its_sign_in_every_unit(unit, said):
+    ends = Interval(low=0.0, high=0.25, level=0.95, method="t")
+    moved = Estimate(
+        value=0.12, unit=unit, n=9, resampling_unit="rows", method="less", interval=ends, reason="no null"
+    )
+    assert words.change(moved) == said
+    assert words.change(moved.model_copy(update={"value": -0.12})).startswith(words.MINUS)
