@@ -166,11 +166,13 @@ class Overlap:
         shared: Share of the top latents of one half that are top of the other, in [0, 1].
         by_chance: What they share on average where the labels of the other half are shuffled.
         p: How often those share as many or more, `(1 + #) / (draws + 1)`.
+        tops: Top latents of each half.
     """
 
     shared: float
     by_chance: float
     p: float
+    tops: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
 
 
 def split_half(
@@ -188,17 +190,20 @@ def split_half(
         halves[0] += own[::2]
         halves[1] += own[1::2]
     first, second = (codes.part(torch.tensor(half)) for half in halves)
-    top = set(rank(first, autoencoder).top(asked.number, asked.count))
 
-    def shared(part: Codes) -> float:
-        other = set(rank(part, autoencoder).top(asked.number, asked.count))
-        return len(top & other) / max(min(len(top), len(other)), 1)
+    def top(part: Codes) -> tuple[int, ...]:
+        return rank(part, autoencoder).top(asked.number, asked.count)
+
+    def shared(other: tuple[int, ...]) -> float:
+        return len({*ones} & {*other}) / max(min(len(ones), len(other)), 1)
+
+    ones, others = top(first), top(second)
 
     orders = [torch.from_numpy(rng.permutation(second.labels.numpy())) for _ in range(draws)]
-    chance = np.array([shared(second.relabelled(labels)) for labels in orders])
-    observed = shared(second)
+    chance = np.array([shared(top(second.relabelled(labels))) for labels in orders])
+    observed = shared(others)
     p = (1 + int((chance >= observed - 1e-12).sum())) / (draws + 1)
-    return Overlap(observed, float(chance.mean()), p)
+    return Overlap(observed, float(chance.mean()), p, (ones, others))
 
 
 def shuffled_scores(

@@ -82,6 +82,11 @@ class Asked:
         """How many images there are."""
         return len(self.seeds)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """One name an image: its prompt and seed."""
+        return tuple(f"{prompt} #{seed}" for prompt, seed in zip(self.prompts, self.seeds, strict=True))
+
     def first(self, count: int) -> Asked:
         """Return the first `count` images."""
         return Asked(self.prompts[:count], self.seeds[:count])

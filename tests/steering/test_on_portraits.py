@@ -74,6 +74,8 @@ def test_the_groups_are_read_and_carried_by_the_same_latents_in_both_halves(code
     assert np.mean([one.auc for one in ranking.probes]) > 0.85
     overlap = split_half(codes, autoencoder, Top(0, 10), np.random.default_rng(1), 19)
     assert overlap.shared >= 0.5 > overlap.by_chance
+    first, second = (set(one) for one in overlap.tops)
+    assert overlap.shared == len(first & second) / min(len(first), len(second))
     assert overlap.p == pytest.approx(0.05)
     shuffled = shuffled_scores(codes, autoencoder, np.random.default_rng(0), 5)[:, 0]
     assert float(ranking.scores[0].max()) > 2 * shuffled.max()

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from scipy import stats
 
+from biaskit.analyzers.bias_features.measured import share_rows
 from biaskit.errors import RequestError
 from biaskit.records.estimate import Estimate, Null, Unit
 from biaskit.records.finding import Direction, Finding
@@ -70,12 +71,14 @@ class Leans:
         target = int(away.argmax())
         return target, int(self.shares[target].argmin())
 
-    def findings(self) -> list[Finding]:
-        """Return one finding a target and group; of two groups the first alone."""
+    def findings(self, title: str) -> list[Finding]:
+        """Return one finding a target and group of a comparison; of two groups the first alone."""
         columns = 1 if len(self.groups) == 2 else len(self.groups)
-        return [self._finding(row, column) for row in range(len(self.targets)) for column in range(columns)]
+        return [
+            self._finding(title, row, column) for row in range(len(self.targets)) for column in range(columns)
+        ]
 
-    def _finding(self, row: int, column: int) -> Finding:
+    def _finding(self, title: str, row: int, column: int) -> Finding:
         count, n = int(self.counts[row, column]), int(self.counts[row].sum())
         tests = self.adjusted.size if len(self.groups) > 2 else len(self.targets)
         return Finding(
@@ -84,6 +87,7 @@ class Leans:
             group=self.groups[column],
             direction=Direction.NONE,
             headline=True,
+            rows=share_rows(title, self.targets[row], self.groups[column]),
             estimate=Estimate(
                 value=count / n,
                 unit=Unit.PROPORTION,

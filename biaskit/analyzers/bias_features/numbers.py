@@ -8,28 +8,43 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from biaskit.analyzers.bias_features.measured import (
+    best_rows,
+    effect_rows,
+    fall_rows,
+    half_rows,
+    random_rows,
+)
 from biaskit.records.estimate import Estimate, Interval, Null, Unit
-from biaskit.records.finding import Direction, Finding
+from biaskit.records.finding import Direction, Finding, FromRows
 
 if TYPE_CHECKING:
     from biaskit.analyzers.bias_features.leans import Leans
     from biaskit.analyzers.bias_features.study import GroupStudy
     from biaskit.analyzers.bias_features.turning import Single, Turning
-    from biaskit.steering.ranking import Overlap, Ranking
+    from biaskit.records.table import Table
+    from biaskit.steering.ranking import Overlap
 
 IMAGES, STEPS = "images", "timesteps"
+_NEITHER = "neither half of the images names a latent"
 _OF_INSTRUMENT = "It describes the instrument; the model is not tested by it."
 
 
-def instrument_findings(study: GroupStudy, ranking: Ranking) -> list[Finding]:
-    """Return what the autoencoder explains and how well the probes read the groups."""
-    explained = np.array(list(study.autoencoder.record.explained.values()))
+def instrument_findings(study: GroupStudy, table: Table) -> list[Finding]:
+    """Return what the autoencoder explains and how well the probes read the groups, over timesteps."""
     findings = []
-    if explained.size:
-        findings.append(_over_steps(study, "bias_features.explained", explained, Unit.PROPORTION))
-    read = np.array([one.auc for one in ranking.probes if one.auc is not None])
-    if read.size:
-        findings.append(_over_steps(study, "bias_features.probe_auc", read, Unit.AUC))
+    for place, (column, metric, unit) in enumerate(
+        (
+            ("explained", "bias_features.explained", Unit.PROPORTION),
+            ("auc", "bias_features.probe_auc", Unit.AUC),
+        ),
+        start=1,
+    ):
+        values = np.array([row[place] for row in table.rows if row[place] is not None], dtype=float)
+        if values.size:
+            found = _over_steps(study, metric, values, unit)
+            rows = FromRows(table=table.name, column=column)
+            findings.append(found.model_copy(update={"rows": rows}))
     return findings
 
 
@@ -66,6 +81,7 @@ def effect_findings(study: GroupStudy, turning: Turning, target: str, group: str
         group=group,
         direction=Direction.NONE,
         headline=True,
+        rows=effect_rows(study.title, turning.at),
         estimate=Estimate(
             value=turning.effect,
             unit=Unit.PROPORTION,
@@ -83,6 +99,7 @@ def effect_findings(study: GroupStudy, turning: Turning, target: str, group: str
         site=study.settings.place.site,
         group=group,
         direction=Direction.NONE,
+        rows=random_rows(study.title),
         estimate=Estimate(
             value=float(np.abs(turning.random).mean()),
             unit=Unit.PROPORTION,
@@ -105,6 +122,7 @@ def _trend(study: GroupStudy, turning: Turning, target: str, group: str) -> Find
         site=study.settings.place.site,
         group=group,
         direction=Direction.LOWER,
+        rows=fall_rows(study.title),
         estimate=Estimate(
             value=response.falls,
             unit=Unit.PROPORTION,
@@ -125,6 +143,7 @@ def _single(study: GroupStudy, one: Single, target: str, group: str) -> Finding:
         group=group,
         direction=Direction.NONE,
         headline=one.turns,
+        rows=effect_rows(study.title, one.response.strengths[1], one.latent),
         estimate=Estimate(
             value=one.response.effect(1),
             unit=Unit.PROPORTION,
@@ -145,6 +164,8 @@ def overlap_finding(study: GroupStudy, found_: Overlap, target: str, group: str)
         site=study.settings.place.site,
         group=group,
         direction=Direction.HIGHER,
+        rows=half_rows(study.title) if any(found_.tops) else None,
+        unkept="" if any(found_.tops) else _NEITHER,
         estimate=Estimate(
             value=found_.shared,
             unit=Unit.PROPORTION,
@@ -171,6 +192,7 @@ def shuffled_finding(
         site=study.settings.place.site,
         group=about[1],
         direction=Direction.NONE,
+        rows=best_rows(study.title),
         estimate=Estimate(
             value=best,
             unit=Unit.ONE,

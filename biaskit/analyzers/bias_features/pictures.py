@@ -8,12 +8,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from biaskit.analyzers.bias_features.measured import named, slug
 from biaskit.images.tiles import png
 from biaskit.records.contact_sheet import ContactSheet, Tile
 from biaskit.records.dot_plot import Dot, DotPlot, DotRow
 from biaskit.records.estimate import Unit
 from biaskit.records.figure import Curve, Figure, Point, Role
-from biaskit.records.table import Column, Table
+from biaskit.records.table import Table
 from biaskit.stats.proportions import wilson
 
 if TYPE_CHECKING:
@@ -31,11 +32,6 @@ COLUMNS = {
     "effect": "Change of the group's share by this latent alone; empty where it was not tested.",
     "q": "McNemar's p of that change, corrected by Holm.",
 }
-
-
-def slug(text: str) -> str:
-    """Return a text as the name of a table or figure."""
-    return "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in text.casefold()).split())
 
 
 def share_dots(leans: Leans, title: str) -> DotPlot:
@@ -123,18 +119,14 @@ def latent_table(turning: Turning, ranking: Ranking, number: int, title: str) ->
     """Return the latents with the largest attributions, in order."""
     tested = {one.latent: one for one in turning.singles}
     edited = set(turning.edit.record.features)
-    rows = []
-    for latent in ranking.top(number, 5 * max(len(edited), 10)):
+    rows, scores = [], ranking.scores[number]
+    order = torch.argsort(scores, descending=True, stable=True)[: 5 * max(len(edited), 10)]
+    for latent in order.tolist():
         one = tested.get(latent)
-        effect = None if one is None else round(one.response.effect(1), 6)
+        effect = None if one is None else one.response.effect(1)
         q = None if one is None else one.null.adjusted
-        rows.append((latent, round(float(ranking.scores[number, latent]), 6), latent in edited, effect, q))
-    return Table(
-        name=slug(f"latents {title}"),
-        title=f"Latents by attribution, {title}",
-        columns=tuple(Column(name=name, description=text) for name, text in COLUMNS.items()),
-        rows=tuple(rows),
-    )
+        rows.append((latent, float(scores[latent]), latent in edited, effect, q))
+    return Table.of(named("latents", title), f"Latents by attribution, {title}", COLUMNS, rows)
 
 
 def latent_sheets(

@@ -10,6 +10,13 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from biaskit.analyzers.bias_features.leans import Leans, leans_of, require_enough
+from biaskit.analyzers.bias_features.measured import (
+    half_table,
+    image_table,
+    random_table,
+    step_table,
+    turn_table,
+)
 from biaskit.analyzers.bias_features.numbers import (
     effect_findings,
     instrument_findings,
@@ -102,15 +109,19 @@ class GroupStudy:
         targets = tuple(self.compared.targets.targets)
         each = self.settings.traced // len(targets)
         require_enough(each, self.settings.half_width)
-        seen, owners = self._followed(targets, each)
+        seen, owners, images = self._followed(targets, each)
         leans = leans_of(
             targets, self.classifier.classes, owners, seen.labels.numpy(), self.settings.tolerated
         )
-        part.findings += leans.findings()
+        part.findings += leans.findings(self.title)
         part.dots.append(share_dots(leans, self.title))
+        labels, classes = seen.labels.numpy(), self.classifier.classes
+        part.tables.append(image_table(self.title, owners, images, classes, labels))
         codes = Codes.of(self.autoencoder, seen, self.classifier.classes, [owners, *self._others(seen)])
         ranking = rank(codes, self.autoencoder)
-        part.findings += instrument_findings(self, ranking)
+        steps = self._steps(ranking)
+        part.findings += instrument_findings(self, steps)
+        part.tables += [steps] if steps.rows else []
         part.figures += instrument_curves(self, ranking)
         widest = leans.widest()
         if widest is None:
@@ -122,8 +133,18 @@ class GroupStudy:
         self._turn(part, leans, codes, ranking, seen)
         return part
 
-    def _followed(self, targets: tuple[str, ...], each: int) -> tuple[Trajectories, list[str]]:
-        """Follow as many images of every target, template by template; each image has noise of its own."""
+    def _steps(self, ranking: Ranking) -> Table:
+        explained = {float(step): one for step, one in self.autoencoder.record.explained.items()}
+        aucs = {one.timestep: one.auc for one in ranking.probes if one.auc is not None}
+        return step_table(self.title, explained, aucs)
+
+    def _followed(
+        self, targets: tuple[str, ...], each: int
+    ) -> tuple[Trajectories, list[str], tuple[str, ...]]:
+        """Follow as many images of every target, template by template; each image has noise of its own.
+
+        Returns them with their targets and names.
+        """
         said = {target: [one.text for one in self.compared.targets.positives(target)] for target in targets}
         pairs = [
             (target, said[target][number % len(said[target])]) for target in targets for number in range(each)
@@ -135,7 +156,7 @@ class GroupStudy:
             seen = self.drawn[asked] = follow(self.stage, asked, self.settings.every)
         else:
             seen = replace(before, probabilities=self.classifier.probabilities(before.pixels))
-        return seen, [target for target, _ in pairs]
+        return seen, [target for target, _ in pairs], asked.names
 
     def _others(self, seen: Trajectories) -> list[Int[ndarray, " n"]]:
         """What the other classifiers see; it is held equal, so that a latent's dose is that of the group."""
@@ -150,13 +171,17 @@ class GroupStudy:
         asked = Asked.of(prompts, self.settings.fresh, self.first_seed + FRESH_FROM)
         found = turned(self, codes, ranking, number, asked)
         part.findings += effect_findings(self, found, target, group)
-        part.findings += self._controls(codes, ranking, number, target)
+        self._controls(part, codes, ranking, number, target)
         part.figures.append(dose_curves(found, target, group))
-        part.tables.append(latent_table(found, ranking, number, self.title))
+        part.tables += [
+            latent_table(found, ranking, number, self.title),
+            turn_table(self.title, found, asked.names),
+            random_table(self.title, found),
+        ]
         part.sheets += latent_sheets(self, found, codes, seen)
         part.summary += sentences(found, leans, row, self.title, group)
 
-    def _controls(self, codes: Codes, ranking: Ranking, number: int, target: str) -> list[Finding]:
+    def _controls(self, part: Part, codes: Codes, ranking: Ranking, number: int, target: str) -> None:
         asked, draws = Top(number, self.settings.features), self.settings.shuffles
         halves = self.session.rng(f"bias-features/{self.title}/halves")
         overlap = split_half(codes, self.autoencoder, asked, halves, draws)
@@ -164,7 +189,8 @@ class GroupStudy:
         shuffled = shuffled_scores(codes, self.autoencoder, rng, draws)[:, number]
         best = float(ranking.scores[number].max())
         group = self.classifier.classes[number]
-        return [
+        part.findings += [
             overlap_finding(self, overlap, target, group),
             shuffled_finding(self, best, np.asarray(shuffled), (target, group)),
         ]
+        part.tables += [half_table(self.title, overlap)] if any(overlap.tops) else []

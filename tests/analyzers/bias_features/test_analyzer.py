@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from analyzers.recomputing import recomputed, silent
 from models import tiny_pipelines as tiny
 
 import biaskit
@@ -74,6 +75,12 @@ def test_every_number_is_there_with_its_null_or_a_reason(run):
         assert one.estimate.null is not None or one.estimate.reason
 
 
+def test_every_number_is_computed_again_from_what_was_measured(run):
+    (analysis,) = run.analyses
+    assert recomputed(analysis) == METRICS
+    assert silent(analysis) == set()
+
+
 def test_turning_the_features_turns_the_group_and_random_ones_do_not(run):
     (effect,) = about(run, "effect")
     (random,) = about(run, "random_effect")
@@ -96,7 +103,15 @@ def test_the_report_shows_doses_shares_and_images(run):
     assert any(one.name.startswith("doses-") for one in analysis.figures)
     assert {one.name for one in analysis.dots} >= {"shares-portrait-occupations-by-portrait-gender"}
     assert len(analysis.sheets) == 2
-    assert analysis.tables[0].rows
+    assert {one.name.split("-")[0] for one in analysis.tables} == {
+        "images",
+        "timesteps",
+        "latents",
+        "turns",
+        "random",
+        "halves",
+    }
+    assert all(one.rows for one in analysis.tables)
 
 
 def leans(share, n=200):
