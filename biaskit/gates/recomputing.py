@@ -47,12 +47,14 @@ def _number(rows: Sequence[Row], source: FromRows) -> float:
 def share_interval(analysis: Analysis, finding: Finding) -> tuple[float, float] | None:
     """Return Wilson's interval computed again from rows that are each 0 or 1; None where it is another's.
 
-    `(p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)` for p of n rows (Wilson 1927).
+    `(p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)` for p of n rows (Wilson 1927),
+    or of n units that were sampled where all rows are alike.
     """
     interval, rows = finding.estimate.interval, rows_of(analysis, finding)
     if interval is None or interval.method != "Wilson" or isinstance(rows, str):
         return None
-    values, n = _values(rows), len(rows)
+    values = _values(rows)
+    n = finding.estimate.n if len(set(values)) == 1 else len(rows)
     source = finding.rows
     plain = source is not None and source.statistic is Statistic.MEAN and not source.apart
     if not plain or not set(values) <= {0.0, 1.0}:

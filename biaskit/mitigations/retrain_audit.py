@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -12,9 +12,21 @@ from numpy import ndarray
 from torch import Tensor
 
 from biaskit.mitigations.retrain_head import RetrainHead
+from biaskit.mitigations.retrain_rows import (
+    AFTER,
+    BEFORE,
+    PLAIN,
+    WAYS,
+    accuracy_rows,
+    change_rows,
+    image_table,
+    shuffle_rows,
+    shuffle_table,
+    worst_rows,
+)
 from biaskit.records.dot_plot import Dot, DotPlot, DotRow
 from biaskit.records.estimate import Estimate, Null, Unit
-from biaskit.records.finding import Analysis, Direction, Finding
+from biaskit.records.finding import Analysis, Direction, Finding, FromRows
 from biaskit.retraining.heads import RULES
 from biaskit.stats.bootstrap import cluster_interval
 from biaskit.stats.by_group import GroupMetric, GroupOptions, by_group
@@ -25,9 +37,9 @@ if TYPE_CHECKING:
     from biaskit.mitigations.retrain_head import HeadRemedy
     from biaskit.mitigations.retrain_images import RetrainImages
     from biaskit.mitigations.retrain_split import Split
+    from biaskit.records.table import Table
     from biaskit.session import VisionSession
 
-BEFORE, AFTER, PLAIN = "before", "retrained", "refit without groups"
 _LOWEST = "The lowest of several groups is not tested; what changed in the group that failed most is."
 _DESCRIBES = "It describes these images; the change is tested."
 IMAGES = "images that were sampled together"
@@ -63,7 +75,8 @@ class RetrainAudit:
         findings = [one for way in ways for one in self._levels(way, ways[way], metrics[way])]
         for way in (AFTER, PLAIN):
             findings += self._changes(way, ways, hard)
-        findings.append(self._shuffled(metrics[AFTER]))
+        lowest = self._shuffled()
+        findings.append(self._beside_shuffled(metrics[AFTER], lowest))
         return Analysis(
             analyzer=self.settings.name,
             settings=asdict(self.settings),
@@ -75,6 +88,7 @@ class RetrainAudit:
                 "that fails most on those it was fitted on.",
             ),
             limitations=self.settings.limitations,
+            tables=(self._table(ways), shuffle_table(lowest)),
             dots=(self._plot(metrics),),
         )
 
@@ -118,8 +132,10 @@ class RetrainAudit:
             reason=worst.reason or _LOWEST,
         )
         return [
-            self._finding("retraining.worst_group", way, worst.group or "", lowest, Direction.HIGHER),
-            self._finding("retraining.accuracy", way, "all images", self._accuracy(right), Direction.HIGHER),
+            self._finding("retraining.worst_group", (way, worst.group or ""), lowest, worst_rows(way)),
+            self._finding(
+                "retraining.accuracy", (way, "all images"), self._accuracy(right), accuracy_rows(way)
+            ),
         ]
 
     def _changes(self, way: str, ways: Ways, hard: str) -> list[Finding]:
@@ -131,10 +147,9 @@ class RetrainAudit:
         return [
             self._finding(
                 f"retraining.{metric}",
-                way,
-                group,
+                (way, group),
                 self._change(ways[way][rows], ways[BEFORE][rows], np.array(self.split.held.clusters)[rows]),
-                Direction.HIGHER,
+                change_rows(way, hard if metric == "hard_group_change" else ""),
             )
             for metric, (group, rows) in parts.items()
             if rows.any()
@@ -178,8 +193,8 @@ class RetrainAudit:
             null=sign_flip(moved, clusters, self.session.rng("retrain-head/change")),
         )
 
-    def _shuffled(self, after: GroupMetric) -> Finding:
-        """Hold the worst group against refits to groups that were shuffled within classes."""
+    def _shuffled(self) -> list[float]:
+        """Return the worst group of each refit to groups that were shuffled within classes."""
         rng, lowest = self.session.rng("retrain-head/shuffles"), list[float]()
         fitted = self.split.fitted
         for _ in range(self.settings.shuffles):
@@ -190,6 +205,10 @@ class RetrainAudit:
             cells = tuple(fitted.cells[row] for row in order.tolist())
             right = self.split.held.right(self._refit(self.settings.rule, cells))
             lowest.append(self._lowest(right))
+        return lowest
+
+    def _beside_shuffled(self, after: GroupMetric, lowest: Sequence[float]) -> Finding:
+        """Hold the worst group against that of refits to shuffled groups."""
         own_value = after.worst.value or 0.0
         reached = sum(one >= own_value - 1e-12 for one in lowest)
         p = (1 + reached) / (len(lowest) + 1)
@@ -202,20 +221,26 @@ class RetrainAudit:
             null=Null(p=p, kind=f"refits to shuffled groups with as high a worst group, {len(lowest)} draws"),
             reason="Refits to shuffled groups are no sample that an interval could be of.",
         )
-        return self._finding("retraining.shuffled", AFTER, "", estimate, Direction.NONE)
+        found = self._finding("retraining.shuffled", (AFTER, ""), estimate, shuffle_rows())
+        return found.model_copy(update={"direction": Direction.NONE})
+
+    def _table(self, ways: Ways) -> Table:
+        held, images = self.split.held, self.session.images[0]
+        names = [images.pictures.name(row) for row in held.rows]
+        return image_table(self.split.name, names, held, {way: ways[way] for way in WAYS})
 
     def _lowest(self, right: Bool[ndarray, " n"]) -> float:
         cells = np.array(self.split.held.cells)
         return min(float(right[cells == group].mean()) for group in self.split.held.groups)
 
-    def _finding(
-        self, metric: str, way: str, group: str, estimate: Estimate, direction: Direction
-    ) -> Finding:
+    def _finding(self, metric: str, about: tuple[str, str], estimate: Estimate, rows: FromRows) -> Finding:
+        way, group = about
         return Finding(
             metric=metric,
             concepts=(self.split.name, way),
             group=group or None,
-            direction=direction,
+            direction=Direction.HIGHER,
+            rows=rows,
             headline=metric == "retraining.worst_group" and way in {BEFORE, AFTER},
             estimate=estimate,
         )

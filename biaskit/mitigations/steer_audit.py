@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,16 @@ from biaskit.mitigations.steer_guided import guidance_for
 from biaskit.mitigations.steer_likeness import Likeness
 from biaskit.mitigations.steer_numbers import Compared, Seen, after, kept_share, relative, share
 from biaskit.mitigations.steer_pictures import before_after, dose_figure
+from biaskit.mitigations.steer_rows import (
+    BEFORE,
+    DIRECTION,
+    GUIDED,
+    READ,
+    REWRITTEN,
+    STEERED,
+    WAYS,
+    SteerRows,
+)
 from biaskit.records.finding import Analysis, Finding
 from biaskit.steering.doses import dose_response, respond
 from biaskit.steering.making import of_size
@@ -34,8 +44,6 @@ if TYPE_CHECKING:
     from biaskit.steering.trajectories import Stage
 
 DOSES, COARSE, FINE, RANDOM = 128, 128, 192, 64
-BEFORE, STEERED, REWRITTEN, DIRECTION = "before", "steered", "prompts rewritten", "latent direction"
-GUIDED = "guidance"
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,12 +55,14 @@ class SteerAudit:
         scene: Targets, groups, seeds.
         stage: Who draws and who reads.
         remedy: What was found.
+        rows: What the numbers follow from.
     """
 
     settings: SteerGenerator
     scene: Scene
     stage: Stage
     remedy: SteerRemedy
+    rows: SteerRows = field(default_factory=SteerRows)
 
     def run(self) -> Analysis:
         """Draw every target's images anew and compare."""
@@ -67,6 +77,7 @@ class SteerAudit:
             if edit is not None:
                 notes.append(self._guide(one, place, asked, drawn))
             shown = {name: self._shows(each, one.group) for name, each in drawn.items()}
+            self.rows.show(one.name, asked.seeds, shown)
             found, said = self._compared(one, drawn, shown, asked)
             findings += found
             rows.append(before_after(one.name, shown))
@@ -84,8 +95,9 @@ class SteerAudit:
             caveats=tuple(f"{one.name}: {one.about}" for one in self.remedy.record.targets if one.costly),
             notes=tuple(dict.fromkeys(notes)),
             limitations=self.settings.limitations,
+            tables=self.rows.tables(),
             figures=tuple(figures),
-            dots=after(rows, (BEFORE, STEERED, DIRECTION, GUIDED, REWRITTEN), self.remedy.record),
+            dots=after(rows, WAYS, self.remedy.record),
         )
 
     def _drawn(self, one: SteeredTarget, edit: SiteEdit | None, asked: Asked) -> dict[str, Drawing]:
@@ -152,28 +164,30 @@ class SteerAudit:
             about, each = Compared(one.name, one.group, way), drawn[way]
             found.append(share(about, shown[way], one.wanted, headline=way == STEERED))
             for other in self.scene.watched:
-                found += self._side(about, other, drawn[BEFORE], each)
+                found += self._side(about, other, (drawn[BEFORE], each), asked)
             found += relative(about, reference, (seen[BEFORE], seen[way]), shares)
             pair = (reads.reads(drawn[BEFORE].latents, 0), reads.reads(each.latents, 0))
             found.append(kept_share(about, "mitigation.fidelity", *pair))
+            if way == STEERED:
+                self.rows.keep((one.name, READ), asked.seeds, *pair)
             found += likeness.after(about, each) if likeness else []
         return found, (f"{one.name}: distances are to {what}.",)
 
     def _side(
-        self, about: Compared, classifier: AttributeClassifier, before: Drawing, drawn: Drawing
+        self, about: Compared, classifier: AttributeClassifier, pair: tuple[Drawing, Drawing], asked: Asked
     ) -> list[Finding]:
         """Change of every other attribute's shares; of two classes the first alone."""
         columns = range(1 if len(classifier.classes) == 2 else len(classifier.classes))
-        said = [classifier.probabilities(one.pixels).argmax(dim=1).numpy() for one in (before, drawn)]
-        return [
-            kept_share(
-                Compared(about.target, f"{classifier.attribute}: {classifier.classes[number]}", about.way),
-                "mitigation.side_effect",
-                said[0] == number,
-                said[1] == number,
-            )
-            for number in columns
-        ]
+        said = [classifier.probabilities(one.pixels).argmax(dim=1).numpy() for one in pair]
+        found = []
+        for number in columns:
+            group = f"{classifier.attribute}: {classifier.classes[number]}"
+            before, drawn = (one == number for one in said)
+            other = Compared(about.target, group, about.way)
+            found.append(kept_share(other, "mitigation.side_effect", before, drawn))
+            if about.way == STEERED:
+                self.rows.keep((about.target, group), asked.seeds, before, drawn)
+        return found
 
     def _reader(self, one: SteeredTarget) -> PromptReader:
         """Learn on unedited images to tell the target's from those of neutral nouns and other targets."""
@@ -206,6 +220,8 @@ class SteerAudit:
         moved = [respond(self.stage, number, [other], few)[:, 0] for other in tracked]
         before = shown[BEFORE]
         random = np.array([hits.mean() - before[: len(few)].mean() for hits in moved])
+        self.rows.dose(one.name, asked.first(DOSES).seeds, found)
+        self.rows.chance(one.name, random)
         findings = [rise(about, found), *beside_random(about, (before, shown[STEERED]), random)]
         return findings, dose_figure(one, edit.record.strength, found)
 

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
+from biaskit.mitigations.steer_rows import effect_rows, fall_rows, random_rows
 from biaskit.records.estimate import Estimate, Interval, Null, Unit
 from biaskit.records.finding import Direction, Finding
 from biaskit.stats.paired import mcnemar, paired_interval
@@ -30,7 +31,8 @@ def rise(about: Compared, found: Response) -> Finding:
         null=found.trend(),
         reason="A largest fall has no interval; the p is that of a rise over all strengths.",
     )
-    return about.finding("mitigation.largest_fall", estimate, Direction.LOWER)
+    fall = about.finding("mitigation.largest_fall", estimate, Direction.LOWER)
+    return fall.model_copy(update={"rows": fall_rows(about.target)})
 
 
 def beside_random(
@@ -59,7 +61,8 @@ def beside_random(
         interval=paired_interval(steered, before),
         null=against if count else mcnemar(steered, before),
     )
-    found = [about.finding("mitigation.effect", effect)]
+    whole = about.finding("mitigation.effect", effect)
+    found = [whole.model_copy(update={"rows": effect_rows(about.target, about.way)})]
     return [*found, _random(about, np.abs(random))] if count else found
 
 
@@ -79,4 +82,5 @@ def _random(about: Compared, moved: Float[ndarray, " draws"]) -> Finding:
         ),
         reason="It is the null that the effect is tested against.",
     )
-    return about.finding("mitigation.random_effect", estimate)
+    found = about.finding("mitigation.random_effect", estimate)
+    return found.model_copy(update={"rows": random_rows(about.target)})

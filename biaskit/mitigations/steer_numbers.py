@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from scipy import stats
 
+from biaskit.mitigations.steer_rows import LATENTS, MANY, READ, STEERED, kept_rows, share_rows
 from biaskit.records.dot_plot import DotPlot
 from biaskit.records.estimate import Estimate, Interval, Null, Unit
 from biaskit.records.finding import Direction, Finding
@@ -77,7 +78,7 @@ class Compared:
             interval=interval,
             reason=_SIZE,
         )
-        return self.finding(metric, estimate)
+        return self.finding(metric, estimate).model_copy(update={"unkept": MANY})
 
 
 def share(about: Compared, shows: Bool[ndarray, " n"], wanted: float, *, headline: bool) -> Finding:
@@ -93,7 +94,8 @@ def share(about: Compared, shows: Bool[ndarray, " n"], wanted: float, *, headlin
         interval=wilson(count, n),
         null=Null(p=p, kind=f"the wanted share of {wanted:.3g}, exact binomial"),
     )
-    return about.finding("mitigation.share", estimate, headline=headline)
+    found = about.finding("mitigation.share", estimate, headline=headline)
+    return found.model_copy(update={"rows": share_rows(about.target, about.way)})
 
 
 def kept_share(
@@ -113,7 +115,11 @@ def kept_share(
         interval=paired_interval(after_, before),
         null=mcnemar(after_, before),
     )
-    return about.finding(metric, estimate, Direction.TOWARD_ZERO)
+    found = about.finding(metric, estimate, Direction.TOWARD_ZERO)
+    if about.way != STEERED:
+        return found.model_copy(update={"unkept": MANY})
+    measure = READ if metric == "mitigation.fidelity" else about.group
+    return found.model_copy(update={"rows": kept_rows(about.target, measure)})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,7 +173,7 @@ def _relative(about: Compared, metric: str, value: float, ends: tuple[float, flo
         ),
         reason=_SIZE,
     )
-    return about.finding(metric, estimate, Direction.LOWER)
+    return about.finding(metric, estimate, Direction.LOWER).model_copy(update={"unkept": LATENTS})
 
 
 def _ratio(reference: Reference, placed: Sequence[Float[ndarray, "n c"]], rows: Int[ndarray, " m"]) -> float:

@@ -187,7 +187,7 @@ def test_the_interval_of_a_share_is_wilsons(count, n, level):
     rows = [("k", "a", True, float(place < count), 0.0) for place in range(n)]
     analysis, finding = asked(rows, Statistic.MEAN)
     own = wilson(count, n, level)
-    told = finding.estimate.model_copy(update={"interval": own, "value": count / n})
+    told = finding.estimate.model_copy(update={"interval": own, "value": count / n, "n": n})
     finding = finding.model_copy(update={"estimate": told})
     assert share_interval(analysis, finding) == pytest.approx((own.low, own.high), abs=1e-12)
     forged = told.model_copy(update={"interval": own.model_copy(update={"high": own.high + 1e-6})})
@@ -196,6 +196,15 @@ def test_the_interval_of_a_share_is_wilsons(count, n, level):
     recompute(analysis, finding.model_copy(update={"estimate": forged}), changed)
     assert (kept.problems, kept.recomputed) == ([], 1)
     assert "The interval of a.b of c" in changed.problems[0]
+
+
+def test_rows_that_are_alike_count_what_was_sampled():
+    rows = [("k", str(place // 3), True, 1.0, 0.0) for place in range(12)]
+    analysis, finding = asked(rows, Statistic.MEAN)
+    told = finding.estimate.model_copy(update={"interval": wilson(4, 4), "value": 1.0, "n": 4})
+    kept = Verified()
+    recompute(analysis, finding.model_copy(update={"estimate": told}), kept)
+    assert (kept.problems, kept.recomputed) == ([], 1)
 
 
 def test_one_column_is_taken_off_another_row_by_row():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from analyzers.recomputing import recomputed, silent
 
 from biaskit import mitigations, models, organisms
 from biaskit.errors import NothingAuditedError, RequestError, UnknownNameError
@@ -83,6 +84,13 @@ def test_a_head_that_reads_the_shortcut_is_mended(judged):
     assert analysis.dots[0].series == ("before", "retrained", "refit without groups")
     for one in analysis.findings:
         assert one.estimate.null is not None or one.estimate.reason
+
+
+def test_every_number_is_computed_again_from_held_out_images(judged):
+    analysis, _ = judged
+    changes = {"accuracy_change", "hard_group_change"}
+    assert recomputed(analysis) == {"worst_group", "accuracy", "shuffled"} | changes
+    assert silent(analysis) == set()
 
 
 def test_groups_that_say_nothing_are_no_better_than_shuffled_ones_and_rare_ones_are(model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from analyzers.recomputing import recomputed, silent
 
 from biaskit.mitigations.steered import SteerRemedy
 from biaskit.models import load
@@ -48,6 +49,10 @@ def test_a_lean_is_balanced_beside_what_else_moves(balanced):
     assert {one.concepts[1] for one in run.findings("mitigation.share")} >= {"steered", "prompts rewritten"}
     for one in run.findings():
         assert one.estimate.null is not None or one.estimate.reason
+    (analysis,) = (one for one in run.analyses if one.analyzer == "steer-generator")
+    numbers = {"share", "effect", "random_effect", "largest_fall", "side_effect", "fidelity"}
+    assert recomputed(analysis) == numbers
+    assert silent(analysis) == set()
     assert (out / "report.html").is_file()
     SteerRemedy.load(out / "remedy").apply(load("organism:portraits"))
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from analyzers.recomputing import recomputed, silent
 
 from biaskit.concepts.site_edit import EditRecord, SiteEdit
 from biaskit.mitigations import steer_holding
 from biaskit.mitigations.steer_controls import beside_random, rise
 from biaskit.mitigations.steer_holding import held, noisiest
 from biaskit.mitigations.steer_leans import rarest_groups
-from biaskit.mitigations.steer_numbers import Compared
+from biaskit.mitigations.steer_numbers import Compared, kept_share, share
+from biaskit.mitigations.steer_rows import READ, SteerRows
 from biaskit.protocols import Drawing
+from biaskit.records.finding import Analysis
 from biaskit.records.site import Site
 from biaskit.steering.doses import Response
 from biaskit.steering.search import Ledger
@@ -64,6 +68,38 @@ def test_a_remedy_stands_beside_random_latents():
     assert as_far.estimate.null.p == pytest.approx(3 / 4), "either way counts"
     (alone,) = beside_random(ABOUT, (before, steered), np.empty(0))
     assert "McNemar" in alone.estimate.null.kind
+
+
+def test_numbers_are_computed_again_from_images_strengths_and_random_sets():
+    marks, seeds, rows = np.arange(100), tuple(range(100)), SteerRows()
+    before, steered, rewritten = marks < 10, marks < 50, marks % 2 == 0
+    random, doses = np.array([0.02, -0.03, 0.01]), Response((0.0, 1.0, 2.0), marks[:, None] < [20, 100, 60])
+    rows.show("nurse", seeds, {"before": before, "steered": steered, "prompts rewritten": rewritten})
+    rows.show("judge", seeds, {"before": rewritten})
+    rows.keep(("nurse", READ), seeds, before, rewritten)
+    rows.keep(("nurse", "age: old"), seeds, rewritten, steered)
+    rows.dose("nurse", seeds, doses)
+    rows.chance("nurse", random)
+    ways = {"before": before, "steered": steered, "prompts rewritten": rewritten}
+    findings = [share(replace(ABOUT, way=way), shows, 0.5, headline=False) for way, shows in ways.items()]
+    findings += [
+        share(Compared("judge", "male", "before"), rewritten, 0.5, headline=False),
+        rise(ABOUT, doses),
+    ]
+    findings += beside_random(ABOUT, (before, steered), random)
+    findings.append(kept_share(ABOUT, "mitigation.fidelity", before, rewritten))
+    findings.append(
+        kept_share(replace(ABOUT, group="age: old"), "mitigation.side_effect", rewritten, steered)
+    )
+    other = kept_share(replace(ABOUT, way="guidance"), "mitigation.fidelity", before, rewritten)
+    pixels = ABOUT.mean("mitigation.pixels", marks / 100, "change")
+    everything = (*findings, other, pixels)
+    analysis = Analysis(analyzer="s", settings={}, findings=everything, tables=rows.tables())
+    numbers = {"share", "largest_fall", "effect", "random_effect", "fidelity", "side_effect"}
+    assert recomputed(analysis) == numbers
+    assert silent(analysis) == set()
+    assert all(one.rows for one in findings)
+    assert (other.rows, pixels.rows) == (None, None)
 
 
 def test_a_share_that_rises_with_the_dose_is_told_from_one_that_falls():
