@@ -107,7 +107,7 @@ def selectivity(task: Evaluation, control: Evaluation) -> Estimate:
             "Selectivity compares a task and its control on the same splits by template.",
             fix="Evaluate by_template(problem) and control_task(problem) on the splits of the first.",
         )
-    gain = _correct(task) - _correct(control)
+    gain = share_right(task) - share_right(control)
     cells = _laid_out(gain, task.problem.groups, task.problem.crossed)
     several = max(cells.shape) > 1
     error = two_way_standard_error(cells) if several else 0.0
@@ -123,17 +123,8 @@ def selectivity(task: Evaluation, control: Evaluation) -> Estimate:
     )
 
 
-def _dealt(
-    labels: Bool[ndarray, " n"], members: list[Int[ndarray, " _"]], rng: np.random.Generator
-) -> Bool[ndarray, " n"]:
-    dealt = np.zeros_like(labels)
-    for rows, giver in zip(members, rng.permutation(len(members)), strict=True):
-        dealt[rows] = np.resize(rng.permutation(labels[members[giver]]), len(rows))
-    return dealt
-
-
-def _correct(evaluation: Evaluation) -> Float[ndarray, " n"]:
-    """Share of repeats in which each row was told right; NaN where it was never tested."""
+def share_right(evaluation: Evaluation) -> Float[ndarray, " n"]:
+    """Return the share of repeats in which each row was told right, 0 to 1; NaN where it was never tested."""
     hits, times = np.zeros(len(evaluation.problem)), np.zeros(len(evaluation.problem))
     for fold in evaluation.folds:
         rows = fold.split.test
@@ -141,6 +132,15 @@ def _correct(evaluation: Evaluation) -> Float[ndarray, " n"]:
         times[rows] += 1
     share: Float[ndarray, " n"] = np.divide(hits, times, out=np.full(len(hits), np.nan), where=times > 0)
     return share
+
+
+def _dealt(
+    labels: Bool[ndarray, " n"], members: list[Int[ndarray, " _"]], rng: np.random.Generator
+) -> Bool[ndarray, " n"]:
+    dealt = np.zeros_like(labels)
+    for rows, giver in zip(members, rng.permutation(len(members)), strict=True):
+        dealt[rows] = np.resize(rng.permutation(labels[members[giver]]), len(rows))
+    return dealt
 
 
 def _laid_out(

@@ -94,6 +94,23 @@ class Fixed:
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """What the choice by validation gives in one cell, under random ties.
+
+    Attributes:
+        dataset: The data set.
+        cell: The setting inside it.
+        without: Mean test AUC of the baselines that tie for the best validation AUC.
+        with_sae: The same among baselines and SAE probes.
+    """
+
+    dataset: str
+    cell: str | int | float
+    without: float
+    with_sae: float
+
+
+@dataclass(frozen=True, slots=True)
 class Quiver:
     """The comparison under every tie rule, with what it must be read beside.
 
@@ -111,6 +128,7 @@ class Quiver:
         best_sae: The SAE probe chosen likewise.
         deltas: For each data set the mean over its cells of with less without, under random ties; what
             a data-set-clustered interval resamples.
+        chosen: What they are means of: one entry for each cell.
     """
 
     cells: int
@@ -124,6 +142,7 @@ class Quiver:
     best_baseline: Fixed
     best_sae: Fixed
     deltas: Mapping[str, float]
+    chosen: tuple[Chosen, ...]
 
 
 def quiver(table: Sequence[Cell], tolerance: float = 0.0) -> Quiver:
@@ -141,6 +160,10 @@ def quiver(table: Sequence[Cell], tolerance: float = 0.0) -> Quiver:
     cells = _by_cell(table)
     _has_both(cells)
     draws = [_Draw.of(rows, tolerance) for rows in cells.values()]
+    chosen = tuple(
+        Chosen(*place, _test(draw.baselines), _test(draw.all))
+        for place, draw in zip(cells, draws, strict=True)
+    )
     return Quiver(
         cells=len(draws),
         outcomes={rule: _outcome(draws, rule) for rule in TieRule},
@@ -152,7 +175,8 @@ def quiver(table: Sequence[Cell], tolerance: float = 0.0) -> Quiver:
         oracle_with_sae=_oracle(cells.values(), set(Family)),
         best_baseline=best_fixed(table, Family.BASELINE),
         best_sae=best_fixed(table, Family.SAE),
-        deltas=_by_dataset(draws),
+        deltas=_by_dataset(chosen),
+        chosen=chosen,
     )
 
 
@@ -236,11 +260,10 @@ def _oracle(cells: Iterable[Sequence[Cell]], families: set[Family]) -> float:
     return fmean([max(row.test for row in rows if row.family in families) for rows in cells])
 
 
-def _by_dataset(draws: Sequence[_Draw]) -> dict[str, float]:
+def _by_dataset(chosen: Sequence[Chosen]) -> dict[str, float]:
     differences: dict[str, list[float]] = {}
-    for draw in draws:
-        gain = _test(draw.all) - _test(draw.baselines)
-        differences.setdefault(draw.all[0].dataset, []).append(gain)
+    for one in chosen:
+        differences.setdefault(one.dataset, []).append(one.with_sae - one.without)
     return {dataset: fmean(gains) for dataset, gains in differences.items()}
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from biaskit.analyzers.sparse_probing.bench import Bench, Folds
-from biaskit.analyzers.sparse_probing.contest import contest
+from biaskit.analyzers.sparse_probing.contest import cells_table, contest
 from biaskit.analyzers.sparse_probing.descriptions import descriptions
 from biaskit.analyzers.sparse_probing.findings import Scribe
 from biaskit.analyzers.sparse_probing.floors import Floors
@@ -36,6 +36,7 @@ from biaskit.analyzers.sparse_probing.questions import questions
 from biaskit.analyzers.sparse_probing.reading import Reader, chosen_sites, open_view
 from biaskit.analyzers.sparse_probing.results import DENSE, LATENTS, RESIDUAL, Results, mean_validation
 from biaskit.analyzers.sparse_probing.summary import below_chance, readable, sentences, unread
+from biaskit.analyzers.sparse_probing.text_table import TextTable
 from biaskit.errors import RequestError, UnknownNameError
 from biaskit.hooks.pooling import Pooling
 from biaskit.records.calibration import Planting
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from biaskit.analyzers.sparse_probing.questions import Asked
     from biaskit.concepts.sae_source import View
     from biaskit.probing.k_sparse import KSparse
-    from biaskit.records.table import Cell
+    from biaskit.records.table import Cell, Table
     from biaskit.session import Session
 
 CONTROLS = (
@@ -208,6 +209,9 @@ class _Run:
         self._reader = Reader(session, Pooling(settings.pooling))
         self._sentences: list[str] = []
         self._judged: list[tuple[Cell, ...]] = []
+        self._texts = TextTable()
+        self._cells: list[tuple[Cell, ...]] = []
+        self._published: tuple[Table, ...] = ()
 
     def analysis(self) -> Analysis:
         """Measure everything, then write it down."""
@@ -227,9 +231,13 @@ class _Run:
             caveats=tuple(dict.fromkeys(self._results.caveats)),
             notes=tuple(dict.fromkeys(self._results.notes)),
             limitations=settings.limitations,
-            tables=(long_table(self._results.found), judged_table(self._judged)),
+            tables=self._tables(),
             figures=tuple(figures(self._results, self._questions, self._sites, readable(found))),
         )
+
+    def _tables(self) -> tuple[Table, ...]:
+        own = long_table(self._results.found), judged_table(self._judged)
+        return (*own, *self._texts.tables(), *cells_table(self._cells), *self._published)
 
     def _measure(self) -> Subject:
         """Capture once, then judge every probe and control."""
@@ -280,7 +288,7 @@ class _Run:
     def _findings(self, subject: Subject) -> Iterator[Finding]:
         given = subject.view.autoencoder is not None or len(self._sites) == 1
         scribes = [
-            Scribe(self._results, question, subject.focus, given, self._judged)
+            Scribe(self._results, question, subject.focus, given, self._judged, self._texts)
             for question in self._questions
         ]
         for scribe in scribes:
@@ -291,6 +299,7 @@ class _Run:
             found = contest(self._results, subject.focus, regime, rng)
             if found is not None:
                 self._sentences.extend(found.sentences)
+                self._cells.extend(found.rows)
                 yield from found.findings
         if self._settings.erasers:
             yield from self._leakage(subject)
@@ -298,6 +307,8 @@ class _Run:
             to_the_letter = published_protocol(self._session, subject)
             self._add(to_the_letter.results)
             self._sentences.extend(to_the_letter.sentences)
+            self._cells.extend(to_the_letter.cells)
+            self._published = to_the_letter.tables
             yield from to_the_letter.findings
 
     def _leakage(self, subject: Subject) -> Iterator[Finding]:

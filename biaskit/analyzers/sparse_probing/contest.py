@@ -14,7 +14,9 @@ from biaskit.analyzers.sparse_probing.summary import ALL
 from biaskit.errors import RequestError
 from biaskit.probing.comparison import compare, difference_over_datasets
 from biaskit.probing.quiver import Cell, Family, TieRule, quiver
-from biaskit.records.finding import Direction, Finding
+from biaskit.records.finding import Direction, Finding, FromRows, Statistic
+from biaskit.records.table import Cell as TableCell
+from biaskit.records.table import Table
 
 if TYPE_CHECKING:
     from biaskit.analyzers.sparse_probing.results import Result, Results
@@ -25,6 +27,18 @@ if TYPE_CHECKING:
     from biaskit.records.site import Site
 
 WHOLE, PUBLISHED = "whole data", "published protocol"
+CELLS = "cells"
+COLUMNS = {
+    "comparison": "The regime, `whole data`, or `published protocol`.",
+    "data_set": "Questions that share words or texts are one data set.",
+    "cell": "The question, and the fold or setting on which all methods are judged.",
+    "sae": "Test AUC of the one probe of latents that validates best over all data sets.",
+    "baseline": "Test AUC of the one baseline that does.",
+    "with_sae": "Test AUC of whatever validates best in the cell, mean over ties.",
+    "without": "The same among baselines alone.",
+}
+COMPARED = {"sae_gain": ("sae", "baseline"), "quiver_gain": ("with_sae", "without")}
+"""The columns whose difference each metric is."""
 FEWEST_DATASETS = 3
 LEVEL = 0.05
 
@@ -36,10 +50,12 @@ class Contest:
     Attributes:
         findings: The gain of the best fixed probe of latents, and what latents add to the quiver.
         sentences: The same in words.
+        rows: What was compared in each cell, for the table of cells.
     """
 
     findings: tuple[Finding, ...]
     sentences: tuple[str, ...]
+    rows: tuple[tuple[TableCell, ...], ...]
 
 
 def contest(results: Results, focus: Site, regime: str, rng: np.random.Generator) -> Contest | None:
@@ -66,7 +82,25 @@ def contest(results: Results, focus: Site, regime: str, rng: np.random.Generator
     fixed, gain = replace(fixed, estimate=_stated(fixed.estimate)), _stated(gain)
     sentences = (_fixed(where, fixed), _ties(where, quivers))
     shown = {"sae_gain": fixed.estimate, "quiver_gain": gain}
-    return Contest(tuple(_finding(name, one, where, focus) for name, one in shown.items()), sentences)
+    findings = tuple(_finding(name, one, where, focus) for name, one in shown.items())
+    return Contest(findings, sentences, tuple(_rows(where, table, (fixed, quivers))))
+
+
+def cells_table(rows: Iterable[tuple[TableCell, ...]]) -> tuple[Table, ...]:
+    """Return the table of what was compared in each cell; nothing without a cell."""
+    title = "baselines and probes of latents, cell by cell"
+    table = Table.of(CELLS, title, COLUMNS, rows)
+    return (table,) if table.rows else ()
+
+
+def _rows(
+    where: str, table: Iterable[Cell], compared: tuple[Comparison, Quiver]
+) -> Iterator[tuple[TableCell, ...]]:
+    fixed, quivers = compared
+    test = {(one.dataset, one.cell, one.method): one.test for one in table}
+    for one in quivers.chosen:
+        own = (test[one.dataset, one.cell, side.method] for side in (fixed.subject, fixed.baseline))
+        yield where, one.dataset, one.cell, *own, one.with_sae, one.without
 
 
 def _stated(gain: Estimate) -> Estimate:
@@ -87,6 +121,14 @@ def _finding(metric: str, estimate: Estimate, where: str, focus: Site) -> Findin
         direction=Direction.NONE,
         headline=where in {WHOLE, PUBLISHED},
         estimate=estimate,
+        rows=FromRows(
+            table=CELLS,
+            column=COMPARED[metric][0],
+            where={"comparison": where},
+            statistic=Statistic.MEAN_OF_MEANS,
+            less=COMPARED[metric][1],
+            beside="data_set",
+        ),
     )
 
 

@@ -22,12 +22,13 @@ from biaskit.analyzers.sparse_probing.shuffles import (
     at_one_site,
     mean_of_shuffles,
 )
+from biaskit.analyzers.sparse_probing.text_table import TextTable
 from biaskit.analyzers.sparse_probing.wrong_rows import wrong_rows
 from biaskit.concepts.probe_auc import clustered_auc
 from biaskit.probing.comparison import difference_on_one
 from biaskit.probing.evaluation import Evaluation, best_of
 from biaskit.records.estimate import Estimate, Unit
-from biaskit.records.finding import Direction, Finding, FromRows
+from biaskit.records.finding import Direction, Finding, FromRows, Statistic
 
 if TYPE_CHECKING:
     from biaskit.analyzers.sparse_probing.questions import Question
@@ -47,6 +48,7 @@ SHOWN_K = 4
 CHANCE = 0.5
 NEAR = 0.01
 """A probe of few latents that comes this near to the dense probe reads as well, for `k_needed`."""
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Scribe:
         focus: The site at which methods are compared.
         given: Whether that site was given, and not chosen among several on these very rows.
         judged: The AUC of each fold or shuffle behind the numbers; it grows with the findings.
+        texts: What was measured of each text; likewise.
     """
 
     results: Results
@@ -66,6 +69,7 @@ class Scribe:
     focus: Site
     given: bool
     judged: list[tuple[Cell, ...]] = field(default_factory=list)
+    texts: TextTable = field(default_factory=TextTable)
 
     @property
     def direction(self) -> Direction:
@@ -172,7 +176,8 @@ class Scribe:
         group = f"less {in_words(fixed)}"
         rows = self._keep("sae_gain", group, self.focus, aucs(best), aucs(baselines[fixed]))
         yield self.finding("sae_gain", gain, group, self.focus, headline=True, rows=rows)
-        yield self.finding("k_needed", self._k_needed(), "SAE latents", self.focus, headline=True)
+        needed, rows = self._k_needed(), self._keep_path()
+        yield self.finding("k_needed", needed, "SAE latents", self.focus, headline=True, rows=rows)
 
     def _k_needed(self) -> Estimate:
         dense = self._auc(self.baselines()[LOGISTIC])
@@ -181,7 +186,7 @@ class Scribe:
         enough = [
             evaluation.folds[0].k
             for evaluation in self.latents().values()
-            if evaluation.auc is not None and evaluation.auc >= dense.value - NEAR
+            if evaluation.auc is not None and evaluation.auc >= dense.value - NEAR - ROUNDING
         ]
         known = [k for k in enough if k is not None]
         if not known:
@@ -227,8 +232,9 @@ class Scribe:
         for result in self.results.where(self.question):
             if result.evaluation.probe != LOGISTIC or result.site != self.focus:
                 about = (_name(result), result.site)
-                yield self.finding("auc", self._auc(result.evaluation), *about, rows=_averaged(result))
-            gap, rows = self._optimism(result.evaluation), _averaged(result, "optimism")
+                rows = from_folds(result, "auc")
+                yield self.finding("auc", self._auc(result.evaluation), *about, rows=rows)
+            gap, rows = self._optimism(result.evaluation), from_folds(result, "optimism")
             yield self.finding("optimism", gap, _name(result), result.site, rows=rows)
 
     def _shifted(self) -> Iterator[Finding]:
@@ -250,9 +256,25 @@ class Scribe:
         """Keep the AUC of each fold, or of each shuffle, and say that a number is their mean."""
         about: tuple[Cell, ...] = (self.question.name, metric, group, str(site) if site else None)
         pairs = zip(own, other or [None] * len(own), strict=True)
-        self.judged.extend((*about, place, *both) for place, both in enumerate(pairs))
+        self.judged.extend((*about, place, None, *both) for place, both in enumerate(pairs))
         where = dict(zip(JUDGED_COLUMNS, about, strict=False))
         return FromRows(table=JUDGED, column="auc", where=where, less="other" if other else "")
+
+    def _keep_path(self) -> FromRows:
+        """Keep what every number of latents reaches on each fold, and what it must reach there."""
+        about: tuple[Cell, ...] = (self.question.name, "k_needed", "SAE latents", str(self.focus))
+        enough = [None if auc is None else auc - NEAR for auc in aucs(self.baselines()[LOGISTIC])]
+        for evaluation in self.latents().values():
+            pairs = enumerate(zip(aucs(evaluation), enough, strict=True))
+            self.judged.extend((*about, fold, evaluation.folds[fold].k, *both) for fold, both in pairs)
+        return FromRows(
+            table=JUDGED,
+            column="auc",
+            where=dict(zip(JUDGED_COLUMNS, about, strict=False)),
+            statistic=Statistic.THRESHOLD,
+            less="other",
+            beside="k",
+        )
 
     def _auc(self, evaluation: Evaluation, how: str = "") -> Estimate:
         scores = evaluation.fold_scores()
@@ -275,12 +297,6 @@ class Scribe:
             method="mean over folds of validation AUC less test AUC",
             reason="folds share rows; it describes the choice of settings and is not tested",
         )
-
-
-def _averaged(result: Result, column: str = "auc") -> FromRows | None:
-    """Return the rows a number is the mean of; where folds differ in k, no key tells them apart."""
-    alike = len({fold.k for fold in result.evaluation.folds}) == 1
-    return from_folds(result, column) if alike else None
 
 
 def aucs(evaluation: Evaluation) -> list[float | None]:

@@ -19,9 +19,10 @@ from biaskit.probing.splits import GroupFolds, template_splits
 if TYPE_CHECKING:
     from biaskit.analyzers.sparse_probing.bench import Bench
     from biaskit.analyzers.sparse_probing.measure import Subject
+    from biaskit.probing.evaluation import Evaluation
     from biaskit.probing.k_sparse import KSparse
     from biaskit.probing.probe import Probe
-    from biaskit.records.estimate import Estimate
+    from biaskit.probing.problem import Problem
 
 SHUFFLED, RANDOM, TWIN = "shuffled labels", "random coordinates", "random weights"
 BAG, LENGTH = "bag of words", "length"
@@ -127,8 +128,8 @@ class Floors:
         yield from self.bench.judge(places, dense(), "reading the length alone", LENGTH)
 
 
-def selectivity(bench: Bench, place: Place) -> Estimate | None:
-    """Accuracy less that on Hewitt and Liang's control task, split by template; None without templates."""
+def control_task(bench: Bench, place: Place) -> tuple[Evaluation, Evaluation] | None:
+    """Judge a question and Hewitt and Liang's control task, split by template; None without templates."""
     question, session = place.question, bench.session
     if question.problem.crossed is None:
         return None
@@ -136,10 +137,9 @@ def selectivity(bench: Bench, place: Place) -> Estimate | None:
     control = controls.control_task(question.problem, rng)
     splits = template_splits(question.problem, bench.folds.repeats, bench.folds.outer, rng).splits
     probe, inner = dense(), GroupFolds(bench.folds.inner)
-    judged = [
-        evaluate(Task(place.rows, problem, splits), probe, inner, session.rng("sparse-probing/control-task"))[
-            ""
-        ]
-        for problem in (controls.by_template(question.problem), control)
-    ]
-    return controls.selectivity(*judged)
+
+    def judged(problem: Problem) -> Evaluation:
+        task = Task(place.rows, problem, splits)
+        return evaluate(task, probe, inner, session.rng("sparse-probing/control-task"))[""]
+
+    return judged(controls.by_template(question.problem)), judged(control)

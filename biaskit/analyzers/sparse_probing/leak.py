@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from biaskit.analyzers.sparse_probing.long_table import from_folds
 from biaskit.analyzers.sparse_probing.methods import LOGISTIC, dense, in_words
 from biaskit.analyzers.sparse_probing.results import Result, Results
 from biaskit.concepts.probe_auc import clustered_auc
@@ -63,10 +64,7 @@ def leakage(bench: Bench, subject: Subject, test: LeakageTest) -> Leakage:
         except RequestError as error:
             results.caveats.append(f"{place.question.name}: leakage was not measured. {error.what}")
             continue
-        results.found += [
-            Result(place.question, place.view, place.site, leak.evaluation, control=_said(leak))
-            for leak in leaks
-        ]
+        results.found += [_result(place, leak) for leak in leaks]
         found = [_finding(place, leak) for leak in leaks]
         if not any(map(_is_read, found)):
             results.notes.append(f"{place.question.name}: not shown to be readable, so nothing was erased.")
@@ -98,6 +96,10 @@ def _is_read(finding: Finding) -> bool:
     return interval is not None and interval.low > CHANCE
 
 
+def _result(place: Place, leak: Leak) -> Result:
+    return Result(place.question, place.view, place.site, leak.evaluation, control=_said(leak))
+
+
 def _said(leak: Leak) -> str:
     if leak.erasure is Erasure.NONE:
         return "leakage, nothing erased"
@@ -119,6 +121,7 @@ def _finding(place: Place, leak: Leak) -> Finding:
         direction=Direction.NONE if leak.erasure is Erasure.SHUFFLED else Direction.LOWER,
         headline=True,
         estimate=_estimate(place, leak),
+        rows=from_folds(_result(place, leak), "auc"),
     )
 
 

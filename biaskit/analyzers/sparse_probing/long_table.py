@@ -56,8 +56,9 @@ JUDGED_COLUMNS = {
     "group": "Which probe, or what is compared.",
     "site": "Where in the model; empty for the text itself and for a site chosen in each fold.",
     "part": "Number of the fold, or of the shuffle.",
+    "k": "How many latents, for `k_needed`; else empty.",
     "auc": "Its test AUC, 0 to 1.",
-    "other": "The test AUC that is taken off; empty where none is.",
+    "other": "The test AUC that is taken off, less 0.01 for `k_needed`; empty where none is.",
 }
 
 NOTHING = Metrics(None, None, None, None, None, None)
@@ -77,7 +78,7 @@ def judged_table(rows: Iterable[tuple[Cell, ...]]) -> Table:
 def from_folds(result: Result, column: str) -> FromRows:
     """Say which rows a result's mean over folds is taken over; folds share rows, so they are no units."""
     where: dict[str, Cell] = dict(zip(COLUMNS, _about(result), strict=False))
-    where |= {"k": result.k, "control": None, "regime": None}
+    where |= {"control": result.control or None, "regime": result.regime or None}
     return FromRows(table=TABLE, column=column, where=where)
 
 

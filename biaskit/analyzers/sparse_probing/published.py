@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from biaskit.analyzers.sparse_probing.contest import PUBLISHED, contest
-from biaskit.analyzers.sparse_probing.methods import in_words
+from biaskit.analyzers.sparse_probing.published_table import name_of, published_rows, published_table
 from biaskit.analyzers.sparse_probing.results import LATENTS, RESIDUAL, Result, Results
 from biaskit.errors import RequestError
 from biaskit.probing import paper
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
     from biaskit.analyzers.sparse_probing.bench import Place
     from biaskit.analyzers.sparse_probing.measure import Subject
+    from biaskit.records.table import Cell, Table
     from biaskit.session import Session
 
 PUBLISHED_KS = (16, 128)
 """The two widths that the publication's comparison between families uses."""
+UNKEPT = "settings are chosen on a part of the training texts whose scores are not kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,15 @@ class Published:
         results: Every method on every question, under the regime name `published protocol`.
         findings: Test AUC and optimism of each method.
         sentences: The comparison in words, and the defects that are reproduced.
+        cells: What was compared in each cell.
+        tables: Every test text with what each method says of it.
     """
 
     results: Results
     findings: tuple[Finding, ...]
     sentences: tuple[str, ...]
+    cells: tuple[tuple[Cell, ...], ...]
+    tables: tuple[Table, ...]
 
 
 def published_protocol(session: Session, subject: Subject) -> Published:
@@ -58,7 +64,9 @@ def published_protocol(session: Session, subject: Subject) -> Published:
         sentences.append(f"{PUBLISHED}, not to the letter: {paper.DEPARTURES}")
     else:
         sentences.extend(dict.fromkeys(results.caveats))
-    return Published(results, (*findings, *(found.findings if found else ())), tuple(sentences))
+    findings += found.findings if found else ()
+    cells = found.rows if found else ()
+    return Published(results, tuple(findings), tuple(sentences), cells, published_table(results.found))
 
 
 def _methods() -> tuple[paper.Published, ...]:
@@ -91,9 +99,11 @@ def _findings(result: Result) -> Iterator[Finding]:
                 metric=f"sparse_probing.{metric}",
                 concepts=(result.question.name,),
                 site=result.site,
-                group=", ".join(part for part in (in_words(evaluation.probe), evaluation.variant) if part),
+                group=name_of(result),
                 direction=Direction.NONE,
                 estimate=_plain(value, len(np.unique(evaluation.problem.groups[fold.split.test]))),
+                rows=published_rows(result) if metric == "auc" else None,
+                unkept="" if metric == "auc" else UNKEPT,
             )
 
 

@@ -38,6 +38,7 @@ class Question:
         source: The data set it is about; questions of one source share rows, texts or words, and are not
             independent.
         shifted: The same question about texts from elsewhere, for covariate shift.
+        made_from: Template and filler of each text; empty for texts of one's own.
     """
 
     problem: Problem
@@ -46,6 +47,7 @@ class Question:
     poles: tuple[str, str]
     source: str
     shifted: Question | None = None
+    made_from: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:
@@ -193,7 +195,8 @@ def _question(
         crossed=_numbered([example.template for example in examples]),
     )
     prompts = tuple(Prompt(example.text, example.span) for example in examples)
-    return Question(problem, prompts, sensitive, poles, source=name)
+    made_from = tuple((example.template, example.filler) for example in examples)
+    return Question(problem, prompts, sensitive, poles, source=name, made_from=made_from)
 
 
 def _numbered(names: Sequence[str]) -> Int[ndarray, " n"]:

@@ -3,17 +3,19 @@
 import json
 
 import pytest
-from analyzers.recomputing import recomputed
+from analyzers.recomputing import recomputed, silent
 
 from biaskit import catalogue
 from biaskit.analyzers import build
 from biaskit.analyzers.sparse_probing import SparseProbing
 from biaskit.analyzers.sparse_probing.long_table import COLUMNS
 from biaskit.errors import RequestError, UnknownNameError
+from biaskit.gates import compare
 from biaskit.hooks.store import ActivationStore
 from biaskit.records.labelled_texts import LabelledTexts
 from biaskit.reporting.words import METRIC_WORDS
 from biaskit.session import Comparison, Session
+from tests.reporting.sample import build_report
 
 SMALL = {
     "probes": ("logistic", "mean-difference"),
@@ -47,9 +49,25 @@ def test_every_number_is_there(whole):
     assert {"sae_gain", "quiver_gain"} <= metrics(whole, "all questions")
 
 
-def test_every_auc_is_computed_again_from_its_folds(whole):
-    floors = {"shuffled", "random_coordinates", "random_weights", "bag_of_words", "length"}
-    assert recomputed(whole) >= {"auc", "optimism", "chosen_layer_auc", "sae_gain"} | floors
+def test_every_number_is_computed_again_from_rows(whole):
+    told = {one.metric.rpartition(".")[2] for one in whole.findings if one.estimate.value is not None}
+    assert recomputed(whole) == told
+    assert not silent(whole)
+    bare = whole.findings[0].model_copy(update={"rows": None})
+    assert silent(whole.model_copy(update={"findings": (bare,)})) == {bare.metric}
+
+
+def test_a_text_costs_and_is_told_by_itself(whole):
+    table = next(one for one in whole.tables if one.name == "texts")
+    names = [column.name for column in table.columns]
+    rows = [dict(zip(names, row, strict=True)) for row in table.rows]
+    food = [row for row in rows if row["concept"] == "food"]
+    assert len(food) == 64
+    assert len({(row["template"], row["filler"]) for row in food}) == 64
+    assert all(row["bits"] > 0 and 0 <= row["right"] <= 1 for row in food)
+    report = build_report().model_copy(update={"analyses": (whole,)})
+    found = compare(report, report).differences
+    assert {one.metric for one in found if one.paired} == {"sparse_probing.selectivity"}
 
 
 def test_the_table_holds_every_fold_with_its_settings(whole):
@@ -131,6 +149,8 @@ def test_texts_of_ones_own_with_an_attribute(reviews, asking):
     ).analyze(asking(reviews, labelled=[data]))
     assert {one.concepts[0] for one in found.findings} == {"mine", "mine / tail"}
     assert "selectivity" not in metrics(found, "mine"), "there are no templates"
+    assert not silent(found)
+    assert recomputed(found) >= {"auc", "compression", "leakage"}
     assert any("Methods are compared at" in note for note in found.notes)
 
 
@@ -208,7 +228,8 @@ def test_shifted_texts_are_read_by_a_probe_that_never_saw_them(reviews, asking):
     names = [column.name for column in table.columns]
     (row,) = [one for one in (dict(zip(names, row, strict=True)) for row in table.rows) if one["regime"]]
     assert (row["regime"], row["train_rows"], row["test_rows"]) == ("shift", 20, 40)
-    assert "shifted_auc" in metrics(found, "mine")
+    assert "shifted_auc" in recomputed(found)
+    assert not silent(found)
 
 
 def test_a_site_that_was_chosen_on_the_rows_has_a_p_that_repeats_the_choice(reviews, asking):
@@ -255,7 +276,8 @@ def test_six_texts_without_a_word_are_read_as_far_as_they_go(reviews, asking):
     assert "six: imbalance was not measured. The rows allow none of its levels." in said
     assert "six: the bag-of-words control was not run. No text holds a word to count." in said
     assert "six: published protocol not run. 'six' is too small for the published protocol." in found.summary
-    assert {"chosen_layer_auc", "shuffled", "length"} <= metrics(found, "six")
+    assert {"chosen_layer_auc", "shuffled", "length"} <= recomputed(found)
+    assert not silent(found)
 
 
 def test_the_published_protocol_stands_beside_the_nested_one(reviews, asking):
@@ -277,3 +299,10 @@ def test_the_published_protocol_stands_beside_the_nested_one(reviews, asking):
     assert all(one.headline for one in compared)
     assert any("96 coordinates; left out there: k = 128" in note for note in found.notes)
     assert any("selection before folds" in line for line in found.summary)
+    assert not silent(found)
+    assert recomputed(found) >= {"auc", "quiver_gain"}
+    unkept = [one for one in found.findings if one.unkept]
+    assert {one.metric.rpartition(".")[2] for one in unkept} == {"validation_auc", "optimism"}
+    assert all(one.group.find("as published") > 0 for one in unkept)
+    texts = next(table for table in found.tables if table.name == "published-texts")
+    assert {row[0] for row in texts.rows} == {"food", "wealth"}

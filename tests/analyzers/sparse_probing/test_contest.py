@@ -4,9 +4,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from analyzers.recomputing import recomputed
 
-from biaskit.analyzers.sparse_probing.contest import contest
+from biaskit.analyzers.sparse_probing.contest import cells_table, contest
 from biaskit.analyzers.sparse_probing.results import LATENTS, RESIDUAL, Results
+from biaskit.records.finding import Analysis
 from biaskit.records.site import Site
 
 SITE = Site.parse("resid_post.1")
@@ -63,6 +65,16 @@ def test_questions_about_one_file_are_no_sample_of_data_sets(sources):
 def test_the_estimate_counts_data_sets():
     found = judged(["a", "a", "b", "c"], 0.1, 0.01)
     assert {one.estimate.n for one in found.findings} == {3}
+
+
+def test_a_data_set_counts_once_however_many_cells_it_has():
+    found = judged(["a", "a", "a", "b", "c"], 0.1, 0.05)
+    analysis = Analysis(
+        analyzer="sparse-probing", settings={}, findings=found.findings, tables=cells_table(found.rows)
+    )
+    assert recomputed(analysis) == {"sae_gain", "quiver_gain"}
+    assert len(analysis.tables[0].rows) == 5 * FOLDS
+    assert cells_table(()) == ()
 
 
 def test_a_gain_on_too_few_data_sets_to_test_is_not_said():
