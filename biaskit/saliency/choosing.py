@@ -72,6 +72,25 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgedImage:
+    """What the means of `Judged` are taken over; None where a measure is undefined.
+
+    Attributes:
+        place: The image's place among those that were given.
+        explained: Name of the class whose map was judged.
+        agreement: See `Faithfulness`.
+        deletion: Likewise.
+        insertion: Likewise.
+    """
+
+    place: int
+    explained: str
+    agreement: float | None
+    deletion: float | None
+    insertion: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """How maps will be computed, and how far they can be trusted.
 
@@ -80,6 +99,7 @@ class Choice:
         score: What is explained about a class.
         judged: Faithfulness on images that did not choose.
         by_class: The same for the images of each explained class.
+        images: The images that both are taken over.
         tried: Everything that was tried, most faithful first.
         doubts: Why the maps have low faithfulness; empty where they passed.
         remarks: What else must be known.
@@ -89,6 +109,7 @@ class Choice:
     score: ScoreName
     judged: Judged
     by_class: Mapping[str, Judged]
+    images: tuple[JudgedImage, ...]
     tried: tuple[Tried, ...]
     doubts: tuple[str, ...]
     remarks: tuple[str, ...]
@@ -133,7 +154,16 @@ def choose(
     if asked.method == AUTO and verdict.doubts and best != OCCLUSION:
         remarks += (f"No layer gives faithful maps; the best was {best}. " + " ".join(verdict.doubts),)
         best, verdict = OCCLUSION, judge.judge(OCCLUSION)
-    return Choice(best, asked.score, verdict.judged, verdict.by_class, tried, verdict.doubts, remarks)
+    return Choice(
+        candidate=best,
+        score=asked.score,
+        judged=verdict.judged,
+        by_class=verdict.by_class,
+        images=_images(verdict, rest.tolist(), [classifier.classes[row] for row in targets[rest].tolist()]),
+        tried=tried,
+        doubts=verdict.doubts,
+        remarks=remarks,
+    )
 
 
 def candidates_for(classifier: Classifier, asked: Choosing) -> tuple[Candidate, ...]:
@@ -231,7 +261,21 @@ def dead_layer(
 class _Verdict:
     judged: Judged
     by_class: Mapping[str, Judged]
+    measured: Faithfulness
     doubts: tuple[str, ...]
+
+
+def _images(verdict: _Verdict, places: Sequence[int], explained: Sequence[str]) -> tuple[JudgedImage, ...]:
+    found = verdict.measured
+    measures = (found.agreement, found.deletion, found.insertion)
+    rows = zip(*([_known(value) for value in one.values.tolist()] for one in measures), strict=True)
+    return tuple(
+        JudgedImage(place, name, *row) for place, name, row in zip(places, explained, rows, strict=True)
+    )
+
+
+def _known(value: float) -> float | None:
+    return value if np.isfinite(value) else None
 
 
 class _Judge:
@@ -253,7 +297,8 @@ class _Judge:
             names[int(c)]: self._judged(found.rows(np.flatnonzero(classes == c))) for c in np.unique(classes)
         }
         judged = self._judged(found)
-        return _Verdict(judged, by_class, doubts(judged, self._floor, reference=candidate == OCCLUSION))
+        said = doubts(judged, self._floor, reference=candidate == OCCLUSION)
+        return _Verdict(judged, by_class, found, said)
 
     def _judged(self, found: Faithfulness) -> Judged:
         parts = (found.agreement, found.ranks, found.deletion, found.insertion)

@@ -7,8 +7,9 @@ any number of classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import starmap
 from typing import TypeAlias
 
 import numpy as np
@@ -30,6 +31,23 @@ EncodeText: TypeAlias = Callable[[list[str]], Float[ndarray, "t d"]]
 
 
 @dataclass(frozen=True, slots=True)
+class KeywordImage:
+    """One image of a keyword's class.
+
+    Attributes:
+        place: Its place among the images that were given.
+        similarity: 100 cos(image, keyword), points.
+        right: Whether it is classified right.
+        captioned: Whether its caption holds the keyword.
+    """
+
+    place: int
+    similarity: float
+    right: bool
+    captioned: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Keyword:
     """A keyword of the misclassified images of one class.
 
@@ -46,6 +64,7 @@ class Keyword:
         rest_accuracy: Share of the class's other images that are.
         gap: `rest_accuracy - accuracy`.
         gap_interval: Newcombe's.
+        images: Every image of the class.
     """
 
     label: int
@@ -60,6 +79,7 @@ class Keyword:
     rest_accuracy: float | None
     gap: float | None
     gap_interval: Interval | None
+    images: tuple[KeywordImage, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,7 +189,7 @@ class _Scored:
 
     def __init__(self, label: int, tested: Captioned, cosines: Float[ndarray, "n t"]) -> None:
         rows = tested.seen.labels == label
-        self.label, self.cosines = label, cosines[rows]
+        self.label, self.places, self.cosines = label, np.flatnonzero(rows), cosines[rows]
         self.wrong = tested.seen.errors[rows] == 1
         self.captions = [WORD.findall(caption.lower()) for caption in tested.captions_of(rows)]
         self.scores = _differences(self.cosines, self.wrong)
@@ -205,7 +225,12 @@ class _Scored:
             rest_accuracy=other,
             gap=None if there is None or other is None else other - there,
             gap_interval=None if there is None or other is None else newcombe(mine, rest),
+            images=tuple(starmap(KeywordImage, self._images(column, holds))),
         )
+
+    def _images(self, column: int, holds: Bool[ndarray, " c"]) -> Iterator[tuple[int, float, bool, bool]]:
+        columns = self.places, self.cosines[:, column], ~self.wrong, holds
+        yield from zip(*(one.tolist() for one in columns), strict=True)
 
 
 def unit(rows: Float[ndarray, "n d"]) -> Float[ndarray, "n d"]:

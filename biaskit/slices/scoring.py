@@ -112,6 +112,21 @@ def average_precision(
     )
 
 
+def top_places(column: Float[ndarray, " n"], k: int) -> list[Int[ndarray, " _"]]:
+    """Return for each of the k places of a slice the images that may hold it, strongest first.
+
+    One image a place, but for equal memberships: those that tie for the last places are as likely to hold
+    any of them. A place that no member is left for is empty.
+    """
+    rows = np.flatnonzero(column > 0)
+    ranked = rows[np.argsort(-column[rows], kind="stable")]
+    if len(ranked) <= k:
+        return [*ranked[:, None], *([ranked[:0]] * (k - len(ranked)))]
+    tied = ranked[column[ranked] == column[ranked[k - 1]]]
+    above = ranked[column[ranked] > column[ranked[k - 1]]]
+    return [*above[:, None], *([tied] * (k - len(above)))]
+
+
 def _top_hits(column: Float[ndarray, " n"], truth: Bool[ndarray, "n g"], k: int) -> Float[ndarray, " g"]:
     """Expected images of each group among the top k, ties in random order."""
     rows = np.flatnonzero(column > 0)

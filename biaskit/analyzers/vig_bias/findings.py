@@ -12,7 +12,14 @@ from numpy import ndarray
 
 from biaskit.analyzers.vig_bias.looking import GROUNDED, Looked
 from biaskit.analyzers.vig_bias.numbers import CLUSTERS, IMAGES, Sampled, paired_difference
-from biaskit.analyzers.vig_bias.written import UNITS, cells_of, images_table, slices_name
+from biaskit.analyzers.vig_bias.written import (
+    OCCLUSION,
+    UNITS,
+    cells_of,
+    images_table,
+    maps_name,
+    slices_name,
+)
 from biaskit.records.estimate import Estimate, Null, Unit
 from biaskit.records.finding import Direction, Finding, FromRows, Statistic
 from biaskit.stats.proportions import wilson
@@ -23,7 +30,6 @@ if TYPE_CHECKING:
     from biaskit.saliency.choosing import Choice
 
 LEVEL = 0.05
-OCCLUSION = "occlusion"
 SOLE = "It was tested by no shuffle of errors."
 
 
@@ -83,13 +89,13 @@ class Part:
     Attributes:
         name: What they are called.
         inside: Which they are.
-        table: Name of the table that tells them; empty where none does.
+        table: Name of the table that tells them.
         where: Cells that their rows have there.
     """
 
     name: str
     inside: Bool[ndarray, " n"]
-    table: str = ""
+    table: str
     where: dict[str, Cell] = field(default_factory=dict)
 
 
@@ -113,6 +119,12 @@ def _faith(name: str, part: str, estimate: Estimate, choice: Choice, group: str 
         headline=group is None
         and part == ("deletion" if choice.candidate.method == OCCLUSION else "agreement"),
         estimate=estimate,
+        rows=FromRows(
+            table=maps_name(name),
+            column=part,
+            where={} if group is None else {"explained": group},
+            units=UNITS,
+        ),
     )
 
 
@@ -232,7 +244,7 @@ def _turned(name: str, part: Part, metric: str, estimate: Estimate) -> Finding:
         direction=Direction.NONE,
         headline=part.name == EVERYTHING,
         estimate=estimate,
-        rows=rows if part.table else None,
+        rows=rows,
     )
 
 

@@ -105,6 +105,10 @@ class Looker:
             return False
         return True
 
+    def names(self, rows: Int[ndarray, " n"]) -> list[str]:
+        """Return the names of some images."""
+        return [self.images.pictures.name(row) for row in rows.tolist()]
+
     def look(self, rows: Int[ndarray, " n"], what: str) -> Looked:
         """Look at `rows`; they are taken in random order, so that a batch holds donors of other classes."""
         rng = self.session.rng(f"vig-bias/{self.images.name}/{what}")

@@ -15,7 +15,7 @@ from biaskit.analyzers.vig_bias.groups import CLASS, Grouped, dot, finest, slug
 from biaskit.analyzers.vig_bias.looking import GROUNDED, Looked, Looker
 from biaskit.analyzers.vig_bias.numbers import Sampled, group_gap, paired_difference, worst_group
 from biaskit.analyzers.vig_bias.remedies import Mended, mend
-from biaskit.analyzers.vig_bias.written import remedies_name, remedies_table
+from biaskit.analyzers.vig_bias.written import after_name, after_table, remedies_name, remedies_table
 from biaskit.errors import RequestError
 from biaskit.records.dot_plot import DotPlot, DotRow
 from biaskit.records.finding import Direction, Finding, FromRows, Statistic
@@ -101,7 +101,7 @@ class Mending:
 
     def _table(self, mended: Sequence[Mended], held: Looked, cells: Sequence[str]) -> Table:
         """Return every held-out image under every remedy."""
-        images = [self.looker.images.pictures.name(row) for row in held.rows.tolist()]
+        images = self.looker.names(held.rows)
         clusters = self.grouped.clusters or images
         before = held.correct.tolist()
         return remedies_table(
@@ -158,7 +158,9 @@ class Mending:
         model = session.model.with_head(one.weight, one.bias)
         looker = replace(self.looker, session=replace(session, model=model), views=(GROUNDED,))
         seen = looker.look(held.rows, f"held-out (after {one.rule})")
-        everything = [Part(EVERYTHING, np.ones(len(seen.rows), dtype=bool))]
+        said.tables.append(after_table(looker, seen, one.rule))
+        table = after_name(self.grouped.name)
+        everything = [Part(EVERYTHING, np.ones(len(seen.rows), dtype=bool), table, {"remedy": one.rule})]
         for finding in reliance(self.grouped.name, seen, self._sampled("again"), everything):
             group = f"{EVERYTHING}, after {one.rule}"
             said.findings.append(finding.model_copy(update={"group": group, "headline": False}))

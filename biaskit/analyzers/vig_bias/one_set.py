@@ -43,11 +43,19 @@ from biaskit.analyzers.vig_bias.numbers import Sampled
 from biaskit.analyzers.vig_bias.parts import Division, divide
 from biaskit.analyzers.vig_bias.said import Said
 from biaskit.analyzers.vig_bias.sheets import sheet
+from biaskit.analyzers.vig_bias.strongest import strongest_rows, strongest_table
 from biaskit.analyzers.vig_bias.summary import sentences
 from biaskit.analyzers.vig_bias.titles import Titles
 from biaskit.analyzers.vig_bias.truth import precision_findings, score, truths, warning
-from biaskit.analyzers.vig_bias.worded import keyword_findings, worded
-from biaskit.analyzers.vig_bias.written import cells_of, images_table, slices_name, slices_table, table_of
+from biaskit.analyzers.vig_bias.worded import keyword_findings, keywords_table, worded
+from biaskit.analyzers.vig_bias.written import (
+    cells_of,
+    images_table,
+    maps_table,
+    slices_name,
+    slices_table,
+    table_of,
+)
 from biaskit.images.image_set import Part as Use
 from biaskit.records.site import Site
 from biaskit.saliency.choosing import AUTO, Choice, Choosing, choose
@@ -56,6 +64,7 @@ from biaskit.saliency.grounding import Masking
 if TYPE_CHECKING:
     from biaskit.analyzers.vig_bias.analyzer import VigBias
     from biaskit.images.image_set import ImageSet
+    from biaskit.records.table import Cell
     from biaskit.session import VisionSession
 
 NO_ENCODER = (
@@ -118,20 +127,26 @@ class OneSet:
         return Looker(self.session, self.images, self._choice(), masking, VIEWS)
 
     def _choice(self) -> Choice:
-        rng = self._rng("choice")
-        most = min(self.settings.calibration, len(self.division.found))
-        rows = rng.choice(self.division.found, most, replace=False)
+        rows, rng = self._calibrating
         model = self.session.model
         pixels = model.prepare([self.images.pictures.read(row) for row in rows.tolist()])
         site = self.settings.site
         asked = Choosing(
-            method=self.settings.method, site=AUTO if site == AUTO else Site.parse(site), images=most
+            method=self.settings.method, site=AUTO if site == AUTO else Site.parse(site), images=len(rows)
         )
         return choose(model, pixels, model.logits(pixels).argmax(dim=1), asked, rng=rng)
+
+    @cached_property
+    def _calibrating(self) -> tuple[Int[ndarray, " c"], np.random.Generator]:
+        """Rows of the images that choose and judge how maps are computed; the source of further draws."""
+        rng = self._rng("choice")
+        most = min(self.settings.calibration, len(self.division.found))
+        return rng.choice(self.division.found, most, replace=False), rng
 
     def _maps(self, said: Said, held: Looked) -> None:
         choice = self.looker.choice
         said.findings += faithfulness(self.images.name, choice)
+        said.tables.append(maps_table(self.images, self._calibrating[0], choice))
         said.findings.append(degenerate(self.images.name, held))
         said.caveats += choice.doubts
         said.notes += [f"Maps: {choice.candidate}, of {len(choice.tried)} that were tried.", *choice.remarks]
@@ -140,7 +155,7 @@ class OneSet:
         names = names_of(held.labels, self.session.model.classes)
         columns = columns_of(names, self.images.attributes, held.rows)
         said.notes += remarks(self.images.name, self.images.attributes, held.rows)
-        shown = [self.images.pictures.name(row) for row in held.rows.tolist()]
+        shown = self.looker.names(held.rows)
         taken_for = names_of(held.predictions, self.session.model.classes)
         grouped = Grouped(self.images.name, columns, self._clusters(held), shown, taken_for)
         turned = np.where(held.degenerate, np.nan, held.flips.erased.astype(float))
@@ -179,11 +194,14 @@ class OneSet:
         return amplify(features, self.looker.labels(rows), len(self.session.model.classes), generator)
 
     def _known(self, said: Said, discovered: Sequence[Discovered], held: Looked) -> None:
+        rows: list[tuple[Cell, ...]] = []
         for one in truths(self.images, held.rows, self._training_rows):
             scored = score(discovered, one, held.labels)
+            rows += strongest_rows(one, scored, self.looker.names(held.rows))
             said.findings += precision_findings(self.images.name, one, scored)
             warned = warning(one, scored)
             said.caveats += [warned] if warned else []
+        said.tables += strongest_table(self.images.name, rows)
 
     def _named(self, discovered: Sequence[Discovered], found: Looked, held: Looked) -> list[Named]:
         """Return the slices of every method on grounded images, the surest first, with titles."""
@@ -196,8 +214,10 @@ class OneSet:
         if not self.settings.keywords:
             return
         classes = self.session.model.classes
-        for one in worded(self.session, found, held):
+        given = list(worded(self.session, found, held))
+        for one in given:
             said.findings += keyword_findings(self.images.name, one, classes)
+        said.tables += keywords_table(self.images.name, given, classes, self.looker.names(held.rows))
 
     def _shown(self, named: Sequence[Named]) -> list[Named]:
         failing = [one for one in named if (one.found.facts[one.place].gap or 0.0) > 0]

@@ -13,8 +13,9 @@ from numpy import ndarray
 from scipy import stats
 
 from biaskit.analyzers.vig_bias.looking import GROUNDED, RAW
+from biaskit.analyzers.vig_bias.strongest import strongest_name
 from biaskit.records.estimate import Estimate, Interval, Unit
-from biaskit.records.finding import Direction, Finding
+from biaskit.records.finding import Direction, Finding, FromRows
 from biaskit.slices.scoring import PrecisionAtK, precision_at_k
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def precision_findings(name: str, truth: Truth, scored: Sequence[Scored]) -> Ite
             group=f"{one.found.method} on {one.found.view} images",
             direction=Direction.NONE,
             estimate=_precision(one.precision, truth),
+            rows=_rows(name, truth, one.found.method, one.found.view),
         )
     by_place = {(one.found.method, one.found.view): one.precision for one in scored}
     for method in dict.fromkeys(method for method, view in by_place if view == GROUNDED):
@@ -128,7 +130,18 @@ def _gains(
             direction=Direction.NONE,
             headline=other == RAW,
             estimate=_difference(grounded.values - by_place[method, other].values, truth),
+            rows=_rows(name, truth, method, GROUNDED, other),
         )
+
+
+def _rows(name: str, truth: Truth, method: str, view: str, less: str = "") -> FromRows:
+    """Say which places a precision is the mean over; they are no sample, and so no units."""
+    return FromRows(
+        table=strongest_name(name),
+        column=view,
+        where={"attribute": truth.attribute, "method": method},
+        less=less,
+    )
 
 
 def _precision(precision: PrecisionAtK, truth: Truth) -> Estimate:

@@ -10,9 +10,11 @@ import torch
 from jaxtyping import Float
 from numpy import ndarray
 
+from biaskit.analyzers.vig_bias.groups import slug
 from biaskit.analyzers.vig_bias.looking import RAW
 from biaskit.records.estimate import Estimate, Unit
-from biaskit.records.finding import Direction, Finding
+from biaskit.records.finding import Direction, Finding, FromRows, Statistic
+from biaskit.records.table import Table
 from biaskit.slices.bias_to_text import BiasToText, Captioned, Keyword
 
 if TYPE_CHECKING:
@@ -20,6 +22,14 @@ if TYPE_CHECKING:
     from biaskit.protocols import TextImageEncoder
     from biaskit.session import VisionSession
 
+COLUMNS = {
+    "keyword": "The class, and the keyword of its mistakes.",
+    "captions": "Which images the captions were made from.",
+    "image": "Name of the image in its set.",
+    "right": "Whether the model is right about it.",
+    "has_word": "Whether its caption holds the keyword.",
+    "similarity": "100 cos of the image and the keyword, points.",
+}
 LEVEL = 0.05
 MOST = 5
 
@@ -61,10 +71,47 @@ def _best(keywords: Sequence[Keyword], label: int) -> list[Keyword]:
     return [one for one in keywords if one.label == label and one.score > 0][:MOST]
 
 
+def keywords_name(name: str) -> str:
+    """Return the name of an image set's table of keywords."""
+    return f"{slug(name)}-keywords"
+
+
+def keywords_table(
+    name: str, given: Sequence[Worded], classes: Sequence[str], images: Sequence[str]
+) -> tuple[Table, ...]:
+    """Return every held-out image of a keyword's class; nothing without a keyword.
+
+    Args:
+        name: Name of the image set.
+        given: Keywords of every view of the captions.
+        classes: Names of the classes.
+        images: Names of the held-out images.
+    """
+    rows = tuple(
+        (_about(one, classes), words.view, images[seen.place], seen.right, seen.captioned, seen.similarity)
+        for words in given
+        for one in words.keywords
+        for seen in one.images
+    )
+    title = f"Every held-out image of {name} under every keyword of its class"
+    return (Table.of(keywords_name(name), title, COLUMNS, rows),) if rows else ()
+
+
+def _about(one: Keyword, classes: Sequence[str]) -> str:
+    return f"{classes[one.label]}: {one.phrase}"
+
+
 def keyword_findings(name: str, given: Worded, classes: Sequence[str]) -> Iterator[Finding]:
     """Yield score and accuracy gap of each keyword, both on held-out images."""
     for one in given.keywords:
-        about = (name, f"{classes[one.label]}: {one.phrase}")
+        about = (name, _about(one, classes))
+        rows = FromRows(
+            table=keywords_name(name),
+            column="similarity",
+            where={"keyword": about[1], "captions": given.view},
+            statistic=Statistic.STEP,
+            beside="right",
+        )
         group = f"captions of {given.view} images"
         yield Finding(
             metric="vig_bias.keyword_score",
@@ -72,6 +119,7 @@ def keyword_findings(name: str, given: Worded, classes: Sequence[str]) -> Iterat
             group=group,
             direction=Direction.NONE,
             estimate=_score(one),
+            rows=rows,
         )
         yield Finding(
             metric="vig_bias.keyword_gap",
@@ -80,6 +128,7 @@ def keyword_findings(name: str, given: Worded, classes: Sequence[str]) -> Iterat
             direction=Direction.LOWER,
             headline=one.null.p <= LEVEL and given.view == RAW,
             estimate=_gap(one),
+            rows=rows.model_copy(update={"column": "right", "beside": "has_word"}),
         )
 
 

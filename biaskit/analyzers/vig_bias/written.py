@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Int
+from numpy import ndarray
 
 from biaskit.analyzers.vig_bias.groups import slug
 from biaskit.records.table import Cell, Table
@@ -14,7 +16,9 @@ if TYPE_CHECKING:
     from biaskit.analyzers.vig_bias.findings import Named
     from biaskit.analyzers.vig_bias.looking import Looked, Looker
     from biaskit.images.image_set import ImageSet
+    from biaskit.saliency.choosing import Choice
 
+OCCLUSION = "occlusion"
 UNITS = ("cluster", "image")
 COLUMNS = {
     "image": "Name of the image in its set.",
@@ -44,6 +48,21 @@ SLICE_COLUMNS = {
     "points_nowhere": COLUMNS["points_nowhere"],
 } | {name: COLUMNS[name] for name in _FLIPS}
 
+MAPS = {
+    "image": "Name of the image in its set.",
+    "cluster": "What the image was sampled with.",
+    "explained": "The class whose map was judged.",
+    "agreement": "Correlation with the occlusion map over cells, -1 to 1; empty for occlusion itself and "
+    "where nothing counts.",
+    "deletion": "How much lower the area under the class's probability is than in random order when the "
+    "highest cells are deleted first.",
+    "insertion": "How much higher it is when they are restored first.",
+}
+
+AFTER = {"remedy": "How the head was fitted again."} | {
+    name: said for name, said in COLUMNS.items() if name != "slices"
+}
+
 REMEDIES = {
     "remedy": "How the head was fitted again.",
     "image": "Name of the image in its set.",
@@ -56,23 +75,43 @@ REMEDIES = {
 
 def table_of(looker: Looker, held: Looked, shown: Sequence[Named]) -> Table:
     """Return the table of one image set."""
-    classes, images = looker.session.model.classes, looker.images
+    images = looker.images
     inside = [(f"{one.title} ({one.source})", one.inside) for one in shown]
 
-    def row(place: int) -> tuple[Cell, ...]:
-        predicted = int(held.predictions[place])
-        return (
-            *_named(images, held, place),
-            classes[int(held.labels[place])],
-            classes[predicted],
-            round(float(held.probabilities[place, predicted]), 6),
-            bool(held.degenerate[place]),
-            *_flips(held, place),
-            "; ".join(title for title, member in inside if member[place]),
-        )
+    rows = (
+        (*_image(looker, held, place), "; ".join(title for title, member in inside if member[place]))
+        for place in range(len(held.rows))
+    )
+    return Table.of(images_table(images.name), f"Every held-out image of {images.name}", COLUMNS, rows)
 
-    name, title = images_table(images.name), f"Every held-out image of {images.name}"
-    return Table.of(name, title, COLUMNS, (row(place) for place in range(len(held.rows))))
+
+def after_table(looker: Looker, seen: Looked, rule: str) -> Table:
+    """Return every held-out image as the model with another head looks at it."""
+    rows = ((rule, *_image(looker, seen, place)) for place in range(len(seen.rows)))
+    title = f"Every held-out image of {looker.images.name} after a remedy"
+    return Table.of(after_name(looker.images.name), title, AFTER, rows)
+
+
+def maps_table(images: ImageSet, rows: Int[ndarray, " c"], choice: Choice) -> Table:
+    """Return how faithful the map of each image is that judged the chosen way.
+
+    Args:
+        images: The set.
+        rows: Rows of the images that chose and judged.
+        choice: What was chosen, with what each judging image gave.
+    """
+    own = choice.candidate.method == OCCLUSION
+    measured = (
+        (
+            *_names(images, int(rows[one.place])),
+            one.explained,
+            None if own else one.agreement,
+            one.deletion,
+            one.insertion,
+        )
+        for one in choice.images
+    )
+    return Table.of(maps_name(images.name), f"Faithfulness of maps of {images.name}", MAPS, measured)
 
 
 def slices_table(looker: Looker, held: Looked, named: Sequence[Named]) -> Table:
@@ -85,7 +124,7 @@ def slices_table(looker: Looker, held: Looked, named: Sequence[Named]) -> Table:
                 yield (
                     *cells_of(one).values(),
                     one.title,
-                    *_named(looker.images, held, place),
+                    *_names(looker.images, int(held.rows[place])),
                     bool(of_class[place]),
                     bool(one.inside[place]),
                     bool(held.correct[place]),
@@ -107,6 +146,16 @@ def remedies_name(name: str) -> str:
     return f"{slug(name)}-remedies"
 
 
+def after_name(name: str) -> str:
+    """Return the name of an image set's table of images after a remedy."""
+    return f"{slug(name)}-after"
+
+
+def maps_name(name: str) -> str:
+    """Return the name of an image set's table of maps."""
+    return f"{slug(name)}-maps"
+
+
 def images_table(name: str) -> str:
     """Return the name of an image set's table of images."""
     return f"{slug(name)}-images"
@@ -122,9 +171,20 @@ def cells_of(one: Named) -> dict[str, Cell]:
     return {"found_by": one.source, "number": one.place}
 
 
-def _named(images: ImageSet, held: Looked, place: int) -> tuple[str, str]:
+def _image(looker: Looker, seen: Looked, place: int) -> tuple[Cell, ...]:
+    classes, predicted = looker.session.model.classes, int(seen.predictions[place])
+    return (
+        *_names(looker.images, int(seen.rows[place])),
+        classes[int(seen.labels[place])],
+        classes[predicted],
+        round(float(seen.probabilities[place, predicted]), 6),
+        bool(seen.degenerate[place]),
+        *_flips(seen, place),
+    )
+
+
+def _names(images: ImageSet, row: int) -> tuple[str, str]:
     """Return an image's name and its cluster, which is the image itself where none are known."""
-    row = int(held.rows[place])
     name = images.pictures.name(row)
     return name, images.clusters[row] if images.clusters else name
 
