@@ -120,9 +120,24 @@ def test_choosing_and_judging_images_are_apart(region, patches, zeros, monkeypat
         return Trial(classifier, pixels, targets, settings)
 
     monkeypatch.setattr("biaskit.saliency.choosing.Trial", spy)
-    choose(model, patches, zeros, Choosing(method="hires-cam"), rng=np.random.default_rng(1))
+    choice = choose(model, patches, zeros, Choosing(method="hires-cam"), rng=np.random.default_rng(1))
     assert [len(part) for part in seen] == [16, 32]
     assert not seen[0] & seen[1]
+    assert {float(patches[image.place].sum()) for image in choice.images} == seen[1]
+
+
+def test_what_was_judged_is_the_mean_over_its_images(region, patches, zeros, rng):
+    model = patch_classifier(region)
+    targets = torch.arange(len(patches)) % 2
+    choice = choose(model, patches, targets, Choosing(method="hires-cam"), rng=rng)
+    assert {image.explained for image in choice.images} == set(choice.by_class)
+    assert all(image.explained == model.classes[image.place % 2] for image in choice.images)
+    judged = {"": choice.judged} | dict(choice.by_class)
+    for name, own in judged.items():
+        images = [image for image in choice.images if name in {"", image.explained}]
+        for measure in ("agreement", "deletion", "insertion"):
+            known = [getattr(image, measure) for image in images if getattr(image, measure) is not None]
+            assert getattr(own, measure).value == pytest.approx(np.mean(known), abs=1e-15)
 
 
 def test_targets_default_to_the_prediction(region, patches, rng):

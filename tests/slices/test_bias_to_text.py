@@ -78,6 +78,10 @@ def test_scores_and_accuracies_are_counted_by_hand(rng):
         held = of_class & np.array([word.phrase in caption for caption in one.captions])
         assert word.captioned == held.sum()
         assert word.accuracy == pytest.approx(1 - seen.errors[held].mean())
+        assert [image.place for image in word.images] == np.flatnonzero(of_class).tolist()
+        assert [image.similarity for image in word.images] == pytest.approx(cosine[of_class])
+        assert [image.right for image in word.images] == (seen.errors[of_class] == 0).tolist()
+        assert [image.captioned for image in word.images] == held[of_class].tolist()
         welch = stats.ttest_ind(wrong, right, equal_var=False).confidence_interval()
         assert (word.interval.low, word.interval.high) == pytest.approx((welch.low, welch.high))
 

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from biaskit.errors import RequestError
-from biaskit.slices.scoring import average_precision, precision_at_k
+from biaskit.slices.scoring import average_precision, precision_at_k, top_places
 
 
 def test_counted_by_hand():
@@ -33,6 +33,20 @@ def test_a_slice_with_fewer_members_than_k(divided_by, expected):
 def test_ties_count_by_expectation():
     truth = np.arange(40)[:, None] < 10
     assert precision_at_k(np.ones((40, 1)), truth, np.zeros(40, int)).values == pytest.approx([0.25])
+
+
+@pytest.mark.parametrize("members", [4, 10, 30])
+@pytest.mark.parametrize("decimals", [0, 1, 9])
+def test_places_hold_what_the_precision_counts(members, decimals, rng):
+    membership = np.round(0.5 + rng.random((30, 1)), decimals)
+    membership[members:] = 0.0
+    truth = rng.random((30, 1)) < 0.4
+    truth[0] = True
+    places = top_places(membership[:, 0], 10)
+    assert len(places) == 10
+    shares = [truth[rows, 0].mean() if len(rows) else 0.0 for rows in places]
+    found = precision_at_k(membership, truth, np.zeros(30, int))
+    assert np.mean(shares) == pytest.approx(found.values[0], abs=1e-15)
 
 
 def test_chance_is_what_random_slices_reach(rng):

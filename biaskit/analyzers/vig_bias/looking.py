@@ -132,9 +132,10 @@ class Looker:
         logits = model.logits(pixels)
         maps = explain(model, pixels, logits.argmax(dim=1), self.choice, rng=rng).maps
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        # One generator serves all masks, so their order is part of what is drawn.
+        masks = dict.fromkeys((*self.views, GROUNDED, str(Control.RANDOM)))
         cut = {
-            view: ground(pixels, maps, self._masking(view), rng=generator)
-            for view in {*self.views, GROUNDED, str(Control.RANDOM)} - {RAW}
+            view: ground(pixels, maps, self._masking(view), rng=generator) for view in masks if view != RAW
         }
         regions = (cut[GROUNDED].mask, cut[str(Control.RANDOM)].mask)
         shown = {view: pixels if view == RAW else cut[view].pixels for view in self.views}

@@ -8,11 +8,13 @@ from analyzers.recomputing import recomputed, silent
 
 from biaskit.analyzers import build
 from biaskit.analyzers.vig_bias import VigBias
+from biaskit.analyzers.vig_bias.one_set import OneSet
 from biaskit.errors import RequestError, UnknownNameError
 from biaskit.gates import compare
 from biaskit.images.image_set import Part
 from biaskit.images.selecting import select
 from biaskit.reporting.words import METRIC_WORDS
+from biaskit.saliency.grounding import ground
 from tests.reporting.sample import build_report
 
 QUICK = VigBias(
@@ -124,11 +126,27 @@ def test_the_same_seed_gives_the_same_analysis(few_session):
     assert bare.analyze(few_session) == bare.analyze(few_session)
 
 
+def test_masks_are_drawn_in_one_order_in_every_process(few_session, monkeypatch):
+    """A set of names has another order in each process, and with it other masks of the same seed."""
+    drawn = []
+
+    def spy(pixels, maps, masking, *, rng):
+        drawn.append(masking.control)
+        return ground(pixels, maps, masking, rng=rng)
+
+    monkeypatch.setattr("biaskit.analyzers.vig_bias.looking.ground", spy)
+    one = OneSet(QUICK, few_session, few_session.images[0])
+    one.looker.look(one.division.held[:8], "a few")
+    assert drawn == [None, "random", "inverse"]
+
+
 def test_images_without_attributes_are_audited_by_class_and_slice(shapes_session, shapes_images):
     plain = replace(shapes_images, attributes={}, captions=(), clusters=())
     found = replace(QUICK, shown=1).analyze(replace(shapes_session, images=(plain,)))
     assert not of(found, "precision_at_10")
     assert all("slice" in one.group for one in of(found, "remedy_worst_group"))
+    assert recomputed(found) >= {"remedy_gap", "map_deletion", "reliance", "slice_gap"}
+    assert not silent(found)
 
 
 def test_attributes_that_compare_nothing_and_empty_cells_are_said(few_session):
@@ -138,6 +156,7 @@ def test_attributes_that_compare_nothing_and_empty_cells_are_said(few_session):
     found = replace(QUICK, remedies=(), shown=0, shuffles=2).analyze(replace(few_session, images=(told,)))
     assert any("camera is 'one' on all" in one for one in found.notes)
     assert any("have no scene" in one for one in found.notes)
+    assert not silent(found)
 
 
 def test_a_gap_stands_on_the_images_that_make_it(analysis):
@@ -167,6 +186,8 @@ def test_without_parts_or_encoder_images_are_halved_and_slices_lie_in_the_models
     assert "No text-image encoder" in found.caveats[0]
     assert of(found, "slice_gap")
     assert not of(found, "keyword_score")
+    assert recomputed(found) >= {"map_agreement", "precision_at_10", "grounding_gain"}
+    assert not silent(found)
 
 
 @pytest.mark.parametrize(
@@ -200,6 +221,7 @@ def test_two_runs_are_paired_over_images_that_they_share(analysis):
     report = build_report().model_copy(update={"analyses": (analysis,)})
     found = compare(report, report).differences
     paired = {one.metric.rpartition(".")[2] for one in found if one.paired}
-    assert paired >= {"accuracy", "reliance", "follows_region", "remedy_accuracy_change"}
+    assert paired >= {"accuracy", "reliance", "follows_region", "remedy_accuracy_change", "map_deletion"}
+    assert not paired & {"precision_at_10", "grounding_gain", "keyword_score"}
     gap = next(one for one in found if one.metric == "vig_bias.accuracy_gap")
     assert gap.reason == "not paired: it is no mean of its rows"
