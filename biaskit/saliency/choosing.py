@@ -8,7 +8,8 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
+from numpy import ndarray
 from torch import Tensor
 
 from biaskit.errors import LayoutError, RequestError
@@ -36,6 +37,7 @@ class Choosing:
         floor: Mean agreement with occlusion below which maps count as unfaithful.
         sites: Most layers that are tried, spread evenly from the bottom to the top.
         images: Most images that are used; a third chooses, the others judge.
+        clusters: What each image was sampled with, such as a person; empty: each image alone.
     """
 
     method: str = AUTO
@@ -44,6 +46,7 @@ class Choosing:
     floor: float = 0.5
     sites: int = 6
     images: int = 96
+    clusters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +152,8 @@ def choose(
     )
     tried, remarks = _try(classifier, (pixels[first], targets[first]), candidates, settings, rng)
     best = tried[0].candidate
-    judge = _Judge(classifier, (pixels[rest], targets[rest]), settings, asked.floor)
+    clusters = np.array(asked.clusters)[rest.numpy()] if asked.clusters else None
+    judge = _Judge(classifier, (pixels[rest], targets[rest]), clusters, settings, asked.floor)
     verdict = judge.judge(best)
     if asked.method == AUTO and verdict.doubts and best != OCCLUSION:
         remarks += (f"No layer gives faithful maps; the best was {best}. " + " ".join(verdict.doubts),)
@@ -282,9 +286,14 @@ class _Judge:
     """Images that did not choose, and the measures that every candidate shares on them."""
 
     def __init__(
-        self, classifier: Classifier, images: tuple[Tensor, Tensor], settings: TrialSettings, floor: float
+        self,
+        classifier: Classifier,
+        images: tuple[Tensor, Tensor],
+        clusters: Shaped[ndarray, " n"] | None,
+        settings: TrialSettings,
+        floor: float,
     ) -> None:
-        self._classifier, (self._pixels, self._targets) = classifier, images
+        self._classifier, (self._pixels, self._targets), self._clusters = classifier, images, clusters
         self._trial = Trial(classifier, *images, settings)
         self._score, self._floor = score_named(settings.score, self._targets), floor
         self._rng = np.random.default_rng(settings.seed)
@@ -294,15 +303,16 @@ class _Judge:
         found = self._trial.faithfulness(maps)
         names, classes = self._classifier.classes, self._targets.numpy()
         by_class = {
-            names[int(c)]: self._judged(found.rows(np.flatnonzero(classes == c))) for c in np.unique(classes)
+            names[int(c)]: self._judged(found, np.flatnonzero(classes == c)) for c in np.unique(classes)
         }
-        judged = self._judged(found)
+        judged = self._judged(found, np.arange(len(classes)))
         said = doubts(judged, self._floor, reference=candidate == OCCLUSION)
         return _Verdict(judged, by_class, found, said)
 
-    def _judged(self, found: Faithfulness) -> Judged:
-        parts = (found.agreement, found.ranks, found.deletion, found.insertion)
-        return Judged(*(part.estimate(self._rng) for part in parts))
+    def _judged(self, found: Faithfulness, rows: Int[ndarray, " m"]) -> Judged:
+        own, clusters = found.rows(rows), None if self._clusters is None else self._clusters[rows]
+        parts = (own.agreement, own.ranks, own.deletion, own.insertion)
+        return Judged(*(part.estimate(self._rng, clusters) for part in parts))
 
 
 def doubts(judged: Judged, floor: float, *, reference: bool = False) -> tuple[str, ...]:

@@ -126,6 +126,26 @@ def test_choosing_and_judging_images_are_apart(region, patches, zeros, monkeypat
     assert {float(patches[image.place].sum()) for image in choice.images} == seen[1]
 
 
+def test_images_that_were_sampled_together_are_judged_together(region, patches, zeros):
+    model = patch_classifier(region)
+    twice = torch.cat([patches, patches])
+    named = tuple(str(row % len(patches)) for row in range(len(twice)))
+
+    def judged(pixels, **clusters):
+        asked = Choosing(method="hires-cam", images=len(pixels), **clusters)
+        choice = choose(
+            model, pixels, pixels.new_zeros(len(pixels)).long(), asked, rng=np.random.default_rng(0)
+        )
+        return choice.judged.agreement, choice.images
+
+    alone, _ = judged(twice)
+    together, images = judged(twice, clusters=named)
+    assert together.value == alone.value
+    assert together.resampling_unit == "clusters of images"
+    assert together.n == len({named[image.place] for image in images}) < alone.n
+    assert together.interval.high - together.interval.low > alone.interval.high - alone.interval.low
+
+
 def test_what_was_judged_is_the_mean_over_its_images(region, patches, zeros, rng):
     model = patch_classifier(region)
     targets = torch.arange(len(patches)) % 2

@@ -132,7 +132,10 @@ class OneSet:
         pixels = model.prepare([self.images.pictures.read(row) for row in rows.tolist()])
         site = self.settings.site
         asked = Choosing(
-            method=self.settings.method, site=AUTO if site == AUTO else Site.parse(site), images=len(rows)
+            method=self.settings.method,
+            site=AUTO if site == AUTO else Site.parse(site),
+            images=len(rows),
+            clusters=tuple(self._clusters(rows)),
         )
         return choose(model, pixels, model.logits(pixels).argmax(dim=1), asked, rng=rng)
 
@@ -157,7 +160,7 @@ class OneSet:
         said.notes += remarks(self.images.name, self.images.attributes, held.rows)
         shown = self.looker.names(held.rows)
         taken_for = names_of(held.predictions, self.session.model.classes)
-        grouped = Grouped(self.images.name, columns, self._clusters(held), shown, taken_for)
+        grouped = Grouped(self.images.name, columns, self._clusters(held.rows), shown, taken_for)
         turned = np.where(held.degenerate, np.nan, held.flips.erased.astype(float))
         further = {"region_flips": turned}
         frame = grouped.frame(held.labels, held.probabilities, further, self.session.seed)
@@ -167,12 +170,17 @@ class OneSet:
         said.dots.append(plot(telling, f"{slug(self.images.name)}-groups"))
         return grouped, attribute_of(telling)
 
-    def _clusters(self, seen: Looked) -> list[str]:
-        return [self.images.clusters[row] for row in seen.rows] if self.images.clusters else []
+    def _clusters(self, rows: Int[ndarray, " n"]) -> list[str]:
+        return [self.images.clusters[row] for row in rows] if self.images.clusters else []
 
     def _discover(self, said: Said, found: Looked, held: Looked) -> list[Discovered]:
         discovery = Discovery(
-            self.session, found, held, self._amplified(said), self._clusters(held), self.settings.shuffles
+            self.session,
+            found,
+            held,
+            self._amplified(said),
+            self._clusters(held.rows),
+            self.settings.shuffles,
         )
         methods = (*self.settings.slicers, *self.settings.baselines)
         discovered = list(discovery.run(methods, VIEWS))
@@ -224,7 +232,7 @@ class OneSet:
         return failing[: self.settings.shown]
 
     def _slices(self, said: Said, named: Sequence[Named], held: Looked) -> None:
-        clusters = self._clusters(held)
+        clusters = self._clusters(held.rows)
         shown = self._shown(named)
         for one in named:
             said.findings.append(
@@ -239,7 +247,10 @@ class OneSet:
             )
 
     def _reliance(self, said: Said, named: Sequence[Named], held: Looked) -> None:
-        classes, sampled = self.session.model.classes, Sampled(self._clusters(held), self._rng("reliance"))
+        classes, sampled = (
+            self.session.model.classes,
+            Sampled(self._clusters(held.rows), self._rng("reliance")),
+        )
         name = self.images.name
         table, sliced = images_table(name), slices_name(name)
         whole = Part(EVERYTHING, np.ones(len(held.rows), dtype=bool), table)

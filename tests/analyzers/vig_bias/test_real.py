@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from analyzers.recomputing import recomputed, silent
 from PIL import Image
 
 import biaskit
@@ -86,6 +87,8 @@ class TestFaces:
         assert all(one.text.endswith("woman taken for man") for one in gap.evidence)
         assert sum(one.value for one in gap.evidence) == pytest.approx(1 - women.value)
         (analysis,) = run.analyses
+        assert not silent(analysis)
+        assert recomputed(analysis) >= {"accuracy_gap", "map_deletion", "reliance"}
         assert "between groups of class " in analysis.summary[0]
         assert "woman" in analysis.summary[0]
         assert "n = 30" in analysis.summary[0]
@@ -121,6 +124,8 @@ class TestResidualNetwork:
         assert gap.interval.low <= gap.value <= gap.interval.high
         (analysis,) = run.analyses
         assert any("agreement with occlusion" in one for one in (*analysis.caveats, *analysis.notes))
+        assert not silent(analysis)
+        assert recomputed(analysis) >= {"accuracy_gap", "map_agreement", "reliance"}
 
 
 @needs(real.MOBILENET, real.PHOTOS, real.IMAGENET_CLASSES)
