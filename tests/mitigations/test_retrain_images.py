@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -90,6 +92,17 @@ def test_every_number_is_computed_again_from_held_out_images(judged):
     analysis, _ = judged
     changes = {"accuracy_change", "hard_group_change"}
     assert recomputed(analysis) == {"worst_group", "accuracy", "shuffled"} | changes
+    assert silent(analysis) == set()
+
+
+def test_images_that_were_sampled_together_count_once(model):
+    """Where a head puts all images right, or changes none, as many clusters stand behind it."""
+    images = pictures(agree=0.5)
+    together = dataclasses.replace(images, clusters=tuple(str(row // 4) for row in range(len(images))))
+    asked, made = session(model, together), RetrainImages(shuffles=2)
+    analysis = made.audit(asked, made.find(asked, None))
+    assert number(analysis, "retraining.accuracy", "retrained").estimate.n == len(images) // 4
+    assert len(recomputed(analysis)) == 5
     assert silent(analysis) == set()
 
 

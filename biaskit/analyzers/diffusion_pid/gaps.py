@@ -133,7 +133,12 @@ def beyond_source(quantity: Quantity, target: str, group: str) -> FromRows:
         "group": group,
     }
     return FromRows(
-        table=quantity.table, column="value", where=where, beside="neutral", statistic=Statistic.STEP
+        table=quantity.table,
+        column="value",
+        where=where,
+        units=("noun",),
+        beside="neutral",
+        statistic=Statistic.STEP,
     )
 
 
