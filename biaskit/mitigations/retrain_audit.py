@@ -25,7 +25,7 @@ from biaskit.mitigations.retrain_rows import (
     worst_rows,
 )
 from biaskit.records.dot_plot import Dot, DotPlot, DotRow
-from biaskit.records.estimate import Estimate, Null, Unit
+from biaskit.records.estimate import Estimate, Interval, Null, Unit
 from biaskit.records.finding import Analysis, Direction, Finding, FromRows
 from biaskit.retraining.heads import RULES
 from biaskit.stats.bootstrap import cluster_interval
@@ -180,16 +180,13 @@ class RetrainAudit:
         """Accuracy of one head less another's, image by image; signs of clusters are flipped."""
         moved = one.astype(float) - other.astype(float)
         _, first = np.unique(clusters, return_index=True)
-        alone = len(first) == len(one) or np.ptp(moved) == 0
         return Estimate(
             value=float(moved.mean()),
             unit=Unit.PROPORTION,
             n=len(first),
             resampling_unit=IMAGES,
             method="accuracy after less before, image by image",
-            interval=paired_interval(one[first], other[first])
-            if alone
-            else cluster_interval(moved, clusters),
+            interval=_interval_of_change(one, other, clusters),
             null=sign_flip(moved, clusters, self.session.rng("retrain-head/change")),
         )
 
@@ -274,3 +271,17 @@ class RetrainAudit:
             series=tuple(metrics),
             rows=tuple(rows),
         )
+
+
+def _interval_of_change(
+    one: Bool[ndarray, " n"], other: Bool[ndarray, " n"], clusters: Shaped[ndarray, " n"]
+) -> Interval:
+    """Interval of a change of accuracy; where all images move alike, clusters are what was seen to move."""
+    moved = one.astype(float) - other.astype(float)
+    _, first = np.unique(clusters, return_index=True)
+    if len(first) == len(one):
+        return paired_interval(one, other)
+    if np.ptp(moved) > 0:
+        return cluster_interval(moved, clusters)
+    found = paired_interval(one[first], other[first])
+    return found.model_copy(update={"method": f"{found.method}, of {len(first)} clusters that move alike"})
