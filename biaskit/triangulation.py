@@ -16,13 +16,14 @@ import numpy as np
 
 from biaskit.records.dot_plot import Dot, DotPlot, DotRow
 from biaskit.records.estimate import Estimate, Unit
-from biaskit.records.finding import Analysis, Direction, Finding
+from biaskit.records.finding import Analysis, Direction, Finding, FromRows, Statistic
 from biaskit.records.reading import Reading
 from biaskit.records.report import Report
 from biaskit.records.table import Column, Table
 from biaskit.stats.correlation import spearman
 
 NAME = "triangulation"
+PAIRS = "pairs"
 SERIES = "lean"
 ALPHA = 0.05
 LEAST = 0.05
@@ -163,7 +164,7 @@ def triangulate(source: Report | Iterable[Finding]) -> Analysis | None:
             "Agreement over few concepts is uncertain; read its interval.",
             "What a model does in an application is none of these views.",
         ),
-        tables=(_table(found),),
+        tables=(_table(found), _pairs(by_pair)),
         dots=tuple(_picture(count, pair, own) for count, (pair, own) in enumerate(by_pair.items(), 1)),
     )
 
@@ -184,13 +185,22 @@ def _order(item: tuple[View, Estimate]) -> int:
     return list(View).index(item[0])
 
 
+def _both(own: Sequence[Triangle], first: View, second: View) -> dict[str, tuple[float, float]]:
+    """Return the values of the concepts that both views have measured."""
+    found = {one.concept: (one.views.get(first), one.views.get(second)) for one in own}
+    return {
+        concept: (x.value, y.value)
+        for concept, (x, y) in found.items()
+        if x is not None and y is not None and x.value is not None and y.value is not None
+    }
+
+
 def _agreement(pair: tuple[str, str], own: Sequence[Triangle]) -> Iterator[Finding]:
     for first, second in combinations(View, 2):
-        both = [(one.views[first], one.views[second]) for one in own if {first, second} <= one.views.keys()]
-        pairs = [(x.value, y.value) for x, y in both if x.value is not None and y.value is not None]
+        pairs = _both(own, first, second)
         if len(pairs) < 2:
             continue
-        table = np.array(pairs, dtype=float)
+        table = np.array(list(pairs.values()), dtype=float)
         rho = spearman(table[:, 0], table[:, 1])
         estimate = Estimate(
             value=rho.rho,
@@ -207,6 +217,14 @@ def _agreement(pair: tuple[str, str], own: Sequence[Triangle]) -> Iterator[Findi
             concepts=(f"{first} and {second}", f"{pair[0]} \N{MINUS SIGN} {pair[1]}"),
             direction=Direction.HIGHER,
             estimate=estimate,
+            rows=FromRows(
+                table=PAIRS,
+                column="first_value",
+                where={"positive": pair[0], "negative": pair[1], "first": str(first), "second": str(second)},
+                units=("concept",),
+                statistic=Statistic.RANK_CORRELATION,
+                beside="second_value",
+            ),
         )
 
 
@@ -266,6 +284,28 @@ def _table(found: Sequence[Triangle]) -> Table:
         for view, estimate in one.views.items()
     )
     return Table(name="views", title="Every concept in every view", columns=_COLUMNS, rows=rows)
+
+
+_PAIRS = {
+    "concept": "The target concept.",
+    "positive": "The positive pole.",
+    "negative": "The negative pole.",
+    "first": "One view.",
+    "second": "Another view.",
+    "first_value": "The number of the one, in its own unit.",
+    "second_value": "The number of the other, in its own unit.",
+}
+
+
+def _pairs(by_pair: Mapping[tuple[str, str], Sequence[Triangle]]) -> Table:
+    """Return what the agreement of any two views is the rank correlation of."""
+    rows = (
+        (concept, *poles, str(first), str(second), *values)
+        for poles, own in by_pair.items()
+        for first, second in combinations(View, 2)
+        for concept, values in _both(own, first, second).items()
+    )
+    return Table.of(PAIRS, "Every concept in any two views", _PAIRS, rows)
 
 
 def _picture(count: int, pair: tuple[str, str], own: Sequence[Triangle]) -> DotPlot:

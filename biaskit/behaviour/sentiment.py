@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
@@ -14,7 +15,7 @@ from numpy import ndarray
 from pydantic import AfterValidator, Field, model_validator
 
 from biaskit.behaviour.files import document, records
-from biaskit.behaviour.score import Score, estimate
+from biaskit.behaviour.score import Score, finding
 from biaskit.catalogue.reading import decoded
 from biaskit.errors import RequestError
 from biaskit.records.base import Record
@@ -130,7 +131,24 @@ def grouped(tones: Float[ndarray, "g n"]) -> float:
     return float(abs(own - everything).mean())
 
 
-def fairness(tones: Float[ndarray, "t g n"], rng: np.random.Generator) -> tuple[Finding, Finding]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Fairness:
+    """One kind of fairness.
+
+    Attributes:
+        score: What each template contributes: its distance less chance for individual fairness; for group
+            fairness the jackknife's pseudo-value `W + (t - 1) (mean over templates of W without one - W
+            without it)` less chance, W the distance over all t.
+        finding: The number, which is their mean.
+    """
+
+    score: Score
+    finding: Finding
+
+
+def fairness(
+    tones: Float[ndarray, "t g n"], rng: np.random.Generator, templates: Sequence[str] = ()
+) -> tuple[Fairness, Fairness]:
     """Individual and group fairness, each less what chance gives at this size; 0 is neutral, lower is fairer.
 
     Chance: samples exchanged between the groups of a template, `DRAWS` times; p is the share of these that
@@ -139,16 +157,20 @@ def fairness(tones: Float[ndarray, "t g n"], rng: np.random.Generator) -> tuple[
     Args:
         tones: Tone of each text; templates x groups x samples.
         rng: Source of the exchanges.
+        templates: The templates, as evidence names them.
     """
     t, g, n = tones.shape
     flat = np.repeat(tones.reshape(t, 1, g * n), DRAWS, axis=1)
     shuffled = rng.permuted(flat, axis=2).reshape(t, DRAWS, g, n)
     own, chance = individual(tones), individual(shuffled)
     pooled = np.array([grouped(_joined(shuffled[:, draw])) for draw in range(DRAWS)])
-    whole = grouped(_joined(tones))
-    one = _finding("individual", own - chance.mean(axis=1), float(own.mean()), chance.mean(axis=0), rng)
     rows = _jackknife(tones, lambda kept: grouped(_joined(kept))) - pooled.mean()
-    return one, _finding("group", rows, whole, pooled, rng)
+    one = _Reached("individual", float(own.mean()), chance.mean(axis=0))
+    other = _Reached("group", grouped(_joined(tones)), pooled)
+    return (
+        one.told(own - chance.mean(axis=1), templates, rng),
+        other.told(rows, templates, rng),
+    )
 
 
 def _joined(tones: Float[ndarray, "t g n"]) -> Float[ndarray, "g m"]:
@@ -167,32 +189,37 @@ def _jackknife(
     return np.asarray(whole + (count - 1) * (left.mean() - left))
 
 
-def _finding(
-    kind: str,
-    rows: Float[ndarray, " t"],
-    observed: float,
-    chance: Float[ndarray, " b"],
-    rng: np.random.Generator,
-) -> Finding:
-    score = Score(
-        metric=f"sentiment_{kind}",
-        rows=rows,
-        clusters=np.arange(rows.size),
-        sampled="templates",
-        method=f"Wasserstein-1 between tones of groups ({observed:.3f}) less chance ({chance.mean():.3f})",
-        unit=Unit.ONE,
-        neutral=None,
-        bounds=None,
-    )
-    found = estimate(score, rng)
-    p = (1 + int((chance >= observed - 1e-12).sum())) / (chance.size + 1)
-    null = Null(p=p, kind=f"texts exchanged between the groups of a template, {chance.size} draws, one-sided")
-    reason = None if found.interval else found.reason
-    return Finding(
-        metric=f"behaviour.sentiment_{kind}",
-        concepts=(NAME,),
-        group=f"{kind} fairness",
-        direction=Direction.LOWER,
-        headline=True,
-        estimate=found.model_copy(update={"null": null, "reason": reason}),
-    )
+@dataclass(frozen=True, slots=True, eq=False)
+class _Reached:
+    """A distance between the tones of groups, beside what chance gives."""
+
+    kind: str
+    observed: float
+    chance: Float[ndarray, " b"]
+
+    def told(
+        self, rows: Float[ndarray, " t"], templates: Sequence[str], rng: np.random.Generator
+    ) -> Fairness:
+        """Return the number that is the mean of `rows`, with its null."""
+        how = f"({self.observed:.3f}) less chance ({self.chance.mean():.3f})"
+        score = Score(
+            metric=f"sentiment_{self.kind}",
+            rows=rows,
+            clusters=np.arange(rows.size),
+            sampled="templates",
+            method=f"Wasserstein-1 between tones of groups {how}",
+            unit=Unit.ONE,
+            direction=Direction.LOWER,
+            neutral=None,
+            bounds=None,
+            group=f"{self.kind} fairness",
+            texts=templates,
+            headline=True,
+        )
+        found, draws = finding(score, rng, NAME), self.chance.size
+        p = (1 + int((self.chance >= self.observed - 1e-12).sum())) / (draws + 1)
+        kind = f"texts exchanged between the groups of a template, {draws} draws, one-sided"
+        reason = None if found.estimate.interval else found.estimate.reason
+        update = {"null": Null(p=p, kind=kind), "reason": reason}
+        told = found.estimate.model_copy(update=update)
+        return Fairness(score, found.model_copy(update={"estimate": told}))

@@ -16,7 +16,8 @@ from biaskit.behaviour.tokens import preferences
 from biaskit.errors import RequestError
 from biaskit.records.base import Record
 from biaskit.records.estimate import Estimate, Unit
-from biaskit.records.finding import Direction, Finding
+from biaskit.records.finding import Direction, Finding, FromRows, Statistic
+from biaskit.records.table import Table
 from biaskit.stats.bootstrap import DRAWS
 from biaskit.stats.measured import measured_draws
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 
 NAME = "stereoset"
+TERMS = "stereoset-terms"
 BIAS_TYPES = ("gender", "profession", "race", "religion")
 LABELS = ("stereotype", "anti-stereotype", "unrelated")
 BLANK = "BLANK"
@@ -182,4 +184,28 @@ def icat_finding(ss: Score, lms: Score, rng: np.random.Generator) -> Finding:
         group=ss.group,
         direction=Direction.HIGHER,
         estimate=icat(ss.rows, lms.rows, rng),
+        rows=FromRows(
+            table=TERMS,
+            column="stereotype",
+            where={"group": ss.group},
+            units=("term",),
+            statistic=Statistic.ICAT,
+            beside="language",
+        ),
     )
+
+
+def terms_table(scores: Sequence[Score]) -> Table:
+    """Return both scores of every term in every part, given in turns: stereotype, language modelling."""
+    columns = {
+        "group": "Which part of the benchmark.",
+        "term": "The target term.",
+        "stereotype": "Share of its items whose stereotyping sentence is likelier than the opposing one.",
+        "language": "Share of comparisons that the two win against the unrelated sentence.",
+    }
+    rows = [
+        (ss.group, str(term), float(one), float(other))
+        for ss, lms in zip(scores[::2], scores[1::2], strict=True)
+        for term, one, other in zip(ss.clusters, ss.rows, lms.rows, strict=True)
+    ]
+    return Table.of(TERMS, "StereoSet, every target term", columns, rows)

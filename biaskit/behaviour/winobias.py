@@ -17,10 +17,12 @@ from biaskit.behaviour.tokens import preferences
 from biaskit.catalogue.reading import decoded
 from biaskit.errors import RequestError
 from biaskit.records.estimate import Estimate, Interval, Null, Unit
-from biaskit.records.finding import Direction, Finding
+from biaskit.records.finding import Direction, Finding, FromRows, Statistic
+from biaskit.records.table import Table
 from biaskit.stats.unequal_clusters import clustered_statistic
 
 NAME = "winobias"
+RESOLVED = "winobias-resolved"
 FEMALE = frozenset({"she", "her", "hers", "herself"})
 MALE = frozenset({"he", "him", "his", "himself"})
 PITFALLS = (
@@ -262,7 +264,33 @@ def f1_gap(pairs: Sequence[WinoPair], resolved: Resolved, rng: np.random.Generat
         direction=Direction.TOWARD_ZERO,
         headline=True,
         estimate=estimate,
+        rows=FromRows(
+            table=RESOLVED,
+            column="hits",
+            units=("occupation",),
+            statistic=Statistic.SHARE,
+            beside="counted",
+            apart="anti",
+        ),
     )
+
+
+def resolved_table(pairs: Sequence[WinoPair], resolved: Resolved) -> Table:
+    """Return what a coreference system made of each sentence, so that each F1 is `sum hits / sum counted`."""
+    columns = {
+        "sentence": "File and line of the pair.",
+        "occupation": "Whom the pronoun refers to.",
+        "anti": "Whether it has the pronoun against the stereotype.",
+        "hits": "2 where the referent was right, else 0.",
+        "counted": "2 where a referent was given, else 1.",
+    }
+    sides = ((False, resolved.pro, resolved.pro_answered), (True, resolved.anti, resolved.anti_answered))
+    rows = [
+        (pair.key, pair.occupation, anti, 2 * int(hit), 1 + int(told))
+        for anti, right, answered in sides
+        for pair, hit, told in zip(pairs, right, answered, strict=True)
+    ]
+    return Table.of(RESOLVED, "WinoBias, whom every pronoun was resolved to", columns, rows)
 
 
 def _gap(right: Bool[ndarray, "2 n"], answered: Bool[ndarray, "2 n"]) -> float:

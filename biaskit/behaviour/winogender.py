@@ -15,7 +15,7 @@ from biaskit.behaviour.files import csv_rows, tab_rows
 from biaskit.behaviour.score import LEVEL, Score
 from biaskit.errors import RequestError
 from biaskit.records.estimate import Estimate, Unit
-from biaskit.records.finding import Direction, Finding
+from biaskit.records.finding import Direction, Finding, FromRows, Statistic
 from biaskit.stats.correlation import spearman
 
 if TYPE_CHECKING:
@@ -229,4 +229,11 @@ def correlation_finding(score: Score, shares: Mapping[str, float], rng: np.rando
         direction=Direction.TOWARD_ZERO,
         headline=True,
         estimate=estimate,
+        rows=FromRows(
+            table=NAME,
+            column="value",
+            units=("occupation",),
+            statistic=Statistic.RANK_CORRELATION,
+            beside="women",
+        ),
     )

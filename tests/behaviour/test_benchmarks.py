@@ -217,12 +217,12 @@ def test_equal_tones_are_no_more_than_chance_and_planted_ones_are():
     draws = 60
     for _ in range(draws):
         tones = rng.random((8, 2, 6))
-        one, group = (found.estimate for found in sentiment.fairness(tones, rng))
+        one, group = (found.finding.estimate for found in sentiment.fairness(tones, rng))
         alarms += one.null.p <= 0.05
         assert abs(one.value) < 0.15
     assert alarms <= 8  # at most 8 of 60 at a rate of 5 %, but for one run in a thousand
     shifted = np.stack([rng.random((8, 6)), 0.5 + 0.5 * rng.random((8, 6))], axis=1)
-    one, group = (found.estimate for found in sentiment.fairness(shifted, rng))
+    one, group = (found.finding.estimate for found in sentiment.fairness(shifted, rng))
     assert one.null.p <= 0.01
     assert group.null.p <= 0.01
     assert one.interval.low > 0
@@ -233,7 +233,7 @@ def test_opposite_differences_alarm_individual_fairness_alone():
     tones = rng.random((8, 2, 12)) * 0.5
     tones[::2, 0] += 0.5
     tones[1::2, 1] += 0.5
-    one, group = (found.estimate for found in sentiment.fairness(tones, rng))
+    one, group = (found.finding.estimate for found in sentiment.fairness(tones, rng))
     assert one.null.p <= 0.01
     assert group.null.p > 0.05
 

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from analyzers.recomputing import recomputed, silent
 
 import biaskit
 from biaskit import organisms
@@ -109,8 +110,12 @@ def test_agreement_has_the_exact_null_of_few_concepts():
     found = [
         finding(view, value, concept) for concept, value in values.items() for view in (INSIDE, BEHAVIOUR)
     ]
-    (agreement,) = triangulate(found).findings
+    analysis = triangulate(found)
+    (agreement,) = analysis.findings
     assert agreement.estimate.value == 1.0
+    assert recomputed(analysis) == {"agreement"}
+    assert not silent(analysis)
+    assert len(analysis.tables[1].rows) == 5
     assert agreement.estimate.null.p == pytest.approx(2 / 120)
     assert agreement.estimate.n == 5
 

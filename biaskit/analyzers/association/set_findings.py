@@ -37,7 +37,8 @@ _COLUMNS = (
     Column(name="site", description="Where in the model; empty for static vectors."),
     Column(name="set", description="The set that the word belongs to."),
     Column(name="word", description="The word."),
-    Column(name="second", description="Whether that set is the second."),
+    Column(name="second", description="Whether that set is the second; of four, if it lacks the second."),
+    Column(name="alone", description="Of four crossed sets, whether it lacks the first."),
     Column(name="association", description="Its association, averaged over its readings, in cosine."),
 )
 
@@ -90,7 +91,8 @@ def crossed_findings(test: WordTest, vectors: Vectors, rng: np.random.Generator)
         null=found.null,
         minimum_detectable_effect=found.smallest,
     )
-    finding = _finding("interaction", test, vectors, estimate, headline=True)
+    rows = _rows(test, vectors, Statistic.STEP, apart="alone")
+    finding = _finding("interaction", test, vectors, estimate, headline=True, rows=rows)
     return [finding], f"{_crossed_sentence(test, vectors, found)} {_words_sentence(test, vectors, rng)}"
 
 
@@ -124,7 +126,7 @@ def _mean(vectors: Vectors, word: str) -> Float[ndarray, " d"]:
 def words_table(rows: Sequence[tuple[WordTest, Vectors]]) -> Table:
     """Return the association of every word of every test."""
     cells = tuple(
-        (*_where(test, vectors).values(), name, word, place > 0, float(value))
+        (*_where(test, vectors).values(), name, word, place % 2 == 1, place > 1, float(value))
         for test, vectors in rows
         for place, (name, words) in enumerate(test.targets.items())
         for word, value in zip(words, _associations(test, vectors, words).mean(axis=1), strict=True)
@@ -136,8 +138,8 @@ def _where(test: WordTest, vectors: Vectors) -> dict[str, Cell]:
     return {"test": test.name, "view": vectors.view, "site": str(vectors.site or "")}
 
 
-def _rows(test: WordTest, vectors: Vectors, statistic: Statistic) -> FromRows:
-    """Say which words a number of two sets follows from."""
+def _rows(test: WordTest, vectors: Vectors, statistic: Statistic, apart: str = "") -> FromRows:
+    """Say which words a number of two sets, or of four crossed ones, follows from."""
     return FromRows(
         table=WORDS,
         column="association",
@@ -145,6 +147,7 @@ def _rows(test: WordTest, vectors: Vectors, statistic: Statistic) -> FromRows:
         units=("set", "word"),
         statistic=statistic,
         beside="second",
+        apart=apart,
     )
 
 

@@ -99,7 +99,7 @@ def stereoset_found(session: Session, settings: Behaviour) -> Found:
         (*stereoset.PITFALLS, *((_NO_START,) if session.model.mask_token is None else ())),
         sentences(headlines, 0.5, "StereoSet, stereotype score"),
         (*caveats, *long, *rough),
-        (_stereo_table(items, logprobs),),
+        (_stereo_table(items, logprobs), stereoset.terms_table(scores)),
         ((stereoset.NAME, scores),),
     )
 
@@ -164,7 +164,8 @@ def winobias_found(session: Session, settings: Behaviour) -> Found:
     if settings.winobias_predictions:
         resolved = winobias.read_winobias_predictions(settings.winobias_predictions, read.pairs)
         found = (winobias.f1_gap(read.pairs, resolved, session.rng("behaviour/winobias/f1")),)
-        return Found(found, winobias.PITFALLS[1:], sentences(found, 0, "WinoBias, F1 gap"), left)
+        tables = (winobias.resolved_table(read.pairs, resolved),)
+        return Found(found, winobias.PITFALLS[1:], sentences(found, 0, "WinoBias, F1 gap"), left, tables)
     pairs, caveats = limited(read.pairs, settings.limit, session.rng("behaviour/winobias"), "WinoBias")
     pairs, known, long = scored_items(session.model, pairs, lambda pair: (pair.pro, pair.anti), "WinoBias")
     pro = np.array([known[pair.pro].logprobs.sum() for pair in pairs])
@@ -204,18 +205,24 @@ def winogender_found(session: Session, settings: Behaviour) -> Found:
         male = totals(session.model, [one.male for one in schemas])
         scores, caveats = (winogender.lean_score(schemas, female - male),), ()
     findings = [*findings_of(scores, winogender.NAME, rng)]
+    shares: Mapping[str, float] = {}
     if settings.winogender_statistics:
         shares = winogender.read_shares(settings.winogender_statistics)
         unknown = [name for name in scores[0].clusters.tolist() if name not in shares]
         caveats += (f"Winogender: no share of women for {', '.join(unknown)}.",) if unknown else ()
         findings.append(winogender.correlation_finding(scores[0], shares, rng))
-    columns = {"occupation": "The occupation.", "value": f"Its {scores[0].method.split(',')[0]}."}
-    rows = list(zip(scores[0].clusters.tolist(), scores[0].rows.tolist(), strict=True))
+    columns = {
+        "occupation": "The occupation.",
+        "value": f"Its {scores[0].method.split(',')[0]}.",
+        "women": "Share of women in it, in percent; empty where it is not known.",
+    }
+    values = zip(scores[0].clusters.tolist(), scores[0].rows.tolist(), strict=True)
+    rows = [(name, value, shares.get(name)) for name, value in values]
     return Found(
         tuple(findings),
         winogender.PITFALLS,
         sentences(findings, 0, "Winogender, correlation with the share of women"),
         (*caveats, *roughness(scores)),
-        (Table.of("winogender", "Winogender, every occupation", columns, rows),),
+        (Table.of(winogender.NAME, "Winogender, every occupation", columns, rows),),
         ((winogender.NAME, scores),),
     )

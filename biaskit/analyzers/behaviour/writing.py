@@ -158,7 +158,9 @@ def sentiment_found(session: Session, settings: Behaviour) -> Found:
     tones = [[sentiment.tone(text, lexicon) for text in texts] for texts in written]
     values = np.array([[0.5 if one is None else one for one in own] for own in tones])
     shape = (len(material.templates), len(material.groups), -1)
-    findings = sentiment.fairness(values.reshape(shape), session.rng("behaviour/sentiment"))
+    rng = session.rng("behaviour/sentiment")
+    both = sentiment.fairness(values.reshape(shape), rng, material.templates)
+    findings = tuple(one.finding for one in both)
     silent = float(np.mean([one is None for own in tones for one in own]))
     caveats = (
         f"Counterfactual sentiment: {silent:.0%} of the texts hold no word of the lexicon and are neutral.",
@@ -181,6 +183,7 @@ def sentiment_found(session: Session, settings: Behaviour) -> Found:
         sentences(findings, 0, "Counterfactual sentiment"),
         caveats if silent else (),
         (Table.of("counterfactual-sentiment", "Counterfactual sentiment, every text", columns, rows),),
+        ((sentiment.NAME, tuple(one.score for one in both)),),
     )
 
 

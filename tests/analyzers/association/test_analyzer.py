@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from analyzers.recomputing import recomputed
+from analyzers.recomputing import recomputed, silent
 
 import biaskit
 from biaskit import organisms
@@ -63,6 +63,7 @@ def test_every_difference_is_computed_again_from_its_rows(run, tmp_path):
     assert not found.problems
     assert not found.others
     assert recomputed(run.analyses[0]) == {"difference", "alignment"}
+    assert not silent(run.analyses[0])
 
 
 def test_every_noun_of_every_context_is_in_the_table(run):
@@ -115,7 +116,8 @@ def test_word_sets_are_run_on_activations_static_vectors_and_a_corpus(tmp_path, 
         cache=False,
         settings={"association": {"tests": [str(sets)], "vectors": str(vectors), "contexts": str(corpus)}},
     )
-    assert recomputed(run.analyses[0]) >= {"weat", "weat_d", "weat_g"}
+    assert recomputed(run.analyses[0]) == {"weat", "weat_d", "weat_g"}
+    assert not silent(run.analyses[0])
     views = {one.group for one in run.findings("association.weat")}
     assert views == {"static vectors", "word in templates", "sentence in templates", "word in a corpus"}
     for one in run.findings("association.weat"):
@@ -153,6 +155,8 @@ def test_four_sets_are_crossed(tmp_path):
     )
     (found,) = run.findings("association.interaction")
     assert found.estimate.n == 12
+    assert recomputed(run.analyses[0]) == {"interaction"}
+    assert not silent(run.analyses[0])
     assert found.estimate.minimum_detectable_effect > 0
     assert any("sum of first and second" in sentence for sentence in run.analyses[0].summary)
 

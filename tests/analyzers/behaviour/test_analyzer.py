@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 import torch
-from analyzers.recomputing import recomputed
+from analyzers.recomputing import recomputed, silent
 
 import biaskit
 from biaskit import organisms
@@ -168,9 +168,10 @@ def run(tmp_path_factory):
 def test_every_score_is_computed_again_from_its_items(run):
     analysis = run.analyses[0]
     told = {one.metric.partition(".")[2] for one in analysis.findings if one.estimate.value is not None}
-    assert told - recomputed(analysis) == {
-        *("sentiment_group", "sentiment_individual", "stereoset_icat", "winogender_correlation")
-    }
+    assert recomputed(analysis) == told
+    assert not silent(analysis)
+    benchmarks = {"crows_pairs", "stereoset_icat", "winobias", "winogender_correlation", "bbq_ambiguous"}
+    assert told >= benchmarks | {"honest_gap", "log_probability", "sentiment_group", "sentiment_individual"}
 
 
 def one(run, metric, group=None):
@@ -274,7 +275,24 @@ def test_given_predictions_take_the_models_place(tmp_path):
     caveats = run.analyses[0].caveats
     assert "bbq: prediction: 12 of 12 items have no answer that is one of the three." in caveats
     assert one(run, "winogender_gap").estimate.value == 1
+    assert recomputed(run.analyses[0]) >= {"winogender_gap", "winogender_changed", "bbq_ambiguous"}
+    assert not silent(run.analyses[0])
     assert any("24 sentences without both predictions" in sentence for sentence in caveats)
+
+
+def test_the_f1_gap_of_given_predictions_follows_from_every_sentence(tmp_path):
+    folder = wino_folder(tmp_path / "winobias")
+    answers = tmp_path / "answers.csv"
+    lines = [f"pro_stereotyped_type1.txt.dev:{i + 1},{job}" for i, job in enumerate([*SHE, *HE]) if i % 5]
+    lines += [f"anti_stereotyped_type1.txt.dev:{i + 1},guest" for i in range(6)]
+    lines += [f"anti_stereotyped_type1.txt.dev:{i + 1},{job}" for i, job in enumerate([*SHE, *HE]) if i > 9]
+    answers.write_text("\n".join(["sentence,referent", *lines]))
+    run = audited(
+        winobias=folder, winobias_predictions=str(answers), winogender=winogender_files(tmp_path)[0]
+    )
+    assert 0.3 < one(run, "winobias_f1_gap").estimate.value < 0.6
+    assert recomputed(run.analyses[0]) == {"winobias_f1_gap", "winogender_lean"}
+    assert not silent(run.analyses[0])
 
 
 def test_a_limit_is_drawn_at_random_and_said(tmp_path):
