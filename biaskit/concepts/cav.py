@@ -17,7 +17,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from torch import Tensor
 
 from biaskit.concepts.direction import ConceptDirection, as_float64, make_direction
-from biaskit.concepts.probe_auc import FoldScores, clustered_auc
+from biaskit.concepts.probe_auc import FoldScores, clustered_auc, in_order
 from biaskit.errors import RequestError
 from biaskit.records.estimate import Estimate, Unit
 
@@ -45,6 +45,7 @@ class ConceptActivationVector:
         converged: Whether the solver reached its tolerance, in the full fit and in every fold.
         iterations: Iterations of the full fit.
         stability: Mean cosine between the vectors of any two folds, -1 to 1; None below two folds.
+        fold_aucs: The AUC of each fold, whose mean `held_out_auc` is.
     """
 
     direction: ConceptDirection
@@ -54,6 +55,7 @@ class ConceptActivationVector:
     converged: bool
     iterations: int
     stability: float | None
+    fold_aucs: tuple[float, ...] = ()
 
     def logits(self, activations: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
         """Log-odds of the concept for each row, <w, a> + b, in nats."""
@@ -132,6 +134,7 @@ class CavFitter:
             converged=converged,
             iterations=whole.iterations,
             stability=_mean_cosine([fit.weight for fit in fits]),
+            fold_aucs=tuple(float(in_order(one.scores, one.target)[one.target].mean()) for one in scores),
         )
 
     def _fit_once(self, rows: Float[Tensor, "n d"], target: Bool[Tensor, " n"]) -> _Fit:

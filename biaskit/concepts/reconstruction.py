@@ -25,8 +25,7 @@ def fraction_of_variance_unexplained(
     d_g = sum over the group's rows of (e_i - r v_i) (Taylor linearisation of a ratio, Cochran 1977, 6.4),
     and a t interval with g - 1 degrees of freedom; the low end is never below 0.
     """
-    errors = ((rows - reconstructed).double() ** 2).sum(dim=1)
-    spread = ((rows.double() - rows.double().mean(dim=0)) ** 2).sum(dim=1)
+    errors, spread = squares(rows, reconstructed)
     total = float(spread.sum())
     if total == 0:
         return _estimate(None, len(rows), groups, "all activations are equal")
@@ -34,6 +33,23 @@ def fraction_of_variance_unexplained(
     if not math.isfinite(ratio):
         return _estimate(None, len(rows), groups, "the reconstruction is not finite")
     return _with_interval(ratio, _by_group(errors - ratio * spread, groups), total, groups)
+
+
+def squares(
+    rows: Float[Tensor, "n d"], reconstructed: Float[Tensor, "n d"]
+) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
+    """Return ||x - x_hat||^2 and ||x - mean||^2 of every row, the mean that of all rows."""
+    wide = rows.double()
+    errors = ((rows - reconstructed).double() ** 2).sum(dim=1)
+    return errors, ((wide - wide.mean(dim=0)) ** 2).sum(dim=1)
+
+
+def squares_by_group(
+    rows: Float[Tensor, "n d"], reconstructed: Float[Tensor, "n d"], groups: Sequence[str]
+) -> dict[str, tuple[float, float]]:
+    """Return the sums of `squares` of every group, whose ratio over all groups is the FVU."""
+    errors, spread = (_by_group(one, groups).tolist() for one in squares(rows, reconstructed))
+    return dict(zip(dict.fromkeys(groups), zip(errors, spread, strict=True), strict=True))
 
 
 def mean_l0(latents: Float[Tensor, "n s"]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,8 @@ from biaskit.concepts.sae_loading import load_folder, load_published
 from biaskit.errors import SparseAutoencoderMismatchError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from biaskit.concepts.sparse_autoencoder import SparseAutoencoder
     from biaskit.records.estimate import Estimate
     from biaskit.records.site import Site
@@ -26,11 +28,13 @@ class View:
         autoencoder: The autoencoder.
         fvu: Its fraction of variance unexplained on the audited text.
         note: Which one was chosen, or why none was.
+        squares: Of each noun, the squared errors and the squares about the mean that the fraction is of.
     """
 
     autoencoder: SparseAutoencoder | None
     fvu: Estimate | None
     note: str
+    squares: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def find_autoencoder(

@@ -13,7 +13,7 @@ from torch import Tensor
 from biaskit.concepts.direction import as_float64
 from biaskit.concepts.hook_names import same_activation
 from biaskit.concepts.processing import Processing, expected_norm_scale
-from biaskit.concepts.reconstruction import fraction_of_variance_unexplained
+from biaskit.concepts.reconstruction import fraction_of_variance_unexplained, squares_by_group
 from biaskit.errors import ActivationError, RequestError, SparseAutoencoderMismatchError
 from biaskit.records.estimate import Estimate
 from biaskit.records.site import Site
@@ -132,6 +132,12 @@ class SparseAutoencoder:
         """
         rows = self.processed(activations)
         return fraction_of_variance_unexplained(rows, self.reconstruct(activations), groups)
+
+    def squares(
+        self, activations: Float[Tensor, "n d"], groups: Sequence[str]
+    ) -> dict[str, tuple[float, float]]:
+        """Squared errors and squares about the mean of every group; the ratio of their sums is the FVU."""
+        return squares_by_group(self.processed(activations), self.reconstruct(activations), groups)
 
     def check(
         self,

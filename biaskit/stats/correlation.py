@@ -68,6 +68,7 @@ class Reliability:
         value: Spearman-Brown corrected split-half correlation, at most 1; None where it is undefined.
         n: Number of targets.
         splits: Number of splits averaged.
+        correlations: The correlation of the halves in each of them, before it is corrected.
         interval: Fisher interval over targets, corrected in the same way; None below four targets.
         reason: Why something is missing.
     """
@@ -75,6 +76,7 @@ class Reliability:
     value: float | None
     n: int
     splits: int
+    correlations: tuple[float, ...] = ()
     interval: Interval | None = None
     reason: str | None = None
 
@@ -214,7 +216,7 @@ def split_half(
     if targets < 3 or templates < 2:
         return Reliability(None, targets, 0, reason="split halves need three targets and two templates")
     found = [_half_correlation(cells, rng.permutation(templates)) for _ in range(splits)]
-    defined = [r for r in found if r is not None]
+    defined = tuple(r for r in found if r is not None)
     if not defined:
         return Reliability(
             None, targets, len(defined), reason="the scores of a half do not vary over targets"
@@ -222,7 +224,7 @@ def split_half(
     r = float(np.mean(defined))
     if targets < 4:
         reason = "an interval needs four targets"
-        return Reliability(_spearman_brown(r), targets, len(defined), reason=reason)
+        return Reliability(_spearman_brown(r), targets, len(defined), defined, reason=reason)
     half = stats.norm.ppf((1 + level) / 2) / np.sqrt(targets - 3)
     z = np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12))
     interval = Interval(
@@ -231,7 +233,7 @@ def split_half(
         level=level,
         method="Fisher z over targets, Spearman-Brown corrected",
     )
-    return Reliability(_spearman_brown(r), targets, len(defined), interval)
+    return Reliability(_spearman_brown(r), targets, len(defined), defined, interval)
 
 
 def _check(x: Float[ndarray, " n"], y: Float[ndarray, " n"]) -> None:

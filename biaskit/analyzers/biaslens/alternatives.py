@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
@@ -82,8 +83,10 @@ def _cav(scribe: Scribe) -> tuple[Float[Tensor, " d"], list[Finding]]:
     auc = probe.held_out_auc
     if not probe.converged:
         auc = auc.model_copy(update={"method": f"{auc.method}; the solver did not converge"})
-    target = scribe.comparison.targets.name
-    return probe.direction.vector, [scribe.finding("cav_auc", target, auc, direction=Direction.NONE)]
+    target, folds = scribe.comparison.targets.name, np.array(probe.fold_aucs)
+    rows = scribe.keep("cav_auc", target, range(len(folds)), folds)
+    told = scribe.finding("cav_auc", target, auc, direction=Direction.NONE, rows=rows)
+    return probe.direction.vector, [told]
 
 
 def _findings(name: str, axis: Float[Tensor, " d"], scribe: Scribe, calibrator: Calibrator) -> list[Finding]:

@@ -187,9 +187,9 @@ class _Run:
         else:
             self._without_words()
         if self._settings.preset == "paper":
-            found, note = paper_findings(self._session, self._comparison, self._settings)
+            found, notes = paper_findings(self._session, self._comparison, self._settings, self.parts)
             self.findings.extend(found)
-            self.notes.extend(note)
+            self.notes.extend(notes)
 
     def _both_directions(self) -> None:
         tokens = pole_tokens(self._session.model, self._comparison)
@@ -207,6 +207,7 @@ class _Run:
         found = lying(self._session, self._comparison, self._sites, self._settings.autoencoder)
         self.findings.extend(found.findings)
         self.rows.extend(found.rows)
+        self.parts.extend(found.parts)
         self.notes.append(found.note)
         self.caveats.append(SAID)
 

@@ -16,7 +16,7 @@ from biaskit.analyzers.biaslens.estimates import (
     share_estimate,
     target_estimates,
 )
-from biaskit.analyzers.biaslens.long_table import PARTS, from_cells, part_rows
+from biaskit.analyzers.biaslens.long_table import PARTS, averaged, from_cells, part_of, part_rows
 from biaskit.analyzers.biaslens.measured import squares
 from biaskit.records.estimate import Estimate, Interval, Null, Unit
 from biaskit.records.finding import Direction, Finding, FromRows, Statistic
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 SMALLEST_GAP_IN_SD = 2.0
 """A behavioural gap below this many standard deviations of the controls is too small to erase a share of."""
 UNDECIDED = "undecided: "
+TRIED = "this token was tried on a few neutral nouns alone, and its cells are not kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +116,9 @@ class Scribe:
             random = erasure.random[:, :, index].mean(axis=(1, 2)) / gap
             method = f"share of the gap left after erasing {erasure.rank} direction(s)"
             estimate = share_estimate(erasure.axis[:, index], before, random, method)
-            words = [self.measured.nouns.words[column] for column in index]
-            cells = (erasure.axis[:, index].mean(axis=0), before.mean(axis=0))
-            rows = self.keep("erasure", target, words, *cells, how=Statistic.SHARE)
+            items, left = self._averaged(target, erasure.axis)
+            _, whole = self._averaged(target, self.measured.behaviour)
+            rows = self.keep("erasure", target, items, left, whole, how=Statistic.SHARE)
             yield self.finding("erasure", target, estimate, direction=Direction.NONE, rows=rows)
             yield self._random_erasure(target, random, erasure.rank)
 
@@ -170,7 +171,10 @@ class Scribe:
             ),
             found.interval,
         )
-        return self._shared("reliability", estimate, direction=Direction.HIGHER)
+        correlations = np.array(found.correlations)
+        splits = (range(len(correlations)), correlations)
+        rows = self.keep("reliability", self._named, *splits, how=Statistic.SPEARMAN_BROWN)
+        return self._shared("reliability", estimate, direction=Direction.HIGHER, rows=rows)
 
     def patching(self, patching: Patching) -> Iterator[Finding]:
         """Yield how well the score predicts real patching: slope and R^2 over the patched cells."""
@@ -234,13 +238,14 @@ class Scribe:
                     reason="it chooses the point and is not tested",
                 ),
             )
-            # Of a token that was only tried the cells are not kept.
-            scores, rows = self.measured.scores.get(point), None
+            scores = self.measured.scores.get(point)
+            follows: dict[str, Any] = {"unkept": TRIED}
             if scores is not None:
                 missed, whole = squares(scores, self.measured.behaviour, controls)
                 stems = (self.measured.grid.stems, missed.sum(axis=1), whole.sum(axis=1))
                 rows = self.keep("agreement", self._named, *stems, how=Statistic.EXPLAINED, point=point)
-            yield self._shared("agreement", estimate, site=point.site, direction=Direction.HIGHER, rows=rows)
+                follows = {"rows": rows}
+            yield self._shared("agreement", estimate, site=point.site, direction=Direction.HIGHER, **follows)
 
     def _shared(self, metric: str, estimate: Estimate, **rest: Any) -> Finding:
         return self.finding(metric, self._named, estimate, **({"direction": Direction.NONE} | rest))
@@ -253,9 +258,14 @@ class Scribe:
         self, measure: str, target: str, cells: Float[ndarray, "g n"], point: ReadPoint | None = None
     ) -> FromRows:
         """Keep a target's cells averaged over stems, and say that its number is their mean."""
-        columns = list(self.measured.nouns.columns[target])
-        words = [self.measured.nouns.words[column] for column in columns]
-        return self.keep(measure, target, words, cells[:, columns].mean(axis=0), point=point)
+        items, values = self._averaged(target, cells)
+        return self.keep(measure, target, items, values, point=point)
+
+    def _averaged(
+        self, target: str, cells: Float[ndarray, "g n"]
+    ) -> tuple[Sequence[str], Float[ndarray, " k"]]:
+        nouns = self.measured.nouns
+        return averaged(cells, nouns.columns[target], nouns.words, self.measured.grid.stems)
 
     def keep(
         self,
@@ -276,9 +286,8 @@ class Scribe:
             how: The statistic.
             point: Where it was read; by default the reported point.
         """
-        reading, place = str(self.measured.reading), str(point or self.measured.point)
-        about: dict[str, Cell] = {"measure": measure, "target": target, "pair": self.comparison.pair.name}
-        about |= {"reading": reading, "place": place}
+        reading, place = str(self.measured.reading), point or self.measured.point
+        about = part_of(measure, target, self.comparison, reading, place)
         self.parts.extend(part_rows(about, items, *columns))
         beside = "item" if how is Statistic.SD else "beside" if len(columns) > 1 else ""
         # An item here is a mean over what was sampled beside it, so that it names no unit to pair runs over.

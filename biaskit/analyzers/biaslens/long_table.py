@@ -11,7 +11,7 @@ from biaskit.records.finding import FromRows
 from biaskit.records.table import Cell, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from biaskit.analyzers.biaslens.measured import Measured
     from biaskit.session import Comparison
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 NAME, UNITS = "cells", ("stem", "noun")
 PARTS = "parts"
 PART_COLUMNS = {
-    "measure": "The metric, without the analyzer's name.",
+    "measure": "The metric, without the analyzer's name; of a latent with its number.",
     "target": "What it is about.",
     "pair": "The reference pair.",
     "reading": "Direction of reading.",
     "place": "Where in the model, and at which token.",
-    "item": "The noun, stem, random direction or neutral text that the row is about.",
+    "item": "The noun, stem, latent, fold, split, random direction or neutral text that the row is about.",
     "value": "What was measured.",
     "beside": "What it is held against: squares, a prediction or the value before; empty where nothing is.",
 }
@@ -44,6 +44,28 @@ def from_cells(measure: str, target: str, comparison: Comparison, measured: Meas
     where: dict[str, Cell] = {"measure": measure, "target": target}
     where |= {"pair": comparison.pair.name, "reading": str(measured.reading)}
     return FromRows(table=NAME, column="value", where=where, units=UNITS)
+
+
+def part_of(
+    measure: str, target: str, comparison: Comparison, reading: str, place: object
+) -> dict[str, Cell]:
+    """Return the columns of `PARTS` that tell a number from others."""
+    names = (measure, target, comparison.pair.name, reading, str(place))
+    return dict(zip(PART_COLUMNS, names, strict=False))
+
+
+def averaged(
+    cells: Float[ndarray, "g n"], columns: Sequence[int], words: Sequence[str], stems: Sequence[str]
+) -> tuple[Sequence[str], Float[ndarray, " k"]]:
+    """Return some columns' cells averaged over stems, noun by noun; of a single noun they stay as they are.
+
+    Returns:
+        The nouns, or the stems, and their values; the mean of these is that of the cells.
+    """
+    own = cells[:, list(columns)]
+    if len(columns) == 1:
+        return stems, own[:, 0]
+    return [words[column] for column in columns], own.mean(axis=0)
 
 
 def part_rows(

@@ -155,3 +155,16 @@ def score(
         return None
     one, other = (torch.nn.functional.cosine_similarity(target, pole, dim=0) for pole in (first, second))
     return float(abs(one - other))
+
+
+def by_latent(
+    target: Float[Tensor, " s"], first: Float[Tensor, " s"], second: Float[Tensor, " s"]
+) -> dict[int, float]:
+    """Return what each latent adds to step 4, `t_i (u_i - v_i)` of the vectors at length one.
+
+    The sign is that of the whole, so that the sum over latents is the score; those that add 0 are left out.
+    """
+    own, one, other = (vector / vector.norm() for vector in (target, first, second))
+    added = own * (one - other)
+    added = added * torch.sign(added.sum())
+    return {latent: float(added[latent]) for latent in added.nonzero().flatten().tolist()}

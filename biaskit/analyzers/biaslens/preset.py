@@ -3,35 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
 from biaskit.analyzers.biaslens.estimates import Basis, plain_estimate
-from biaskit.analyzers.biaslens.paper import PaperSettings, concept_vector, fit_probes, score
+from biaskit.analyzers.biaslens.long_table import PARTS, part_of, part_rows
+from biaskit.analyzers.biaslens.paper import PaperSettings, by_latent, concept_vector, fit_probes, score
 from biaskit.analyzers.biaslens.read_point import residual_sites
 from biaskit.analyzers.biaslens.sae_choice import Audited, open_view
 from biaskit.concepts.cav import PAPER_ITERATIONS
 from biaskit.hooks.pooling import Pooling
 from biaskit.records.estimate import Unit
-from biaskit.records.finding import Direction, Finding
+from biaskit.records.finding import Direction, Finding, FromRows, Statistic
 from biaskit.records.probe_set import expand
 from biaskit.records.prompt import Prompt
 
 if TYPE_CHECKING:
     from biaskit.analyzers.biaslens.analyzer import BiasLens
     from biaskit.records.probe_set import Example
+    from biaskit.records.table import Cell
     from biaskit.session import Comparison, Session
 
 NEGATIVES = 150
+GROUP = "preset paper"
+MOST_LATENTS = 1000
+"""More than these are not kept: an autoencoder that fires so much is not sparse."""
 BF16 = "The weights ran in a 16-bit format: cosines near 1 then lie on a coarse grid, and scores with them."
 
 
 def paper_findings(
-    session: Session, comparison: Comparison, settings: BiasLens
+    session: Session, comparison: Comparison, settings: BiasLens, parts: list[tuple[Cell, ...]]
 ) -> tuple[list[Finding], list[str]]:
-    """Return the published score of every target, unsigned, and notes on what it rests on."""
+    """Return the published score of every target, unsigned, and notes on what it rests on.
+
+    What each latent adds to it is put into `parts`.
+    """
     examples = concept_examples(comparison)
     last = residual_sites(session.model)[-1]
     rows = session.activations(
@@ -60,7 +69,7 @@ def paper_findings(
             f"paper: {len(early)} of {count} logistic probes did not converge in {PAPER_ITERATIONS} "
             "iterations (scikit-learn's default); their directions depend on where they stopped."
         )
-    return [_scored(comparison, target, vectors) for target in comparison.targets.targets], notes
+    return [_scored(comparison, target, vectors, parts) for target in comparison.targets.targets], notes
 
 
 def paper_settings(settings: BiasLens) -> PaperSettings:
@@ -89,7 +98,10 @@ def concept_examples(comparison: Comparison) -> dict[str, tuple[tuple[Example, .
 
 
 def _scored(
-    comparison: Comparison, target: str, vectors: Mapping[str, Float[Tensor, " s"] | None]
+    comparison: Comparison,
+    target: str,
+    vectors: Mapping[str, Float[Tensor, " s"] | None],
+    parts: list[tuple[Cell, ...]],
 ) -> Finding:
     own, first, second = (vectors[name] for name in (target, *comparison.pair.poles))
     if own is None or first is None or second is None:
@@ -100,10 +112,18 @@ def _scored(
     reason = (
         "a concept vector is all zeros" if value is None else "the publication gives no interval and no null"
     )
-    return _finding(comparison, target, value, reason)
+    if value is None:
+        return _finding(comparison, target, value, reason)
+    added = by_latent(own, first, second)
+    if len(added) > MOST_LATENTS:
+        return _finding(comparison, target, value, reason, unkept=f"{len(added)} latents add to it")
+    about = part_of("paper", target, comparison, GROUP, "the last layer's latents")
+    parts.extend(part_rows(about, added, np.array([*added.values()])))
+    rows = FromRows(table=PARTS, column="value", where=about, statistic=Statistic.SUM)
+    return _finding(comparison, target, value, reason, rows=rows)
 
 
-def _finding(comparison: Comparison, target: str, value: float | None, reason: str) -> Finding:
+def _finding(comparison: Comparison, target: str, value: float | None, reason: str, **rest: Any) -> Finding:
     estimate = plain_estimate(
         value,
         Unit.COSINE,
@@ -118,7 +138,8 @@ def _finding(comparison: Comparison, target: str, value: float | None, reason: s
         metric="biaslens.paper",
         concepts=(target,),
         references=comparison.pair.poles,
-        group="preset paper",
+        group=GROUP,
         direction=Direction.NONE,
         estimate=estimate,
+        **rest,
     )

@@ -19,6 +19,7 @@ from biaskit.records.probe_set import expand
 from biaskit.records.prompt import Prompt
 
 if TYPE_CHECKING:
+    from biaskit.concepts.sparse_autoencoder import SparseAutoencoder
     from biaskit.records.site import Site
     from biaskit.session import Comparison, Session
 
@@ -74,7 +75,7 @@ def open_view(session: Session, comparison: Comparison, choice: str, audited: Au
         if found is None:
             return View(None, None, note)
         found = found.scaled_on(audited.rows)
-        return View(found, found.check(audited.rows, audited.site, audited.groups), note)
+        return _checked(found, audited, note)
     except BiaskitError as error:
         if choice != "auto":
             raise
@@ -93,7 +94,12 @@ def _trained(session: Session, comparison: Comparison, audited: Audited) -> View
         f"The sparse autoencoder was trained on the spot: {width} latents, {FIRING} of which fire, on "
         f"{len(rows)} activations at {audited.site}; its fit is measured on nouns it was not trained on."
     )
-    return View(trained, trained.check(held_out.rows, audited.site, held_out.groups), note)
+    return _checked(trained, held_out, note)
+
+
+def _checked(autoencoder: SparseAutoencoder, audited: Audited, note: str) -> View:
+    fvu = autoencoder.check(audited.rows, audited.site, audited.groups)
+    return View(autoencoder, fvu, note, autoencoder.squares(audited.rows, audited.groups))
 
 
 def _sentences(session: Session, comparison: Comparison, site: Site) -> Float[Tensor, "n d"]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+import torch
 from jaxtyping import Float
+from numpy import ndarray
 from torch import Tensor
 
 from biaskit.analyzers.biaslens.estimates import Basis, plain_estimate
 from biaskit.concepts.latents import CarryingLatent, carrying_latents, contributions, firing_examples
 from biaskit.records.estimate import Unit
-from biaskit.records.finding import Direction, Evidence, Finding
+from biaskit.records.finding import Direction, Evidence, Finding, Statistic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +28,7 @@ def latent_findings(scribe: Scribe, view: View) -> Iterator[Finding]:
     """Yield the latents that carry each target's difference from the controls, with what fires them.
 
     A latent's value is what it adds to the score: its mean difference from the controls times its decoder
-    row's product with the oriented axis, in nats.
+    row's product with the oriented axis, in nats. It is the mean of what it adds in each stem.
     """
     if view.autoencoder is None:
         return
@@ -34,24 +37,29 @@ def latent_findings(scribe: Scribe, view: View) -> Iterator[Finding]:
     latents = view.autoencoder.encode(measured.activations.flatten(0, 1))
     axis = measured.axes[measured.point].mean(0)
     cells = latents.view(stems, fillers, -1)
-    control = cells[:, list(measured.nouns.controls)].flatten(0, 1)
+    control = cells[:, list(measured.nouns.controls)]
+    step = torch.ones(latents.shape[1], dtype=torch.float64)
+    along = contributions(view.autoencoder.dictionary, step, axis) * axis.norm()
     for target, columns in measured.nouns.columns.items():
         if not columns:
             continue
-        own = cells[:, list(columns)].flatten(0, 1)
-        moved = own.double().mean(0) - control.double().mean(0)
-        nats = contributions(view.autoencoder.dictionary, moved, axis) * axis.norm()
-        for latent in carrying_latents(own, control, LATENTS):
-            yield _finding(scribe, target, latent, float(nats[latent.index]), latents)
+        own = cells[:, list(columns)]
+        nats = (own.mean(1, dtype=torch.float64) - control.mean(1, dtype=torch.float64)) * along
+        for latent in carrying_latents(own.flatten(0, 1), control.flatten(0, 1), LATENTS):
+            yield _finding(scribe, target, latent, nats[:, latent.index].numpy(), latents)
 
 
 def _finding(
-    scribe: Scribe, target: str, latent: CarryingLatent, nats: float, latents: Float[Tensor, "n s"]
+    scribe: Scribe,
+    target: str,
+    latent: CarryingLatent,
+    nats: Float[ndarray, " g"],
+    latents: Float[Tensor, "n s"],
 ) -> Finding:
     examples = scribe.measured.grid.examples
     fired = firing_examples(latents, latent.index, 5)
     estimate = plain_estimate(
-        nats,
+        float(nats.mean()),
         Unit.NAT,
         Basis(
             n=len(scribe.measured.nouns.columns[target]),
@@ -63,7 +71,7 @@ def _finding(
             reason="a latent is chosen for its difference, so it carries no test",
         ),
     )
-    rows = tuple(
+    strongest = tuple(
         Evidence(
             text=examples[example.row].text,
             value=example.activation,
@@ -73,10 +81,14 @@ def _finding(
         for example in fired
     )
     group = f"{scribe.measured.reading} / latent {latent.index}"
-    return scribe.finding("latent", target, estimate, group=group, direction=Direction.NONE, evidence=rows)
+    rows = scribe.keep(f"latent {latent.index}", target, scribe.measured.grid.stems, nats)
+    shown = {"evidence": strongest, "rows": rows}
+    return scribe.finding("latent", target, estimate, group=group, direction=Direction.NONE, **shown)
 
 
 def fvu_finding(scribe: Scribe, view: View) -> Iterator[Finding]:
     """Yield the autoencoder's fraction of variance unexplained on the audited text, where there is one."""
     if view.fvu is not None:
-        yield scribe.finding("fvu", scribe.comparison.targets.name, view.fvu, direction=Direction.LOWER)
+        target, (errors, spread) = scribe.comparison.targets.name, np.array([*view.squares.values()]).T
+        rows = scribe.keep("fvu", target, view.squares, errors, spread, how=Statistic.SHARE)
+        yield scribe.finding("fvu", target, view.fvu, direction=Direction.LOWER, rows=rows)

@@ -21,7 +21,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from biaskit.analyzers.biaslens.findings import undecided
-from biaskit.analyzers.biaslens.long_table import NAME, UNITS
+from biaskit.analyzers.biaslens.long_table import NAME, PARTS, UNITS, averaged, part_of, part_rows
 from biaskit.analyzers.biaslens.measured import centred
 from biaskit.analyzers.biaslens.sae_choice import Audited, open_view
 from biaskit.concepts.against_controls import Wording, estimates_against_controls
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 SENTENCE, WORD = "sentence", "word"
 LATENTS = "sentence, latents"
-MEASURE = "embedding"
+MEASURE, PROFILE = "embedding", "embedding_profile"
 EVIDENCE_ROWS = 10
 WHY = "the model predicts no words, so nothing shows whether this is a lean of what it does"
 SAID = (
@@ -58,11 +58,13 @@ class Lying:
     Attributes:
         findings: The cosines of every target, at the last site and at every site.
         rows: Rows of the long table.
+        parts: What the profile's numbers follow from.
         note: Which autoencoder read the sentences.
     """
 
     findings: tuple[Finding, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    parts: tuple[tuple[Cell, ...], ...]
     note: str
 
 
@@ -78,6 +80,7 @@ def lying(session: Session, comparison: Comparison, sites: Sequence[Site], choic
     reader = _Reader(session, comparison, Nouns.of(comparison, session.model))
     findings: list[Finding] = []
     rows: list[tuple[Cell, ...]] = []
+    parts: list[tuple[Cell, ...]] = []
     for group in (SENTENCE, WORD):
         read = reader.read(group, sites)
         for site in sites:
@@ -85,7 +88,8 @@ def lying(session: Session, comparison: Comparison, sites: Sequence[Site], choic
             if site == sites[-1]:
                 findings += reader.told(cells, site, group)
                 rows += reader.rows(cells, group)
-            findings += reader.told(cells, site, group, "embedding_profile")
+            findings += reader.told(cells, site, group, PROFILE)
+            parts += reader.parts(cells, site, group)
     audited = reader.read(SENTENCE, sites[-1:])[sites[-1]]
     owners = list(reader.nouns.words) * len(comparison.targets.templates)
     view = open_view(session, comparison, choice, Audited(sites[-1], audited[0].flatten(0, 1), owners))
@@ -93,7 +97,7 @@ def lying(session: Session, comparison: Comparison, sites: Sequence[Site], choic
         cells = reader.cells([_encoded(part, view.autoencoder.encode) for part in audited])
         findings += reader.told(cells, sites[-1], LATENTS)
         rows += reader.rows(cells, LATENTS)
-    return Lying(tuple(findings), tuple(rows), view.note)
+    return Lying(tuple(findings), tuple(rows), tuple(parts), view.note)
 
 
 def _encoded(rows: Float[Tensor, "*n d"], encode: Callable[[Tensor], Tensor]) -> Float[Tensor, "*n s"]:
@@ -161,7 +165,7 @@ class _Reader:
                 direction=Direction.TOWARD_ZERO if shown else Direction.NONE,
                 estimate=estimate,
                 evidence=self._evidence(cells, target) if shown else (),
-                rows=self._where(target, group) if shown else None,
+                rows=self._where(target, group) if shown else self._part(target, site, group),
             )
             yield finding if estimate.value is None else undecided(finding, WHY)
 
@@ -172,6 +176,17 @@ class _Reader:
                 for column in columns:
                     about = (MEASURE, target, self.comparison.pair.name, group, template)
                     yield (*about, self.nouns.words[column], float(cells[row, column]))
+
+    def parts(self, cells: Float[ndarray, "g n"], site: Site, group: str) -> Iterable[tuple[Cell, ...]]:
+        """Yield the rows of the numbers of the profile: cells averaged over templates, noun by noun."""
+        templates = self.comparison.targets.templates
+        for target, columns in self.nouns.columns.items():
+            about = part_of(PROFILE, target, self.comparison, group, site)
+            yield from part_rows(about, *averaged(cells, columns, self.nouns.words, templates))
+
+    def _part(self, target: str, site: Site, group: str) -> FromRows:
+        about = part_of(PROFILE, target, self.comparison, group, site)
+        return FromRows(table=PARTS, column="value", where=about)
 
     def _where(self, target: str, group: str) -> FromRows:
         about: dict[str, Cell] = {"measure": MEASURE, "target": target}

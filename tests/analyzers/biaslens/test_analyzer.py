@@ -1,14 +1,16 @@
 """Settings, faults, what an analysis always holds, and that the same run gives the same numbers."""
 
 import json
+from collections import Counter
 from dataclasses import fields, replace
 
 import pytest
 import torch
-from analyzers.recomputing import recomputed
+from analyzers.recomputing import recomputed, silent
 
 from biaskit import analyzers
 from biaskit.analyzers.biaslens import BiasLens
+from biaskit.analyzers.biaslens.findings import TRIED
 from biaskit.concepts.sae_training import SaeTraining, TrainedOn, train
 from biaskit.errors import NothingAuditedError, RequestError, SparseAutoencoderMismatchError, UnknownNameError
 from biaskit.records.finding import Analysis
@@ -84,9 +86,23 @@ def test_an_analysis_survives_json():
 
 
 def test_every_number_is_computed_again_from_its_rows():
-    analysis = analysed(settings={"axes": ("stated", "readout")})
+    analysis = analysed(settings={"axes": ("stated", "cav", "readout")})
     told = {one.metric.partition(".")[2] for one in analysis.findings if one.estimate.value is not None}
-    assert recomputed(analysis) == told - {"reliability"}
+    assert recomputed(analysis) == told >= {"reliability", "cav_auc", "agreement", "kl"}
+    assert not silent(analysis)
+
+
+def test_a_token_that_was_only_tried_says_why_it_keeps_no_cells():
+    analysis = analysed(settings={"positions": ("span", "last")})
+    why = {(one.metric, one.unkept) for one in analysis.findings if one.unkept}
+    assert why == {("biaslens.agreement", TRIED)}
+    assert not silent(analysis)
+
+
+def test_no_number_rests_on_one_row_that_holds_it():
+    analysis = analysed(targets={"soup": ("soup",), "bus": ("bus",), "hall": ("hall", "court")})
+    counts = Counter(row[:5] for row in analysis.tables[1].rows)
+    assert min(counts.values()) > 1
 
 
 def test_the_same_seed_gives_the_same_analysis():
@@ -226,6 +242,8 @@ def test_the_organisms_own_autoencoder_names_latents(model, organism):
     assert any("own for resid_post.2" in note for note in analysis.notes)
     (fvu,) = (f.estimate for f in analysis.findings if f.metric == "biaslens.fvu")
     assert 0 < fvu.value < 0.5
+    assert recomputed(analysis) >= {"fvu", "latent", "erasure", "calibration_sae"}
+    assert not silent(analysis)
     latents = [f for f in analysis.findings if f.metric == "biaslens.latent"]
     score = {f.concepts[0]: f.estimate.value for f in analysis.findings if f.metric == "biaslens.score"}
     for target, value in score.items():

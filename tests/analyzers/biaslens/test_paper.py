@@ -11,15 +11,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from analyzers.recomputing import recomputed, silent
 from safetensors.torch import load_file
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from biaskit.analyzers.biaslens import BiasLens
+from biaskit.analyzers.biaslens.long_table import parts_table
 from biaskit.analyzers.biaslens.paper import PaperSettings, Probe, Steer
 from biaskit.analyzers.biaslens.preset import BF16, concept_examples, paper_findings
 from biaskit.hooks.edits import Rows
+from biaskit.records.finding import Analysis
 from biaskit.records.prompt import Prompt
 from biaskit.records.site import Site
 from tests.analyzers.biaslens.planted import new_session, some_targets
@@ -60,7 +63,7 @@ def plain(organism):
 def session(model, few):
     """A session whose store holds what the preset reads."""
     session = new_session(model, few)
-    paper_findings(session, few, BiasLens(preset="paper"))
+    paper_findings(session, few, BiasLens(preset="paper"), [])
     return session
 
 
@@ -181,7 +184,7 @@ def restated(plain, prompt, probes, concepts, *, norm="l2", **steering):
 
 
 def scores(session, few, **settings):
-    found, notes = paper_findings(session, few, BiasLens(preset="paper", **settings))
+    found, notes = paper_findings(session, few, BiasLens(preset="paper", **settings), [])
     return {finding.concepts[0]: finding for finding in found}, notes
 
 
@@ -203,6 +206,15 @@ def test_the_preset_is_the_publication_to_the_letter(
         expected = restated(plain, prompt, probes, (target, *few.pair.poles), **restating)
         assert expected is not None
         assert found[target].estimate.value == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_score_is_the_sum_of_what_each_latent_adds(session, few, prompt):
+    parts = []
+    found, _ = paper_findings(session, few, BiasLens(preset="paper", paper_prompt=prompt), parts)
+    analysis = Analysis(analyzer="biaslens", settings={}, findings=found, tables=(parts_table(parts),))
+    assert recomputed(analysis) == {"paper"}
+    assert not silent(analysis)
+    assert len(parts) > 4 * len(found)
 
 
 def test_the_settings_matter(session, few, prompt):

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from analyzers.recomputing import recomputed, silent
 
 from biaskit import cli
 from biaskit.analyzers.biaslens import BiasLens, sae_choice
@@ -110,6 +111,8 @@ def test_latents_and_the_published_preset_need_no_head(monkeypatch):
     paper = {one.concepts[0]: one.estimate for one in analysis.findings if one.metric == "biaslens.paper"}
     assert set(paper) == set(LEANS)
     assert all(0 <= one.value <= 2 for one in paper.values())
+    assert recomputed(analysis) == {"embedding", "embedding_profile", "paper"}
+    assert not silent(analysis)
 
 
 @pytest.mark.slow
