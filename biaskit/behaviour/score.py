@@ -172,8 +172,7 @@ def _interval(score: Score) -> Interval | None:
         share = clustered_mean((rows - low) / (high - low), score.clusters).share_interval(LEVEL)
         ends = {"low": low + (high - low) * share.low, "high": low + (high - low) * share.high}
         return share.model_copy(update=ends)
-    found = clustered_mean(rows, score.clusters).interval(LEVEL)
-    return found.model_copy(update={"low": max(low, found.low), "high": min(high, found.high)})
+    return clustered_mean(rows, score.clusters).interval(LEVEL).cut(low, high)
 
 
 def _two_valued(score: Score) -> bool:
@@ -186,7 +185,10 @@ def _all_alike(value: float, bounds: tuple[float, float], score: Score) -> Inter
         low=value - odd * (value - bounds[0]),
         high=value + odd * (bounds[1] - value),
         level=LEVEL,
-        method=f"all items alike: Wilson's upper end at 0 of {score.count} clusters",
+        method=(
+            f"all items alike, {bounds[0]:g} to {bounds[1]:g}: "
+            f"Wilson's upper end at 0 of {score.count} clusters"
+        ),
     )
 
 

@@ -37,7 +37,9 @@ def _show(found: Verified) -> None:
     for problem in found.problems:
         say(problem, fg="red")
     line(f"checked: {', '.join(found.checked)}")
-    numbers = f"{found.recomputed} numbers computed again from their rows"
+    numbers = (
+        f"{found.recomputed} numbers and {found.intervals} of their intervals computed again from their rows"
+    )
     line(f"{numbers}, {found.unmeasured} have no value" if found.unmeasured else numbers)
     for metric, (count, why) in sorted(found.others.items()):
         line(f"not computed again: {count} x {metric}: {why}", "dim")

@@ -31,38 +31,22 @@ def recomputed(analysis: Analysis, finding: Finding) -> float | str:
     if isinstance(rows, str) or finding.rows is None:
         return str(rows)
     try:
-        return _number(rows, finding.rows)
+        return number(rows, finding.rows)
     except (ZeroDivisionError, statistics.StatisticsError, ValueError):
         return f"its rows have no {finding.rows.statistic.value.replace('_', ' ')}"
 
 
-def _number(rows: Sequence[Row], source: FromRows) -> float:
+def number(rows: Sequence[Row], source: FromRows) -> float:
+    """Return the number that follows from rows as `source` says.
+
+    Raises:
+        ValueError: They do not define it; `ZeroDivisionError` and `StatisticsError` say so too.
+    """
     statistic = _STATISTICS[source.statistic]
     if not source.apart:
         return statistic(rows)
     first, second = ([row for row in rows if row.apart is side] for side in (False, True))
     return statistic(first) - statistic(second)
-
-
-def share_interval(analysis: Analysis, finding: Finding) -> tuple[float, float] | None:
-    """Return Wilson's interval computed again from rows that are each 0 or 1; None where it is another's.
-
-    `(p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)` for p of n rows (Wilson 1927),
-    or of n units that were sampled where all rows are alike.
-    """
-    interval, rows = finding.estimate.interval, rows_of(analysis, finding)
-    if interval is None or interval.method != "Wilson" or isinstance(rows, str):
-        return None
-    values = _values(rows)
-    n = finding.estimate.n if len(set(values)) == 1 else len(rows)
-    source = finding.rows
-    plain = source is not None and source.statistic is Statistic.MEAN and not source.apart
-    if not plain or not set(values) <= {0.0, 1.0}:
-        return None
-    z, p = statistics.NormalDist().inv_cdf((1 + interval.level) / 2), mean(values)
-    reach = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    middle, scale = p + z * z / (2 * n), 1 + z * z / n
-    return (middle - reach) / scale, (middle + reach) / scale
 
 
 def _values(rows: Sequence[Row]) -> list[float]:

@@ -52,6 +52,13 @@ class Interval(Record):
             raise ValueError("an interval's low end must not exceed its high end")
         return self
 
+    def cut(self, low: float, high: float) -> Self:
+        """Return the interval within what the number can be; the method says so where an end was beyond."""
+        if low <= self.low and self.high <= high:
+            return self
+        ends = {"low": max(low, self.low), "high": min(high, self.high)}
+        return self.model_copy(update=ends | {"method": f"{self.method}, cut at {low:g} and {high:g}"})
+
     def __contains__(self, value: float) -> bool:
         """Tell whether `value` lies inside, ends included."""
         return self.low <= value <= self.high

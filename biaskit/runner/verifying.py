@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from biaskit import __version__, gates, models
-from biaskit.gates.recomputing import recomputed, share_interval
+from biaskit.gates.intervals import interval_again
+from biaskit.gates.recomputing import recomputed
 from biaskit.records.report import Report
 from biaskit.reporting import folder as run_folder
 from biaskit.reporting import manifest
@@ -29,6 +30,7 @@ class Verified:
     Attributes:
         problems: What is wrong, one sentence each; empty where everything holds.
         recomputed: How many numbers were computed again from their rows and agree.
+        intervals: Of how many of these the interval was too.
         unmeasured: How many findings have no value to compute.
         others: For each metric that was not computed again, how many findings and why.
         checked: What else was checked, one phrase each.
@@ -37,6 +39,7 @@ class Verified:
 
     problems: list[str] = field(default_factory=list)
     recomputed: int = 0
+    intervals: int = 0
     unmeasured: int = 0
     others: dict[str, tuple[int, str]] = field(default_factory=dict)
     checked: list[str] = field(default_factory=list)
@@ -104,16 +107,23 @@ def recompute(analysis: Analysis, finding: Finding, found: Verified) -> None:
         count, _ = found.others.get(finding.metric, (0, ""))
         found.others[finding.metric] = (count + 1, again)
         return
-    about = ", ".join((*finding.concepts, finding.group or ""))
+    about = ", ".join(filter(None, (*finding.concepts, finding.group)))
     if not _near(again, value):
         found.problems.append(f"{finding.metric} of {about} is {value!r}; its rows give {again!r}.")
         return
     found.recomputed += 1
-    ends, interval = share_interval(analysis, finding), finding.estimate.interval
-    if ends and interval and not (_near(ends[0], interval.low) and _near(ends[1], interval.high)):
-        said, again_said = f"[{interval.low!r}, {interval.high!r}]", f"[{ends[0]!r}, {ends[1]!r}]"
-        problem = f"The interval of {finding.metric} of {about} is {said}; its rows give {again_said}."
-        found.problems.append(problem)
+    _interval(analysis, finding, about, found)
+
+
+def _interval(analysis: Analysis, finding: Finding, about: str, found: Verified) -> None:
+    ends, interval = interval_again(analysis, finding), finding.estimate.interval
+    if ends is None or interval is None:
+        return
+    if _near(ends[0], interval.low) and _near(ends[1], interval.high):
+        found.intervals += 1
+        return
+    said, again = f"[{interval.low!r}, {interval.high!r}]", f"[{ends[0]!r}, {ends[1]!r}]"
+    found.problems.append(f"The interval of {finding.metric} of {about} is {said}; its rows give {again}.")
 
 
 def _near(again: float, value: float) -> bool:

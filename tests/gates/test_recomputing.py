@@ -8,14 +8,12 @@ from sklearn.metrics import roc_auc_score
 
 from biaskit.association.two_sets import caliskan_d, pooled_d
 from biaskit.behaviour.stereoset import icat
-from biaskit.gates.recomputing import recomputed, share_interval
+from biaskit.gates.recomputing import recomputed
 from biaskit.gates.rows import measurements
 from biaskit.records.estimate import Estimate, Unit
 from biaskit.records.finding import Analysis, Finding, FromRows, Statistic
 from biaskit.records.table import Column, Table
-from biaskit.runner.verifying import Verified, recompute
 from biaskit.stats.diversity import hill
-from biaskit.stats.proportions import wilson
 from biaskit.stats.shares import chance_inequality, discrepancy_squared, inequality
 
 NAMES = ("kind", "group", "flag", "y", "x")
@@ -179,32 +177,6 @@ def test_a_row_counts_that_has_one_of_several_cells():
     rows = [("k", name, name == "b", y, 0.0) for name, y in (("a", 3.0), ("b", 1.0), ("c", 9.0))]
     where = {"group": ("a", "b")}
     assert recomputed(*asked(rows, Statistic.STEP, where=where, beside="flag")) == 2.0
-
-
-@pytest.mark.parametrize(("count", "n"), [(0, 12), (7, 30), (30, 30)])
-@pytest.mark.parametrize("level", [0.9, 0.95])
-def test_the_interval_of_a_share_is_wilsons(count, n, level):
-    rows = [("k", "a", True, float(place < count), 0.0) for place in range(n)]
-    analysis, finding = asked(rows, Statistic.MEAN)
-    own = wilson(count, n, level)
-    told = finding.estimate.model_copy(update={"interval": own, "value": count / n, "n": n})
-    finding = finding.model_copy(update={"estimate": told})
-    assert share_interval(analysis, finding) == pytest.approx((own.low, own.high), abs=1e-12)
-    forged = told.model_copy(update={"interval": own.model_copy(update={"high": own.high + 1e-6})})
-    kept, changed = Verified(), Verified()
-    recompute(analysis, finding, kept)
-    recompute(analysis, finding.model_copy(update={"estimate": forged}), changed)
-    assert (kept.problems, kept.recomputed) == ([], 1)
-    assert "The interval of a.b of c" in changed.problems[0]
-
-
-def test_rows_that_are_alike_count_what_was_sampled():
-    rows = [("k", str(place // 3), True, 1.0, 0.0) for place in range(12)]
-    analysis, finding = asked(rows, Statistic.MEAN)
-    told = finding.estimate.model_copy(update={"interval": wilson(4, 4), "value": 1.0, "n": 4})
-    kept = Verified()
-    recompute(analysis, finding.model_copy(update={"estimate": told}), kept)
-    assert (kept.problems, kept.recomputed) == ([], 1)
 
 
 def test_one_column_is_taken_off_another_row_by_row():

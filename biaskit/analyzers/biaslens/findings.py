@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from biaskit.analyzers.biaslens.estimates import (
     share_estimate,
     target_estimates,
 )
-from biaskit.analyzers.biaslens.long_table import PARTS, averaged, from_cells, part_of, part_rows
+from biaskit.analyzers.biaslens.long_table import ITEM, PARTS, averaged, from_cells, part_of, part_rows
 from biaskit.analyzers.biaslens.measured import squares
 from biaskit.records.estimate import Estimate, Interval, Null, Unit
 from biaskit.records.finding import Direction, Finding, FromRows, Statistic
@@ -24,7 +25,7 @@ from biaskit.stats.bootstrap import cluster_interval
 from biaskit.stats.correlation import slope_and_r2, split_half
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from biaskit.analyzers.biaslens.cause import Erasure, Patching
     from biaskit.analyzers.biaslens.measured import Measured
@@ -153,7 +154,8 @@ class Scribe:
             null=Null(p=p, kind=f"{len(random)} random directions of equal rank, one-sided"),
             reason="one template cannot be resampled" if single else None,
         )
-        return self._shared("kl", estimate, rows=self.keep("kl", self._named, templates, erasure.kl))
+        rows = self.keep("kl", self._named, templates, erasure.kl)
+        return self._shared("kl", estimate, rows=rows.model_copy(update={"units": ITEM}))
 
     def reliability(self) -> Finding:
         """Return the split-half reliability of the scores over stems."""
@@ -192,7 +194,9 @@ class Scribe:
         rows = self.keep("patching_slope", self._named, words, real[measured], predicted[measured])
         slope = plain_estimate(line.slope, Unit.ONE, basis, line.interval)
         yield self._shared(
-            "patching_slope", slope, rows=rows.model_copy(update={"statistic": Statistic.SLOPE})
+            "patching_slope",
+            slope,
+            rows=rows.model_copy(update={"statistic": Statistic.SLOPE, "units": ITEM}),
         )
         r_squared = plain_estimate(line.r_squared, Unit.ONE, basis)
         yield self._shared(

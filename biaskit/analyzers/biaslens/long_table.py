@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jaxtyping import Float
@@ -11,13 +12,13 @@ from biaskit.records.finding import FromRows
 from biaskit.records.table import Cell, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from biaskit.analyzers.biaslens.measured import Measured
     from biaskit.session import Comparison
 
 NAME, UNITS = "cells", ("stem", "noun")
-PARTS = "parts"
+PARTS, ITEM = "parts", ("item",)
 PART_COLUMNS = {
     "measure": "The metric, without the analyzer's name; of a latent with its number.",
     "target": "What it is about.",

@@ -66,9 +66,7 @@ def mean(values: Float[ndarray, " n"], units: Shaped[ndarray, " n"], about: Abou
 
 def _interval(values: Float[ndarray, " n"], units: Shaped[ndarray, " n"], unit: Unit) -> Interval:
     found = cluster_interval(values, units, level=LEVEL)
-    if unit is not Unit.PROPORTION:
-        return found
-    return found.model_copy(update={"low": max(found.low, 0.0), "high": min(found.high, 1.0)})
+    return found.cut(0.0, 1.0) if unit is Unit.PROPORTION else found
 
 
 def _detectable(interval: Interval | None, units: int) -> float | None:

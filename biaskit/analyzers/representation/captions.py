@@ -190,8 +190,7 @@ def _mean(name: str, target: str, column: tuple[Float[ndarray, " n"], str], kept
 def _interval(values: Float[ndarray, " n"]) -> Interval | None:
     if len(values) < 2 or np.ptp(values) == 0:
         return None
-    found = cluster_interval(values, np.arange(len(values)), level=0.95)
-    return found.model_copy(update={"low": max(found.low, 0.0), "high": min(found.high, 1.0)})
+    return cluster_interval(values, np.arange(len(values)), level=0.95).cut(0.0, 1.0)
 
 
 def _diversity(one: Read, size: int, rng: np.random.Generator, kept: Kept) -> list[Finding]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from analyzers.recomputing import recomputed, silent
+from analyzers.recomputing import intervals, recomputed, silent
 
 import biaskit
 from biaskit import organisms
@@ -63,6 +63,7 @@ def test_every_difference_is_computed_again_from_its_rows(run, tmp_path):
     assert not found.problems
     assert not found.others
     assert recomputed(run.analyses[0]) == {"difference", "alignment"}
+    assert intervals(run.analyses[0]) == {"difference", "alignment"}
     assert not silent(run.analyses[0])
 
 

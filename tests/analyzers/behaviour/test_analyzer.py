@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 import torch
-from analyzers.recomputing import recomputed, silent
+from analyzers.recomputing import intervals, recomputed, silent
 
 import biaskit
 from biaskit import organisms
@@ -170,6 +170,8 @@ def test_every_score_is_computed_again_from_its_items(run):
     told = {one.metric.partition(".")[2] for one in analysis.findings if one.estimate.value is not None}
     assert recomputed(analysis) == told
     assert not silent(analysis)
+    # A bootstrap over terms is not computed again.
+    assert intervals(analysis) == told - {"stereoset_icat"}
     benchmarks = {"crows_pairs", "stereoset_icat", "winobias", "winogender_correlation", "bbq_ambiguous"}
     assert told >= benchmarks | {"honest_gap", "log_probability", "sentiment_group", "sentiment_individual"}
 
@@ -292,6 +294,7 @@ def test_the_f1_gap_of_given_predictions_follows_from_every_sentence(tmp_path):
     )
     assert 0.3 < one(run, "winobias_f1_gap").estimate.value < 0.6
     assert recomputed(run.analyses[0]) == {"winobias_f1_gap", "winogender_lean"}
+    assert intervals(run.analyses[0]) == {"winobias_f1_gap", "winogender_lean"}
     assert not silent(run.analyses[0])
 
 

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
-from analyzers.recomputing import recomputed, silent
+from analyzers.recomputing import intervals, recomputed, silent
 
 from biaskit import analyzers
 from biaskit.analyzers.biaslens import BiasLens
@@ -89,6 +89,7 @@ def test_every_number_is_computed_again_from_its_rows():
     analysis = analysed(settings={"axes": ("stated", "cav", "readout")})
     told = {one.metric.partition(".")[2] for one in analysis.findings if one.estimate.value is not None}
     assert recomputed(analysis) == told >= {"reliability", "cav_auc", "agreement", "kl"}
+    assert intervals(analysis) == {"score", "behaviour", "patching", "patching_slope", "kl"}
     assert not silent(analysis)
 
 
@@ -243,6 +244,7 @@ def test_the_organisms_own_autoencoder_names_latents(model, organism):
     (fvu,) = (f.estimate for f in analysis.findings if f.metric == "biaslens.fvu")
     assert 0 < fvu.value < 0.5
     assert recomputed(analysis) >= {"fvu", "latent", "erasure", "calibration_sae"}
+    assert intervals(analysis) >= {"fvu", "random_erasure"}
     assert not silent(analysis)
     latents = [f for f in analysis.findings if f.metric == "biaslens.latent"]
     score = {f.concepts[0]: f.estimate.value for f in analysis.findings if f.metric == "biaslens.score"}

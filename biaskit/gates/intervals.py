@@ -1,0 +1,264 @@
+"""Intervals computed again from the rows that a run keeps behind a number, with the standard library alone.
+
+Which formula an interval follows is what its `method` names. One of another method, or whose rows do not
+name what was resampled, is left alone.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import statistics
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from biaskit.gates.recomputing import number
+from biaskit.gates.rows import clustered_error, mean, rows_of
+from biaskit.gates.student import quantile
+from biaskit.records.finding import Statistic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from biaskit.gates.rows import Row
+    from biaskit.records.estimate import Estimate, Interval
+    from biaskit.records.finding import Analysis, Finding, FromRows
+    from biaskit.records.table import Cell
+
+Ends = tuple[float, float]
+MOST_WORK = 2_000_000
+"""Rows that a jackknife of another statistic than the mean may read; beyond, the interval is left alone."""
+
+
+def interval_again(analysis: Analysis, finding: Finding) -> Ends | None:
+    """Return the ends of a finding's interval computed again from its rows; None where they do not tell."""
+    interval, rows, source = finding.estimate.interval, rows_of(analysis, finding), finding.rows
+    if interval is None or source is None or isinstance(rows, str):
+        return None
+    for pattern, again in _METHODS.items():
+        if found := pattern.fullmatch(interval.method):
+            try:
+                return again(_Behind(rows, source, interval, finding.estimate), found)
+            except (ZeroDivisionError, statistics.StatisticsError, ValueError):
+                return None
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Behind:
+    """What stands behind an interval.
+
+    Attributes:
+        rows: The rows.
+        source: How the number follows from them.
+        interval: The interval as it was told.
+        estimate: The number.
+    """
+
+    rows: Sequence[Row]
+    source: FromRows
+    interval: Interval
+    estimate: Estimate
+
+    @property
+    def values(self) -> list[float]:
+        """The value of every row."""
+        return [row.value for row in self.rows]
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether the number is the mean of its rows."""
+        return self.source.statistic is Statistic.MEAN and not self.source.apart
+
+    @property
+    def normal(self) -> float:
+        """The normal quantile of the interval's level."""
+        return statistics.NormalDist().inv_cdf((1 + self.interval.level) / 2)
+
+    def about(self, value: float, error: float, freedom: float) -> Ends:
+        """Return `value -+ t error`."""
+        half = quantile((1 + self.interval.level) / 2, freedom) * error
+        return value - half, value + half
+
+    def clusters(self, count: int) -> list[Cell] | None:
+        """Return each row's unit in the first column that has so many; None where no column has."""
+        for way in range(len(self.source.units)):
+            found = [row.unit[way] for row in self.rows]
+            if len(set(found)) == count:
+                return found
+        return None
+
+
+def _wilson_ends(p: float, rows: float, critical: float) -> Ends:
+    """`(p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)` (Wilson 1927)."""
+    square = critical * critical / rows
+    middle, half = p + square / 2, math.sqrt(square * (p * (1 - p) + square / 4))
+    return (middle - half) / (1 + square), (middle + half) / (1 + square)
+
+
+def _share(behind: _Behind, _: re.Match[str]) -> Ends | None:
+    """Wilson's interval of rows that are each 0 or 1; of the units that were sampled where all are alike."""
+    kinds = set(behind.values)
+    if not behind.is_mean or not kinds <= {0.0, 1.0}:
+        return None
+    n = behind.estimate.n if len(kinds) == 1 else len(behind.rows)
+    return _wilson_ends(mean(behind.values), n, behind.normal)
+
+
+def _clustered_share(behind: _Behind, found: re.Match[str]) -> Ends | None:
+    """Wilson's interval at the number of rows that would tell as much as the clustered ones do."""
+    clusters = behind.clusters(int(found["clusters"]))
+    low = next((one for one in (0.0, -1.0) if set(behind.values) <= {one, 1.0}), None)
+    if not behind.is_mean or clusters is None or low is None:
+        return None
+    values = [(value - low) / (1 - low) for value in behind.values]
+    p, error, freedom = _jackknifed_mean(values, clusters)
+    alone = p * (1 - p) / len(values)
+    rows = len(values) / max(1.0, error * error / alone) if alone else _kish(Counter(clusters).values())
+    ends = _wilson_ends(p, rows, quantile((1 + behind.interval.level) / 2, freedom))
+    return low + (1 - low) * ends[0], low + (1 - low) * ends[1]
+
+
+def _all_alike(behind: _Behind, found: re.Match[str]) -> Ends | None:
+    """The range that a share of odd rows of at most Wilson's upper end at 0 of k clusters leaves."""
+    if behind.clusters(int(found["clusters"])) is None or len(set(behind.values)) > 1:
+        return None
+    value, odd = behind.values[0], _wilson_ends(0.0, int(found["clusters"]), behind.normal)[1]
+    low, high = float(found["low"]), float(found["high"])
+    return value - odd * (value - low), value + odd * (high - value)
+
+
+def _jackknife(behind: _Behind, found: re.Match[str]) -> Ends | None:
+    """The t interval of a statistic from leaving a cluster out at a time."""
+    clusters = behind.clusters(int(found["clusters"]))
+    if clusters is None:
+        return None
+    if behind.is_mean:
+        ends = behind.about(*_jackknifed_mean(behind.values, clusters))
+    elif len(set(clusters)) * len(clusters) > MOST_WORK:
+        return None
+    else:
+        ends = behind.about(*_jackknifed(behind, clusters))
+    low, high = (float(found[end] or bound) for end, bound in (("low", -math.inf), ("high", math.inf)))
+    return max(low, ends[0]), min(high, ends[1])
+
+
+def _jackknifed_mean(values: Sequence[float], clusters: Sequence[Cell]) -> tuple[float, float, float]:
+    """Return mean, standard error and degrees of freedom; see `biaskit.stats.unequal_clusters`."""
+    own: dict[Cell, list[float]] = {}
+    for value, cluster in zip(values, clusters, strict=True):
+        own.setdefault(cluster, []).append(value)
+    whole, count = math.fsum(values), len(values)
+    left = [(whole - math.fsum(part)) / (count - len(part)) - whole / count for part in own.values()]
+    return whole / count, _spread(left), max(1.0, _kish(map(len, own.values())) - 1)
+
+
+def _jackknifed(behind: _Behind, clusters: Sequence[Cell]) -> tuple[float, float, float]:
+    value, left, sizes = number(behind.rows, behind.source), [], Counter(clusters)
+    for one in sizes:
+        kept = [row for row, cluster in zip(behind.rows, clusters, strict=True) if cluster != one]
+        left.append(number(kept, behind.source) - value)
+    return value, _spread(left), max(1.0, _kish(sizes.values()) - 1)
+
+
+def _spread(left: Sequence[float]) -> float:
+    return math.sqrt((len(left) - 1) / len(left) * math.fsum(one * one for one in left))
+
+
+def _kish(sizes: Iterable[int]) -> float:
+    """How many equal clusters weigh a mean as these do."""
+    known = list(sizes)
+    return float(sum(known) ** 2 / sum(size * size for size in known))
+
+
+def _two_ways(behind: _Behind, found: re.Match[str]) -> Ends | None:
+    """The t interval of a mean over rows and columns of a table, or over one of them."""
+    counts = sorted(int(one) for one in (found["one"], found["other"] or "1"))
+    own = [len({row.unit[way] for row in behind.rows}) for way in range(len(behind.source.units))]
+    if not behind.is_mean or sorted(own) != counts:
+        return None
+    error = clustered_error([(row.unit, row.value) for row in behind.rows])
+    return None if error is None else behind.about(mean(behind.values), *error)
+
+
+def _plain(behind: _Behind, _: re.Match[str]) -> Ends | None:
+    """The t interval of a mean of independent rows."""
+    if not behind.is_mean:
+        return None
+    count = len(behind.rows)
+    error = statistics.stdev(behind.values) / math.sqrt(count)
+    return behind.about(mean(behind.values), error, count - 1)
+
+
+def _ratio(behind: _Behind, _: re.Match[str]) -> Ends | None:
+    """The t interval of a ratio of sums, linearised; never below 0."""
+    if behind.source.statistic is not Statistic.SHARE or behind.source.apart:
+        return None
+    ratio, count = number(behind.rows, behind.source), len(behind.rows)
+    pairs = [(row.value, float(row.beside)) for row in behind.rows if isinstance(row.beside, int | float)]
+    squares = math.fsum((y - ratio * x) ** 2 for y, x in pairs)
+    error = math.sqrt(count / (count - 1) * squares) / math.fsum(x for _, x in pairs)
+    low, high = behind.about(ratio, error, count - 1)
+    return max(0.0, low), high
+
+
+def _paired_shares(behind: _Behind, _: re.Match[str]) -> Ends | None:
+    """Bonett and Price's interval (2012) of a difference of paired proportions; a row is 1, 0 or -1."""
+    values, n = behind.values, len(behind.rows)
+    if not behind.is_mean or not set(values) <= {-1.0, 0.0, 1.0}:
+        return None
+    one, other = ((values.count(side) + 1) / (n + 2) for side in (1.0, -1.0))
+    centre, plain = one - other, mean(values)
+    reach = behind.normal * math.sqrt((one + other - centre**2) / (n + 2))
+    return max(min(centre - reach, plain), -1.0), min(max(centre + reach, plain), 1.0)
+
+
+def _rank_correlation(behind: _Behind, _: re.Match[str]) -> Ends | None:
+    """Fisher's z with the standard error `sqrt((1 + rho^2 / 2) / (n - 3))` (Bonett and Wright 2000)."""
+    if behind.source.statistic is not Statistic.RANK_CORRELATION or behind.source.apart:
+        return None
+    n = sum(isinstance(row.beside, int | float) for row in behind.rows)
+    rho, largest = number(behind.rows, behind.source), 1 - 12 / (n * (n * n - 1))
+    inner = min(largest, max(-largest, rho))
+    half = behind.normal * math.sqrt((1 + inner * inner / 2) / (n - 3))
+    return min(rho, math.tanh(math.atanh(inner) - half)), max(rho, math.tanh(math.atanh(inner) + half))
+
+
+def _reliability(behind: _Behind, _: re.Match[str]) -> Ends | None:
+    """Fisher's z of the mean correlation of halves over n targets, corrected as the reliability is."""
+    if behind.source.statistic is not Statistic.SPEARMAN_BROWN:
+        return None
+    r, half = mean(behind.values), behind.normal / math.sqrt(behind.estimate.n - 3)
+    z = math.atanh(min(1 - 1e-12, max(1e-12 - 1, r)))
+    low, high = (math.tanh(z + side * half) for side in (-1, 1))
+    return 2 * low / (1 + abs(low)), 2 * high / (1 + abs(high))
+
+
+def _range(behind: _Behind, _: re.Match[str]) -> Ends | None:
+    """From the smallest to the largest of controls whose median is told."""
+    median = behind.source.statistic is Statistic.MEDIAN
+    return (min(behind.values), max(behind.values)) if median else None
+
+
+_METHODS: Mapping[re.Pattern[str], Callable[[_Behind, re.Match[str]], Ends | None]] = {
+    re.compile(r"Wilson"): _share,
+    re.compile(r"Wilson at \S+ effective rows of (?P<clusters>\d+) clusters"): _clustered_share,
+    re.compile(
+        r"all items alike, (?P<low>\S+) to (?P<high>\S+): "
+        r"Wilson's upper end at 0 of (?P<clusters>\d+) clusters"
+    ): _all_alike,
+    re.compile(
+        r"jackknife over (?P<clusters>\d+) clusters, t\(\S+\)(?:, cut at (?P<low>\S+) and (?P<high>\S+))?"
+    ): _jackknife,
+    re.compile(
+        r"(?:two|one)-way cluster over (?P<one>\d+) \w+(?: x (?P<other>\d+) \w+)?"
+        r"(?: \(this \w+ only\))? standard error, t\(\S+\)"
+    ): _two_ways,
+    re.compile(r"t\(\d+\) over \d+ units"): _plain,
+    re.compile(r"linearised ratio, t"): _ratio,
+    re.compile(r"paired proportions, Bonett-Price"): _paired_shares,
+    re.compile(r"Bonett-Wright Fisher z"): _rank_correlation,
+    re.compile(r"Fisher z over targets, Spearman-Brown corrected"): _reliability,
+    re.compile(r"range of the [\w ]+"): _range,
+}
