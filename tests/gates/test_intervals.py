@@ -1,4 +1,4 @@
-"""Every interval from rows against the library's own; changed ends are caught; what rows cannot tell is left."""
+"""Every interval from rows against the library's own; a changed end is caught; some rows cannot tell."""
 
 import numpy as np
 import pytest
