@@ -17,7 +17,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from torch import Tensor
 
 from biaskit.concepts.direction import ConceptDirection, as_float64, make_direction
-from biaskit.concepts.probe_auc import FoldScores, clustered_auc, in_order
+from biaskit.concepts.probe_auc import FoldScores, clustered_auc
 from biaskit.errors import RequestError
 from biaskit.records.estimate import Estimate, Unit
 
@@ -134,7 +134,7 @@ class CavFitter:
             converged=converged,
             iterations=whole.iterations,
             stability=_mean_cosine([fit.weight for fit in fits]),
-            fold_aucs=tuple(float(in_order(one.scores, one.target)[one.target].mean()) for one in scores),
+            fold_aucs=tuple(one.auc for one in scores),
         )
 
     def _fit_once(self, rows: Float[Tensor, "n d"], target: Bool[Tensor, " n"]) -> _Fit:

@@ -79,6 +79,11 @@ class FoldScores:
     target: Bool[ndarray, " n"]
     groups: Shaped[ndarray, " n"]
 
+    @property
+    def auc(self) -> float:
+        """The share of pairs that are in order, ties one half."""
+        return float(in_order(self.scores, self.target)[self.target].mean())
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Side:

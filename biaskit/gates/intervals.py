@@ -173,13 +173,25 @@ def _kish(sizes: Iterable[int]) -> float:
 
 
 def _two_ways(behind: _Behind, found: re.Match[str]) -> Ends | None:
-    """The t interval of a mean over rows and columns of a table, or over one of them."""
+    """The t interval of a mean, or of a linearised ratio, over rows and columns of a table or one of them."""
     counts = sorted(int(one) for one in (found["one"], found["other"] or "1"))
     own = [len({row.unit[way] for row in behind.rows}) for way in range(len(behind.source.units))]
-    if not behind.is_mean or sorted(own) != counts:
+    cells = _linearised(behind) if found["ratio"] else behind.values if behind.is_mean else None
+    if cells is None or sorted(own) != counts:
         return None
-    error = clustered_error([(row.unit, row.value) for row in behind.rows])
-    return None if error is None else behind.about(mean(behind.values), *error)
+    error = clustered_error([(row.unit, cell) for row, cell in zip(behind.rows, cells, strict=True)])
+    return None if error is None else behind.about(number(behind.rows, behind.source), *error)
+
+
+def _linearised(behind: _Behind) -> list[float] | None:
+    """Return `(y - r x) / mean x` of every row, r the ratio of the sums; None where a row has no x."""
+    if behind.source.statistic is not Statistic.SHARE or behind.source.apart:
+        return None
+    beside = [float(row.beside) for row in behind.rows if isinstance(row.beside, int | float)]
+    if len(beside) < len(behind.rows):
+        return None
+    ratio, middle = number(behind.rows, behind.source), mean(beside)
+    return [(y - ratio * x) / middle for y, x in zip(behind.values, beside, strict=True)]
 
 
 def _plain(behind: _Behind, _: re.Match[str]) -> Ends | None:
@@ -193,13 +205,11 @@ def _plain(behind: _Behind, _: re.Match[str]) -> Ends | None:
 
 def _ratio(behind: _Behind, _: re.Match[str]) -> Ends | None:
     """The t interval of a ratio of sums, linearised; never below 0."""
-    if behind.source.statistic is not Statistic.SHARE or behind.source.apart:
+    cells = _linearised(behind)
+    if cells is None:
         return None
-    ratio, count = number(behind.rows, behind.source), len(behind.rows)
-    pairs = [(row.value, float(row.beside)) for row in behind.rows if isinstance(row.beside, int | float)]
-    squares = math.fsum((y - ratio * x) ** 2 for y, x in pairs)
-    error = math.sqrt(count / (count - 1) * squares) / math.fsum(x for _, x in pairs)
-    low, high = behind.about(ratio, error, count - 1)
+    error = math.sqrt(math.fsum(cell * cell for cell in cells) / (len(cells) * (len(cells) - 1)))
+    low, high = behind.about(number(behind.rows, behind.source), error, len(cells) - 1)
     return max(0.0, low), high
 
 
@@ -252,8 +262,8 @@ _METHODS: Mapping[re.Pattern[str], Callable[[_Behind, re.Match[str]], Ends | Non
         r"jackknife over (?P<clusters>\d+) clusters, t\(\S+\)(?:, cut at (?P<low>\S+) and (?P<high>\S+))?"
     ): _jackknife,
     re.compile(
-        r"(?:two|one)-way cluster over (?P<one>\d+) \w+(?: x (?P<other>\d+) \w+)?"
-        r"(?: \(this \w+ only\))? standard error, t\(\S+\)"
+        r"(?P<ratio>linearised ratio, )?(?:two|one)-way cluster over (?P<one>\d+) \w+"
+        r"(?: x (?P<other>\d+) \w+)?(?: \(this \w+ only\))? standard error, t\(\S+\)"
     ): _two_ways,
     re.compile(r"t\(\d+\) over \d+ units"): _plain,
     re.compile(r"linearised ratio, t"): _ratio,

@@ -17,6 +17,7 @@ from biaskit.stats.equivalence import equivalence
 from biaskit.stats.measured import measured_mean
 from biaskit.stats.paired import paired_interval
 from biaskit.stats.proportions import wilson
+from biaskit.stats.ratio import ratio_interval
 
 MEAN, UNITS = Statistic.MEAN, ("cluster", "item")
 SIZES = (9, 5, 4, 3, 3, 2, 1)
@@ -102,6 +103,14 @@ def two_ways_with_a_gap(rng):
     return two_ways(rng, missing=True)
 
 
+def ratio_of_two_ways(rng):
+    before = 2 + rng.normal(size=(6, 4))
+    after = 0.3 * before + rng.normal(size=(6, 4))
+    earlier = [row[2] for row in table_of(before)]
+    rows = [(*row[:3], x) for row, x in zip(table_of(after), earlier, strict=True)]
+    return behind(after.mean() / before.mean(), ratio_interval(after, before), rows, Statistic.SHARE)
+
+
 def one_filler(rng):
     return two_ways(rng, (7, 1))
 
@@ -176,9 +185,10 @@ def items_between(rng):
 
 
 MADE = (
-    *(share, nothing_of_a_share, nothing_of_clusters, clustered_share, share_at_the_edge, clustered_mean, cut_mean),
-    *(clustered_slope, two_ways, two_ways_with_a_gap, one_filler, one_template, equivalent, unexplained),
-    *(paired, ranks, perfect_ranks, halves, controls, items_of_two_values, items_all_alike, items_between),
+    *(share, nothing_of_a_share, nothing_of_clusters, clustered_share, share_at_the_edge),
+    *(clustered_mean, cut_mean, clustered_slope, two_ways, two_ways_with_a_gap, ratio_of_two_ways),
+    *(one_filler, one_template, equivalent, unexplained, paired, ranks, perfect_ranks, halves),
+    *(controls, items_of_two_values, items_all_alike, items_between),
 )
 
 

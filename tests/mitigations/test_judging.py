@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from analyzers.recomputing import intervals, recomputed, silent
 
 from biaskit import models, organisms
 from biaskit.errors import RequestError
@@ -15,6 +16,7 @@ from biaskit.mitigations.erase.fitting import Fitting
 from biaskit.mitigations.judging import JudgeRemedy
 from biaskit.mitigations.judging.gap import overcorrection
 from biaskit.mitigations.judging.points import Point, State, verdict
+from biaskit.mitigations.judging.rows import Parts
 from biaskit.mitigations.judging.worth import gap_before, nothing_shown
 from biaskit.organisms.building import PLANTED
 from biaskit.records.reading import Reading
@@ -95,10 +97,20 @@ def test_the_gap_falls_with_the_strength_and_does_not_turn_round(judged):
     assert all(point.low <= point.y <= point.high for point in curve.points)
 
 
+def test_every_number_and_most_intervals_are_computed_again_from_rows(judged):
+    told = {one.metric.partition(".")[2] for one in judged.findings if one.estimate.value is not None}
+    assert recomputed(judged) == told
+    assert not silent(judged)
+    # An AUC's interval has another scale.
+    without = {"kl_rank", "overcorrected", "leakage_before", "leakage_after", "leakage_change"}
+    assert intervals(judged) == told - without
+    assert {one.name for one in judged.tables} == {"remedy-cells", "remedy-parts"}
+
+
 def test_the_cells_are_kept(judged):
     table = judged.tables[0]
     words = [row for row in table.rows if row[2]]
-    assert np.mean([abs(row[3]) for row in words]) == pytest.approx(
+    assert np.mean([abs(row[4]) for row in words]) == pytest.approx(
         estimate(judged, "gap_before").value, rel=0.1
     )
 
@@ -163,7 +175,8 @@ def case_of(before, after):
     """A case whose words are those of two targets, three words each."""
     units = SimpleNamespace(targets={"nurse": ("a", "b", "c"), "guard": ("d", "e", "f")})
     finding = lambda metric, estimate, **_: (metric, estimate)  # noqa: E731
-    return SimpleNamespace(before=before, after=after, gaps=lambda cells: cells, units=units, finding=finding)
+    told = {"gaps": lambda cells: cells, "units": units, "finding": finding, "parts": Parts()}
+    return SimpleNamespace(before=before, after=after, **told)
 
 
 @pytest.mark.parametrize(

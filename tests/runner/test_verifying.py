@@ -117,6 +117,7 @@ def test_what_cannot_be_computed_again_is_listed(run):
 
 
 def test_a_file_that_the_run_did_not_write_is_told(run):
+    (run / "evidence").mkdir(exist_ok=True)
     (run / "evidence" / "added.jsonl").write_text("{}")
     (run / "notes.txt").write_text("ours")
     found = verify(run)

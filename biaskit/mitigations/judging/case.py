@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +14,10 @@ from biaskit.errors import RequestError
 from biaskit.mitigations.erase.behaviour import Behaviour, readable
 from biaskit.mitigations.erase.finding import digests
 from biaskit.mitigations.erase.remedy import edits_of
+from biaskit.mitigations.judging.rows import Parts
 from biaskit.records.estimate import Estimate, Interval, Null, Unit
 from biaskit.records.finding import Direction, Finding
+from biaskit.records.reading import Reading
 from biaskit.stats.bootstrap import two_way_interval
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ class Case:
         signs: +1 or -1 for each word, the targets' and then the neutral ones.
         before: Cells without the remedy, controls included.
         after: Cells with it.
+        parts: What further numbers follow from, row by row.
     """
 
     session: Session
@@ -53,6 +56,7 @@ class Case:
     signs: Float[ndarray, " n"]
     before: Float[ndarray, "g n"]
     after: Float[ndarray, "g n"]
+    parts: Parts = field(default_factory=Parts)
 
     @classmethod
     def of(cls, session: Session, remedy: TextRemedy) -> Case:
@@ -82,6 +86,12 @@ class Case:
     def edits(self) -> dict[Site, Edit]:
         """The remedy's edits."""
         return self.remedy.edits(self.session.model)
+
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """The held-out stems of the direction of reading: the rows of the cells."""
+        reverse = self.behaviour.reading is Reading.GIVEN_REFERENCE
+        return self.units.reverse_stems if reverse else self.units.stems
 
     def gaps(self, cells: Float[ndarray, "g n"]) -> Float[ndarray, "g w"]:
         """Return the target words' cells, turned so that the gap before is positive."""
@@ -113,9 +123,8 @@ class Case:
             return None
         before, after = behaviour.cells(units), behaviour.cells(units, self.edits)
         kept = [self.units.columns.index(word) for word in units.columns]
-        return Case(
-            self.session, self.comparison, self.remedy, behaviour, units, self.signs[kept], before, after
-        )
+        signs = self.signs[kept]
+        return replace(self, behaviour=behaviour, units=units, signs=signs, before=before, after=after)
 
     def finding(self, metric: str, estimate: Estimate, **rest: Any) -> Finding:
         """Return a finding about the remedy."""

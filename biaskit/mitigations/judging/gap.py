@@ -15,10 +15,11 @@ from biaskit.mitigations.erase.finding import EraseAssociation
 from biaskit.mitigations.erase.fitting import Fitting
 from biaskit.mitigations.judging.case import controlled, missing, over_cells, rank_null
 from biaskit.mitigations.judging.points import Point
+from biaskit.mitigations.judging.rows import change_of, of_cells
 from biaskit.records.estimate import Estimate, Unit
 from biaskit.records.figure import Curve, Figure, Role
 from biaskit.records.figure import Point as FigurePoint
-from biaskit.records.finding import Direction, Finding
+from biaskit.records.finding import Direction, Finding, Statistic
 from biaskit.stats.bootstrap import two_way_interval
 from biaskit.stats.ratio import ratio_interval
 
@@ -77,13 +78,13 @@ def gap(case: Case, controls: Controls, told: Estimate, least: float) -> tuple[l
     at = {"site": None, "group": str(case.behaviour.reading)}
     toward = {**at, "direction": Direction.TOWARD_ZERO}
     change = over_cells(after - before, Unit.NAT, "paired change of the gap, held-out words and stems")
-    left = _left(case, controls)
+    left, later = _left(case, controls), over_cells(after, Unit.NAT, "the same with the remedy")
+    changed = of_cells("gap_after", less="gap_before")
+    share = of_cells("gap_after", beside="gap_before", statistic=Statistic.SHARE)
     findings = [
-        case.finding(
-            "gap_after", over_cells(after, Unit.NAT, "the same with the remedy"), headline=True, **toward
-        ),
-        case.finding("gap_change", change, direction=Direction.LOWER, **at),
-        case.finding("gap_left", left, headline=True, **toward),
+        case.finding("gap_after", later, headline=True, rows=of_cells("gap_after"), **toward),
+        case.finding("gap_change", change, direction=Direction.LOWER, rows=changed, **at),
+        case.finding("gap_left", left, headline=True, rows=share, **toward),
     ]
     name = "less bias on held-out words"
     if left.value is None or left.interval is None:
@@ -120,19 +121,19 @@ def against_controls(
     damage_p = (1 + int((random_damage >= damage).sum())) / (1 + len(random_damage))
     reached = int((np.abs(controls.shuffled) <= abs(left)).sum())
     shuffled_p = (1 + reached) / (1 + len(controls.shuffled))
+    share, divergence = "median share of the gap left", "mean KL divergence on neutral text"
+    drawn = {
+        "random_left": (controls.left, Unit.PROPORTION, "random changes", share),
+        "shuffled_left": (controls.shuffled, Unit.PROPORTION, "shuffled refits", share),
+        "random_kl": (random_damage, Unit.NAT, "random changes", divergence),
+    }
     findings = [
         case.finding(
-            "random_left",
-            controlled(controls.left, Unit.PROPORTION, "random changes", "median share of the gap left"),
-        ),
-        case.finding(
-            "shuffled_left",
-            controlled(controls.shuffled, Unit.PROPORTION, "shuffled refits", "median share of the gap left"),
-        ),
-        case.finding(
-            "random_kl",
-            controlled(random_damage, Unit.NAT, "random changes", "mean KL divergence on neutral text"),
-        ),
+            metric,
+            controlled(values, unit, what, method),
+            rows=case.parts.keep(metric, values, how=Statistic.MEDIAN),
+        )
+        for metric, (values, unit, what, method) in drawn.items()
     ]
     said = (
         f"random directions leave {np.median(controls.left):.0%} (p {random_p:.3f} of as little), refits to "
@@ -150,13 +151,15 @@ def doses(case: Case, controls: Controls, shares: Sequence[float]) -> tuple[list
     strengths = [share * full for share in shares]
     tables = [case.with_changes(case.remedy.changes, strength) for strength in strengths]
     steps = [over_cells(b - a, Unit.NAT, "change of the gap by one step") for a, b in pairwise(tables)]
-    worst = max(steps, key=lambda step: step.value or 0.0)
-    rise = worst.model_copy(
+    place = max(range(len(steps)), key=lambda one: steps[one].value or 0.0)
+    names = (case.stems, case.units.words)
+    rows = change_of(case.parts.keep_cells("dose_rise", names, tables[place + 1], tables[place]))
+    rise = steps[place].model_copy(
         update={
             "method": f"largest change of the gap over {len(steps)} steps of the strength, up to {full:g}"
         }
     )
-    finding = case.finding("dose_rise", rise, direction=Direction.LOWER, site=None)
+    finding = case.finding("dose_rise", rise, direction=Direction.LOWER, site=None, rows=rows)
     said = f"the steepest rise over {len(steps)} steps is {rise.value:+.3f} nats."
     rising = [s for s in steps if s.interval is not None and s.interval.low > PERFECT_TIE]
     falling = all((s.value or 0.0) <= 0 for s in steps)
@@ -207,24 +210,25 @@ def overcorrection(case: Case, tolerance: float) -> tuple[list[Finding], Point]:
     """
     before, after = case.gaps(case.before), case.gaps(case.after)
     limit = -tolerance * float(before.mean())
-    turned, start, level = [], 0, 1 - ALPHA / len(case.units.targets)
+    turned: list[str] = []
+    start, level = 0, 1 - ALPHA / len(case.units.targets)
     for target, words in case.units.targets.items():
         cells = after[:, start : start + len(words)]
         start += len(words)
         if cells.size > 1 and two_way_interval(cells, level=level).high < limit:
             turned.append(target)
-    count = len(case.units.targets)
+    targets = len(case.units.targets)
     estimate = Estimate(
-        value=len(turned) / count,
+        value=len(turned) / targets,
         unit=Unit.PROPORTION,
-        n=count,
+        n=targets,
         resampling_unit="targets",
         method=f"share of targets whose gap turned round by more than {tolerance:.0%} of the mean gap",
         reason="each target is tested at a level shared out over the targets",
     )
     whole = two_way_interval(after) if after.size > 1 else None
     all_round = whole is not None and whole.high < limit
-    said = f"{len(turned)} of {count} targets turned round" + (
+    said = f"{len(turned)} of {targets} targets turned round" + (
         f": {', '.join(turned[:5])}." if turned else "."
     )
     point = Point.of(
@@ -233,4 +237,6 @@ def overcorrection(case: Case, tolerance: float) -> tuple[list[Finding], Point]:
         holds=not turned and whole is not None and whole.low >= limit,
         fails=bool(turned) or all_round,
     )
-    return [case.finding("overcorrected", estimate, direction=Direction.LOWER, site=None)], point
+    counted = np.array([target in turned for target in case.units.targets], dtype=float)
+    rows = case.parts.keep("overcorrected", counted, items=case.units.targets)
+    return [case.finding("overcorrected", estimate, direction=Direction.LOWER, site=None, rows=rows)], point

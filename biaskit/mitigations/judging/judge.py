@@ -11,9 +11,9 @@ from biaskit.mitigations.judging.gap import against_controls, doses, gap, overco
 from biaskit.mitigations.judging.keeping import Margins, capability, leakage
 from biaskit.mitigations.judging.outside import extrinsic
 from biaskit.mitigations.judging.points import sentence, verdict
+from biaskit.mitigations.judging.rows import cells_table
 from biaskit.mitigations.judging.worth import gap_before, gap_findings, nothing_shown
 from biaskit.records.finding import Analysis
-from biaskit.records.table import Column, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -109,33 +109,10 @@ class JudgeRemedy:
             summary=said,
             notes=(record.chosen,),
             limitations=LIMITATIONS,
-            tables=(_table(case),),
+            tables=(cells_table(case), *case.parts.table()),
             figures=figures,
         )
 
 
 def _plain(settings: dict[str, object]) -> dict[str, object]:
     return settings | {"shares": list(settings["shares"])}  # type: ignore[call-overload]  # a tuple of floats
-
-
-def _table(case: Case) -> Table:
-    reading = case.behaviour.reading
-    stems = case.units.reverse_stems if "target given" in reading else case.units.stems
-    owner = {word: target for target, words in case.units.targets.items() for word in words}
-    rows = tuple(
-        (stem, word, owner.get(word, ""), float(case.before[i, j]), float(case.after[i, j]))
-        for i, stem in enumerate(stems)
-        for j, word in enumerate(case.units.columns)
-    )
-    return Table(
-        name="remedy-cells",
-        title="Behaviour of held-out words with and without the remedy",
-        columns=(
-            Column(name="stem", description="Stem, with its slot."),
-            Column(name="word", description="Held-out word."),
-            Column(name="target", description="Target of the word; empty for a neutral one."),
-            Column(name="before", description="Log-odds less the neutral words', in nats."),
-            Column(name="after", description="The same with the remedy, in nats."),
-        ),
-        rows=rows,
-    )

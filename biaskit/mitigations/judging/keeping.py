@@ -16,6 +16,7 @@ from biaskit.mitigations.erase.fitting import two_classes
 from biaskit.mitigations.erase.remedy import edits_of
 from biaskit.mitigations.judging.case import missing, rank_null
 from biaskit.mitigations.judging.points import Point, chance
+from biaskit.mitigations.judging.rows import change_of, column_of
 from biaskit.probing.comparison import difference_on_one
 from biaskit.probing.evaluation import Evaluation, Task, evaluate
 from biaskit.probing.logistic import Logistic
@@ -117,8 +118,12 @@ def _leaks(case: Case, probe: str, both: Sequence[Evaluation]) -> list[Finding]:
     scores, over = (after.fold_scores(), before.fold_scores()), before.problem.grouping
     change = difference_on_one(*scores, "AUC after less before", over) if all(scores) else None
     named = {"before": before.estimate(), "after": after.estimate(), "change": change}
+    later, earlier = (np.array([fold.auc for fold in folds]) for folds in scores)
+    kept = case.parts.keep(f"leakage, {probe}", later, earlier)
+    rows = {"before": column_of(kept, "beside"), "after": kept, "change": change_of(kept)}
+    at = {"group": probe, "site": _top_site(case), "direction": Direction.LOWER}
     return [
-        case.finding(f"leakage_{name}", one, group=probe, site=_top_site(case), direction=Direction.LOWER)
+        case.finding(f"leakage_{name}", one, rows=rows[name], **at)
         for name, one in named.items()
         if one is not None
     ]
@@ -140,8 +145,9 @@ def capability(case: Case, controls: Controls, margins: Margins) -> Kept:
         "recognition": (_recognised(case), margins.recognition, "lower", Unit.PROPORTION, "pole words"),
     }
     said, held, broken = [], [], []
-    for metric, (units, margin, sides, unit, over) in tests.items():
-        if units is None or len(units) < FEWEST:
+    for metric, (named, margin, sides, unit, over) in tests.items():
+        units = np.array([*named.values()])
+        if len(units) < FEWEST:
             reason = f"there are not two {over} to test it on"
             kept.findings.append(case.finding(metric, missing(unit, reason)))
             continue
@@ -160,9 +166,12 @@ def capability(case: Case, controls: Controls, margins: Margins) -> Kept:
         said.append(
             f"{metric.replace('_', ' ')} {found.mean:+.4f} (margin {margin:g}, {chance(found.null.p)})"
         )
-        kept.findings.append(case.finding(metric, estimate, headline=metric == "kl"))
+        rows = case.parts.keep(metric, units, items=named).model_copy(update={"units": ("item",)})
+        kept.findings.append(case.finding(metric, estimate, headline=metric == "kl", rows=rows))
     reached = int((random >= kept.kl).sum())
-    kept.findings.append(case.finding("kl_rank", _ranked(kept.kl, reached, len(random), len(damage))))
+    ranked = _ranked(kept.kl, reached, len(random), len(damage))
+    rows = case.parts.keep("kl_rank", damage, items=[prompt.text for prompt in prompts])
+    kept.findings.append(case.finding("kl_rank", ranked, rows=rows))
     whole = len(held) == len(tests) and all(held)
     kept.point = Point.of("nothing else lost", "; ".join(said) + ".", holds=whole, fails=any(broken))
     return kept
@@ -192,11 +201,11 @@ def _beyond(low: float, high: float, margin: float, sides: str) -> bool:
     return (sides != "lower" and low > margin) or (sides != "upper" and high < -margin)
 
 
-def _by(values: Float[ndarray, " n"], groups: ndarray) -> Float[ndarray, " g"]:
-    return np.array([values[groups == one].mean() for one in np.unique(groups)])
+def _by(values: Float[ndarray, " n"], groups: ndarray) -> dict[str, float]:
+    return {str(one): float(values[groups == one].mean()) for one in np.unique(groups)}
 
 
-def _logprobs(case: Case) -> Float[ndarray, " g"] | None:
+def _logprobs(case: Case) -> dict[str, float]:
     """Change of the mean log-probability of a token, one value for each held-out template."""
     texts, templates = [], []
     for template in case.units.templates:
@@ -209,8 +218,11 @@ def _logprobs(case: Case) -> Float[ndarray, " g"] | None:
     return _by(np.array(change), np.array(templates))
 
 
-def _recognised(case: Case) -> Float[ndarray, " w"] | None:
-    """Change of the share of held-out sentences whose pole a linear probe tells, one for each pole word."""
+def _recognised(case: Case) -> dict[str, float]:
+    """Change of the share of held-out sentences whose pole a linear probe tells, one for each pole word.
+
+    Empty where the words cannot be split.
+    """
     examples = [
         (pole, one) for pole in case.comparison.pair.poles for one in case.comparison.pair.examples(pole)
     ]
@@ -224,9 +236,9 @@ def _recognised(case: Case) -> Float[ndarray, " w"] | None:
             for edits in ({}, case.edits)
         ]
     except RequestError:
-        return None
-    change: Float[ndarray, " w"] = shares[1] - shares[0]
-    return change
+        return {}
+    names = [f"{pole}: {word}" for pole, word in words]
+    return dict(zip(names, (shares[1] - shares[0]).tolist(), strict=True))
 
 
 def _told(evaluation: Evaluation, owners: Int[ndarray, " n"]) -> Float[ndarray, " w"]:
@@ -234,7 +246,7 @@ def _told(evaluation: Evaluation, owners: Int[ndarray, " n"]) -> Float[ndarray, 
     for fold in evaluation.folds:
         truth = evaluation.problem.labels[fold.split.test]
         right[fold.split.test] = (fold.log_odds > 0) == truth
-    return _by(right, owners)
+    return np.array([*_by(right, owners).values()])
 
 
 def _read(

@@ -11,6 +11,7 @@ from numpy import ndarray
 
 from biaskit.mitigations.judging.case import missing, over_cells
 from biaskit.mitigations.judging.points import Point
+from biaskit.mitigations.judging.rows import change_of, column_of
 from biaskit.records.estimate import Unit
 from biaskit.records.finding import Direction, Finding
 from biaskit.records.generation import Generation
@@ -46,7 +47,7 @@ def extrinsic(case: Case, samples: int) -> tuple[list[Finding], Point]:
         return [found], Point.of(NAME, f"not measured: {reason}.", holds=False, fails=False)
     before, after = other.gaps(other.before), other.gaps(other.after)
     group = str(other.behaviour.reading)
-    return _judged(case, before, after, group, (Unit.NAT, "behavioural gap in the other reading"))
+    return _judged(other, before, after, group, (Unit.NAT, "behavioural gap in the other reading"))
 
 
 def _judged(
@@ -59,10 +60,15 @@ def _judged(
     unit, method = worded
     told, change = over_cells(before, unit, method), over_cells(after - before, unit, f"change: {method}")
     later = over_cells(after, unit, f"with the remedy: {method}")
+    kept = case.parts.keep_cells("extrinsic", (case.stems, case.units.words), after, before)
+    numbers = (
+        ("before", told, Direction.NONE, column_of(kept, "beside")),
+        ("after", later, Direction.TOWARD_ZERO, kept),
+        ("change", change, Direction.LOWER, change_of(kept)),
+    )
     findings = [
-        case.finding("extrinsic_before", told, group=group, site=None),
-        case.finding("extrinsic_after", later, group=group, site=None, direction=Direction.TOWARD_ZERO),
-        case.finding("extrinsic_change", change, group=group, site=None, direction=Direction.LOWER),
+        case.finding(f"extrinsic_{name}", one, group=group, site=None, direction=direction, rows=rows)
+        for name, one, direction, rows in numbers
     ]
     if told.interval is None or told.interval.low <= 0 or change.interval is None:
         return findings, Point.of(NAME, f"no gap is seen in {group} without it.", holds=False, fails=False)

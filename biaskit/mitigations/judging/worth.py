@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from biaskit.mitigations.judging.case import over_cells
+from biaskit.mitigations.judging.rows import of_cells
 from biaskit.records.estimate import Estimate, Unit
 from biaskit.records.finding import Direction, Finding
 from biaskit.stats.conformal import control_p
@@ -55,6 +56,6 @@ def gap_findings(case: Case, told: Estimate, neutral: Estimate) -> list[Finding]
     """Return both gaps as findings."""
     at = {"site": None, "group": str(case.behaviour.reading)}
     return [
-        case.finding("gap_before", told, direction=Direction.TOWARD_ZERO, **at),
-        case.finding("gap_neutral", neutral, **at),
+        case.finding("gap_before", told, direction=Direction.TOWARD_ZERO, rows=of_cells("gap_before"), **at),
+        case.finding("gap_neutral", neutral, rows=of_cells("gap_before", neutral=True), **at),
     ]
