@@ -194,6 +194,19 @@ def _linearised(behind: _Behind) -> list[float] | None:
     return [(y - ratio * x) / middle for y, x in zip(behind.values, beside, strict=True)]
 
 
+def _crossed(behind: _Behind, _: re.Match[str]) -> Ends | None:
+    """The t interval of an interaction, each cell with its own variance (Welch and Satterthwaite)."""
+    if behind.source.statistic is not Statistic.STEP or not behind.source.apart:
+        return None
+    cells: dict[tuple[Cell, Cell], list[float]] = {}
+    for row in behind.rows:
+        cells.setdefault((row.apart, row.beside), []).append(row.value)
+    parts = [(statistics.variance(cell) / len(cell), len(cell) - 1) for cell in cells.values()]
+    variance = math.fsum(part for part, _ in parts)
+    freedom = variance * variance / math.fsum(part * part / own for part, own in parts)
+    return behind.about(number(behind.rows, behind.source), math.sqrt(variance), freedom)
+
+
 def _plain(behind: _Behind, _: re.Match[str]) -> Ends | None:
     """The t interval of a mean of independent rows."""
     if not behind.is_mean:
@@ -265,6 +278,7 @@ _METHODS: Mapping[re.Pattern[str], Callable[[_Behind, re.Match[str]], Ends | Non
         r"(?P<ratio>linearised ratio, )?(?:two|one)-way cluster over (?P<one>\d+) \w+"
         r"(?: x (?P<other>\d+) \w+)?(?: \(this \w+ only\))? standard error, t\(\S+\)"
     ): _two_ways,
+    re.compile(r"Welch over names in four cells, t\(\S+\)"): _crossed,
     re.compile(r"t\(\d+\) over \d+ units"): _plain,
     re.compile(r"linearised ratio, t"): _ratio,
     re.compile(r"paired proportions, Bonett-Price"): _paired_shares,

@@ -157,6 +157,7 @@ def test_four_sets_are_crossed(tmp_path):
     (found,) = run.findings("association.interaction")
     assert found.estimate.n == 12
     assert recomputed(run.analyses[0]) == {"interaction"}
+    assert intervals(run.analyses[0]) == {"interaction"}
     assert not silent(run.analyses[0])
     assert found.estimate.minimum_detectable_effect > 0
     assert any("sum of first and second" in sentence for sentence in run.analyses[0].summary)
