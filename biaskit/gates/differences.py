@@ -7,6 +7,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from biaskit.gates.evidence import carried, freedom, scales
+from biaskit.gates.intervals import paired_ends
 from biaskit.gates.rows import clustered_error, mean, measurements
 from biaskit.gates.student import quantile
 from biaskit.records.estimate import Estimate, Interval, Unit
@@ -78,18 +79,10 @@ def _is_one(value: float) -> bool:
 
 
 def _of_proportions(moved: Sequence[float], level: float) -> Interval:
-    """Interval of a difference of paired proportions, which keeps a width where no unit moves.
-
-    With n units of which f10 rise and f01 fall, `p10 = (f10 + 1) / (n + 2)`, p01 likewise and d = p10 - p01,
-    `d +- z sqrt((p10 + p01 - d^2) / (n + 2))` (Bonett and Price 2012), stretched to the plain difference.
-    """
-    n, value = len(moved), mean(moved)
+    """Interval of a difference of paired proportions, which keeps a width where no unit moves."""
     risen, fallen = (sum(_is_one(one) and one * sign > 0 for one in moved) for sign in (1, -1))
-    p10, p01 = (risen + 1) / (n + 2), (fallen + 1) / (n + 2)
-    middle = p10 - p01
-    half = NormalDist().inv_cdf((1 + level) / 2) * math.sqrt((p10 + p01 - middle**2) / (n + 2))
-    low, high = max(min(middle - half, value), -1.0), min(max(middle + half, value), 1.0)
-    return _interval(low, high, level, "paired proportions, Bonett-Price", None)
+    ends = paired_ends(risen, fallen, len(moved), NormalDist().inv_cdf((1 + level) / 2))
+    return _interval(*ends, level, "paired proportions, Bonett-Price", None)
 
 
 def unpaired_difference(

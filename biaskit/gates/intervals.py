@@ -98,12 +98,26 @@ def _wilson_ends(p: float, rows: float, critical: float) -> Ends:
 
 
 def _share(behind: _Behind, _: re.Match[str]) -> Ends | None:
-    """Wilson's interval of rows that are each 0 or 1; of the units that were sampled where all are alike."""
-    kinds = set(behind.values)
-    if not behind.is_mean or not kinds <= {0.0, 1.0}:
+    """Wilson's interval of rows that say yes or no; of the units that were sampled where all are alike.
+
+    Of a share less a number between 0 and 1, the rows lie one apart and the interval is moved with them.
+    """
+    kinds = sorted(set(behind.values))
+    no = _no(kinds)
+    if not behind.is_mean or no is None:
         return None
     n = behind.estimate.n if len(kinds) == 1 else len(behind.rows)
-    return _wilson_ends(mean(behind.values), n, behind.normal)
+    low, high = _wilson_ends(mean(behind.values) - no, n, behind.normal)
+    return no + low, no + high
+
+
+def _no(kinds: Sequence[float]) -> float | None:
+    """Return the value of rows that say no; None where rows say something else than yes or no."""
+    if set(kinds) <= {0.0, 1.0}:
+        return 0.0
+    if len(kinds) == 1 and abs(kinds[0]) < 1:
+        return min(kinds[0], kinds[0] - (kinds[0] > 0))
+    return kinds[0] if len(kinds) == 2 and math.isclose(kinds[1] - kinds[0], 1) else None
 
 
 def _clustered_share(behind: _Behind, found: re.Match[str]) -> Ends | None:
@@ -227,14 +241,51 @@ def _ratio(behind: _Behind, _: re.Match[str]) -> Ends | None:
 
 
 def _paired_shares(behind: _Behind, _: re.Match[str]) -> Ends | None:
-    """Bonett and Price's interval (2012) of a difference of paired proportions; a row is 1, 0 or -1."""
-    values, n = behind.values, len(behind.rows)
-    if not behind.is_mean or not set(values) <= {-1.0, 0.0, 1.0}:
+    """Bonett and Price's interval (2012) of a difference of paired proportions; a row is 1, 0 or -1.
+
+    Where all rows are alike, the units that were sampled are counted.
+    """
+    values, kinds = behind.values, set(behind.values)
+    if not behind.is_mean or not kinds <= {-1.0, 0.0, 1.0}:
         return None
-    one, other = ((values.count(side) + 1) / (n + 2) for side in (1.0, -1.0))
-    centre, plain = one - other, mean(values)
-    reach = behind.normal * math.sqrt((one + other - centre**2) / (n + 2))
+    n = behind.estimate.n if len(kinds) == 1 else len(values)
+    risen, fallen = (values.count(side) / len(values) * n for side in (1.0, -1.0))
+    return paired_ends(risen, fallen, n, behind.normal)
+
+
+def paired_ends(risen: float, fallen: float, n: int, critical: float) -> Ends:
+    """Return Bonett and Price's interval (2012) of the share of n units that rose less that which fell.
+
+    `p10 = (risen + 1) / (n + 2)`, p01 likewise of those that fell and d = p10 - p01:
+    `d -+ z sqrt((p10 + p01 - d^2) / (n + 2))`, stretched to the plain difference and cut at -1 and 1.
+    """
+    one, other = ((count + 1) / (n + 2) for count in (risen, fallen))
+    centre, plain = one - other, (risen - fallen) / n
+    reach = critical * math.sqrt((one + other - centre**2) / (n + 2))
     return max(min(centre - reach, plain), -1.0), min(max(centre + reach, plain), 1.0)
+
+
+def _single_case(behind: _Behind, found: re.Match[str]) -> Ends | None:
+    """The t interval of one more case beside C controls, each one unit (Crawford and Howell 1998)."""
+    controls: dict[tuple[Cell, ...], list[float]] = {}
+    for row in behind.rows:
+        if row.beside is True:
+            controls.setdefault(row.unit, []).append(row.value)
+    count, cases = int(found["controls"]), [row.value for row in behind.rows if row.beside is False]
+    means = [mean(values) for values in controls.values()]
+    if behind.source.statistic is not Statistic.STEP or len(means) != count:
+        return None
+    error = statistics.stdev(means) * math.sqrt(1 + 1 / count)
+    return behind.about(mean(cases) - mean(means), error, count - 1)
+
+
+def _goodman(behind: _Behind, found: re.Match[str]) -> Ends | None:
+    """Wilson's interval of one of several shares that all hold at once (Goodman 1965)."""
+    if not behind.is_mean or not set(behind.values) <= {0.0, 1.0}:
+        return None
+    one = 1 - (1 - behind.interval.level) / int(found["classes"])
+    normal = statistics.NormalDist().inv_cdf((1 + one) / 2)
+    return _wilson_ends(mean(behind.values), len(behind.rows), normal)
 
 
 def _rank_correlation(behind: _Behind, _: re.Match[str]) -> Ends | None:
@@ -264,6 +315,11 @@ def _range(behind: _Behind, _: re.Match[str]) -> Ends | None:
     return (min(behind.values), max(behind.values)) if median else None
 
 
+def _draws(behind: _Behind, _: re.Match[str]) -> Ends | None:
+    """From the smallest to the largest of draws whose mean is told."""
+    return (min(behind.values), max(behind.values)) if behind.is_mean else None
+
+
 _METHODS: Mapping[re.Pattern[str], Callable[[_Behind, re.Match[str]], Ends | None]] = {
     re.compile(r"Wilson"): _share,
     re.compile(r"Wilson at \S+ effective rows of (?P<clusters>\d+) clusters"): _clustered_share,
@@ -284,5 +340,8 @@ _METHODS: Mapping[re.Pattern[str], Callable[[_Behind, re.Match[str]], Ends | Non
     re.compile(r"paired proportions, Bonett-Price"): _paired_shares,
     re.compile(r"Bonett-Wright Fisher z"): _rank_correlation,
     re.compile(r"Fisher z over targets, Spearman-Brown corrected"): _reliability,
+    re.compile(r"t\(\d+\) of one more case beside (?P<controls>\d+) controls"): _single_case,
+    re.compile(r"Goodman, (?P<classes>\d+) classes at once"): _goodman,
     re.compile(r"range of the [\w ]+"): _range,
+    re.compile(r"range of \d+ draws"): _draws,
 }

@@ -6,7 +6,16 @@ import math
 import statistics
 from typing import TYPE_CHECKING, TypeGuard
 
-from biaskit.gates import over_groups
+from biaskit.gates.over_groups import (
+    cramers_v,
+    distance,
+    distance_squared,
+    effective_number,
+    fall,
+    inequality,
+    means_of,
+    overlap,
+)
 from biaskit.gates.rows import mean, rows_of
 from biaskit.records.finding import Statistic
 
@@ -55,7 +64,7 @@ def _values(rows: Sequence[Row]) -> list[float]:
 
 def _over_means(compare: Callable[[Sequence[float]], float]) -> Callable[[Sequence[Row]], float]:
     def compared(rows: Sequence[Row]) -> float:
-        return compare(list(over_groups.means_of(rows).values()))
+        return compare(list(means_of(rows).values()))
 
     return compared
 
@@ -69,11 +78,7 @@ def _ratio(values: Sequence[float]) -> float:
 
 
 def _threshold(rows: Sequence[Row]) -> float:
-    return min(
-        float(at)
-        for at, middle in over_groups.means_of(rows).items()
-        if middle >= -ROUNDING and _is_number(at)
-    )
+    return min(float(at) for at, middle in means_of(rows).items() if middle >= -ROUNDING and _is_number(at))
 
 
 def _parts(rows: Sequence[Row]) -> tuple[list[float], list[float]]:
@@ -186,13 +191,13 @@ _STATISTICS: Mapping[Statistic, Callable[[Sequence[Row]], float]] = {
     Statistic.MEAN_OF_MEANS: _over_means(mean),
     Statistic.THRESHOLD: _threshold,
     Statistic.HIGHEST: _over_means(max),
-    Statistic.FALL: over_groups.fall,
-    Statistic.DISTANCE_SQUARED: over_groups.distance_squared,
-    Statistic.DISTANCE: over_groups.distance,
-    Statistic.INEQUALITY: over_groups.inequality,
-    Statistic.CRAMERS_V: over_groups.cramers_v,
-    Statistic.OVERLAP: over_groups.overlap,
-    Statistic.EFFECTIVE_NUMBER: over_groups.effective_number,
+    Statistic.FALL: fall,
+    Statistic.DISTANCE_SQUARED: distance_squared,
+    Statistic.DISTANCE: distance,
+    Statistic.INEQUALITY: inequality,
+    Statistic.CRAMERS_V: cramers_v,
+    Statistic.OVERLAP: overlap,
+    Statistic.EFFECTIVE_NUMBER: effective_number,
     Statistic.STEP: _step,
     Statistic.EFFECT: _effect,
     Statistic.POOLED_EFFECT: _pooled_effect,

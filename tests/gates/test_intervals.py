@@ -18,6 +18,8 @@ from biaskit.stats.measured import measured_mean
 from biaskit.stats.paired import paired_interval
 from biaskit.stats.proportions import wilson
 from biaskit.stats.ratio import ratio_interval
+from biaskit.stats.shares import simultaneous
+from biaskit.stats.single_case import single_case
 
 MEAN, UNITS = Statistic.MEAN, ("cluster", "item")
 SIZES = (9, 5, 4, 3, 3, 2, 1)
@@ -51,6 +53,20 @@ def share(_):
 
 def nothing_of_a_share(_):
     return behind(0, wilson(0, 12), plain(np.zeros(12)), n=12)
+
+
+def lean(_, hits=7):
+    own, values = wilson(hits, 30), np.array([1.0] * hits + [0.0] * (30 - hits)) - 1 / 3
+    moved = own.model_copy(update={"low": own.low - 1 / 3, "high": own.high - 1 / 3})
+    return behind(values.mean(), moved, plain(values), n=30)
+
+
+def lean_of_nothing(_):
+    return lean(_, 0)
+
+
+def lean_of_all(_):
+    return lean(_, 30)
 
 
 def nothing_of_clusters(_):
@@ -139,6 +155,30 @@ def paired(rng):
     return behind(moved.mean(), paired_interval(one, other), plain(moved))
 
 
+def clusters_that_move_alike(_):
+    one = np.ones(4, dtype=bool)
+    return behind(1, paired_interval(one, ~one), plain(np.ones(12)), n=4)
+
+
+def one_more_case(rng):
+    values, case = rng.normal(size=(5, 3)), rng.normal(size=6)
+    found = single_case(case.mean(), values.mean(axis=1))
+    rows = [("", "i", float(one), False) for one in case]
+    rows += [(f"noun {noun}", "i", float(one), True) for (noun, _), one in np.ndenumerate(values)]
+    return behind(found.excess, found.interval, rows, Statistic.STEP, units=("cluster",))
+
+
+def one_of_four_shares(_):
+    interval = simultaneous(np.array([7, 0, 20, 3]))[0]
+    return behind(7 / 30, interval, plain([1.0] * 7 + [0.0] * 23))
+
+
+def random_sets(rng):
+    values = np.abs(rng.normal(size=9))
+    interval = Interval(low=values.min(), high=values.max(), level=0.8, method="range of 9 draws")
+    return behind(values.mean(), interval, plain(values))
+
+
 def ranks(rng):
     x, y = rng.normal(size=(2, 14)).round(1)
     found = spearman(y, x, rng=rng)
@@ -189,6 +229,15 @@ MADE = (
     *(clustered_mean, cut_mean, clustered_slope, two_ways, two_ways_with_a_gap, ratio_of_two_ways),
     *(one_filler, one_template, equivalent, unexplained, paired, ranks, perfect_ranks, halves),
     *(controls, items_of_two_values, items_all_alike, items_between),
+    *(
+        lean,
+        lean_of_nothing,
+        lean_of_all,
+        clusters_that_move_alike,
+        one_more_case,
+        one_of_four_shares,
+        random_sets,
+    ),
 )
 
 
@@ -225,6 +274,9 @@ def test_rows_that_do_not_name_what_was_resampled_tell_nothing(made):
         ("Bonett-Wright Fisher z", MEAN),
         ("linearised ratio, t", MEAN),
         ("range of the random changes", MEAN),
+        ("range of 30 draws", Statistic.MEDIAN),
+        ("t(9) of one more case beside 10 controls", MEAN),
+        ("Goodman, 4 classes at once", MEAN),
         ("jackknife over 31 clusters, t(30)", MEAN),
         ("two-way cluster over 30 templates x 2 fillers standard error, t(1)", MEAN),
     ],
