@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
@@ -11,9 +12,11 @@ from pydantic import ValidationError
 from scipy import stats
 
 from biaskit.errors import BiaskitError
+from biaskit.gates import identity
 from biaskit.records.estimate import Estimate
 from biaskit.records.finding import Analysis
 from biaskit.runner.specimens import judgements
+from biaskit.runner.verifying import Verified, recompute
 from biaskit.testing.declared import DECLARED, require
 from biaskit.testing.subject import Subject, Watched
 from biaskit.testing.traces import (
@@ -67,6 +70,26 @@ def check_numbers_are_finite(subject: Subject) -> None:
         require(
             place is None, f"{place} is no finite number; what could not be measured is None with a reason"
         )
+
+
+def check_findings_are_told_apart(subject: Subject) -> None:
+    """No two findings have the same metric, concepts, references, site and group."""
+    for watched in (subject.null, subject.planted):
+        seen = Counter(map(identity, watched.analysis.findings))
+        about, count = max(seen.items(), key=lambda pair: pair[1], default=((), 0))
+        require(count <= 1, f"{count} findings are about the same: {about}; tell them apart by their group")
+
+
+def check_numbers_follow_from_rows(subject: Subject) -> None:
+    """Each number names the rows of a table that give it again, or says in `unkept` why none are kept."""
+    analysis = subject.null.analysis
+    for finding in analysis.findings:
+        found = Verified()
+        recompute(analysis, finding, found)
+        require(not found.problems, " ".join(found.problems))
+        told = finding.rows is None and finding.unkept
+        for metric, (_, why) in found.others.items():
+            require(told, f"a value of {metric} cannot be computed again: {why}; `unkept` may say why")
 
 
 def check_analysis_survives_json(subject: Subject) -> None:
@@ -193,6 +216,8 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
     check_metrics_are_declared,
     check_estimates_are_complete,
     check_numbers_are_finite,
+    check_findings_are_told_apart,
+    check_numbers_follow_from_rows,
     check_analysis_survives_json,
     check_records_its_settings,
     check_is_deterministic,

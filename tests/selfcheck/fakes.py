@@ -11,13 +11,15 @@ from scipy import stats
 from biaskit.errors import NothingAuditedError
 from biaskit.records.calibration import Planting
 from biaskit.records.estimate import Estimate, Interval, Null, Unit
-from biaskit.records.finding import Analysis, Finding
+from biaskit.records.finding import Analysis, Finding, FromRows
 from biaskit.records.probe_set import Modality
+from biaskit.records.table import Table
 from biaskit.runner.specimens import Specimen
 from biaskit.stats.power import minimum_detectable_effect
 
 TESTS = 25
 ERROR = 0.1
+COLUMNS = {"number": "Which draw.", "value": "What was drawn."}
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,14 @@ class Gauge:
         findings = tuple(
             self._finding(i, self.gain * d + self.shift + e + 0 * read) for i, (d, e) in enumerate(pairs)
         )
+        draws = Table.of("draws", "draws", COLUMNS, [(f.concepts[0], f.estimate.value) for f in findings])
         settings = {"error": self.error, "shift": self.shift, "gain": self.gain, "note": self.note}
         return Analysis(
-            analyzer=self.name, settings=settings, findings=findings, limitations=self.limitations
+            analyzer=self.name,
+            settings=settings,
+            findings=findings,
+            limitations=self.limitations,
+            tables=(draws,),
         )
 
     def read(self, module):
@@ -71,7 +78,8 @@ class Gauge:
             null=Null(p=float(2 * stats.norm.sf(abs(value) / self.error)), kind="normal"),
             minimum_detectable_effect=minimum_detectable_effect(self.error),
         )
-        return Finding(metric="gauge.score", concepts=(str(number),), estimate=estimate)
+        rows = FromRows(table="draws", column="value", where={"number": str(number)})
+        return Finding(metric="gauge.score", concepts=(str(number),), estimate=estimate, rows=rows)
 
 
 class Shelf:

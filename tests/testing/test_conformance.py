@@ -92,11 +92,34 @@ class Reasonless(Gauge):
 @breaks(
     "check_estimates_are_complete",
     "check_numbers_are_finite",
+    "check_numbers_follow_from_rows",
     "check_analysis_survives_json",
 )
 class Undefined(Gauge):
     def analyze(self, session):
         return first_estimate(super().analyze(session), value=math.nan)
+
+
+@breaks("check_findings_are_told_apart")
+class Twofold(Gauge):
+    def analyze(self, session):
+        found = super().analyze(session)
+        return changed(found, findings=(*found.findings, found.findings[0]))
+
+
+@breaks("check_numbers_follow_from_rows")
+class Bare(Gauge):
+    def analyze(self, session):
+        found = super().analyze(session)
+        first, *others = found.findings
+        return changed(found, findings=(first.model_copy(update={"rows": None}), *others))
+
+
+@breaks("check_numbers_follow_from_rows")
+class Rounding(Gauge):
+    def analyze(self, session):
+        found = super().analyze(session)
+        return first_estimate(found, value=found.findings[0].estimate.value + 1e-6)
 
 
 @breaks("check_analysis_survives_json", "check_records_its_settings")
