@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import MISSING, dataclass, fields, replace
+from difflib import get_close_matches
 from enum import Enum
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -108,6 +109,18 @@ def _raised(name: str) -> str:
 def brings_material(name: str, settings: Mapping[str, JsonValue]) -> bool:
     """Tell whether these settings name what the analyzer reads; nothing is loaded."""
     return any(settings.get(key) for key in _OWN_MATERIAL.get(name, ()))
+
+
+def check_material(name: str, settings: Mapping[str, JsonValue]) -> None:
+    """Refuse a setting that resembles one by which an analyzer is given what it reads; nothing is loaded.
+
+    Raises:
+        UnknownNameError: There is one; near names are given.
+    """
+    known = _OWN_MATERIAL.get(name, ())
+    for key in settings:
+        if key not in known and get_close_matches(key, known):
+            raise UnknownNameError(f"setting of {name}", key, known)
 
 
 def find(name: str) -> Entry:

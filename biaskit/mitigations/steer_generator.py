@@ -109,7 +109,10 @@ class SteerGenerator:
             raise RequestError("budget and guided must be at least 0, and window have two ends or none.")
         counts = (self.features, self.traced, self.fine, self.rounds, self.random_sets, self.steps)
         if min(counts) < 1 or self.audited < FEWEST_AUDITED:
-            raise RequestError(f"Counts must be at least 1, and audited at least {FEWEST_AUDITED}.")
+            raise RequestError(
+                "features, traced, fine, rounds, random_sets and steps must be at least 1, and audited at "
+                f"least {FEWEST_AUDITED}."
+            )
         Site.parse(self.site)
 
     @property

@@ -378,8 +378,10 @@ def _complete(spec: AuditSpec, own: _Own) -> AuditSpec:
         raise NO_MODEL
     brought = any(analyzers.brings_material(one.name, one.settings) for one in spec.analyzers)
     if not (brought or spec.concepts or spec.data or own.texts or spec.images or own.pictures):
-        # A misspelt organism brings nothing to be asked about; its name is what is wrong.
+        # A misspelt organism or setting brings nothing to be asked about; its name is what is wrong.
         find_source(spec.subject.model, bare=spec.subject.factory is not None)
+        for one in spec.analyzers:
+            analyzers.check_material(one.name, one.settings)
         raise _NO_CONCEPT
     for analyzer in spec.analyzers:
         analyzers.find(analyzer.name)

@@ -150,3 +150,14 @@ def test_every_refusal_is_one_of_ours():
     for wrong in ({"concepts": "x" * 200}, {"concepts": "../../etc/passwd"}, {"concepts": "food/nurse"}):
         with pytest.raises(BiaskitError):
             ask(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("settings", "near"),
+    [({"behaviour.crows_pair": "x.csv"}, "crows_pairs"), ({"association.test": "weat.json"}, "tests")],
+)
+def test_a_misspelt_file_of_a_benchmark_is_what_is_wrong(settings, near):
+    name = next(iter(settings)).partition(".")[0]
+    with pytest.raises(UnknownNameError, match=f"setting of {name}") as caught:
+        request("demo", (), (), None, {"analyzers": (name,), "settings": settings})
+    assert near in str(caught.value)

@@ -126,7 +126,10 @@ class BiasFeatures:
             self.steps,
         )
         if min(counts) < 1 or min(self.named, self.shown, self.guidance) < 0 or not self.strengths:
-            raise RequestError("Counts must be at least 1, named, shown and guidance at least 0.")
+            raise RequestError(
+                "traced, every, features, fresh, random_sets, shuffles and steps must be at least 1, named, "
+                "shown and guidance at least 0, and there must be strengths."
+            )
         if not (0 <= self.tolerated < 0.5 and 0 < self.half_width < 1 and min(self.strengths) > 0):
             raise RequestError(
                 "tolerated must lie in [0, 0.5), half_width in (0, 1), and strengths must be above 0."
