@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from biaskit.gates.evidence import carried, freedom, scales
 from biaskit.gates.intervals import paired_ends
-from biaskit.gates.rows import clustered_error, mean, measurements
+from biaskit.gates.rows import error_of_mean, mean, measurements
 from biaskit.gates.student import quantile
 from biaskit.records.estimate import Estimate, Interval, Unit
 
@@ -57,12 +57,12 @@ def paired_difference(
     moved = [signs[1] * new - signs[0] * old for old, new in zip(before, after, strict=True)]
     if like.unit is Unit.PROPORTION and signs[0] == signs[1] and _yes_or_no(rows):
         return _estimate(mean(moved), _of_proportions(moved, statistics.level), like, len(units))
-    found = clustered_error(list(zip(units, moved, strict=True)))
+    found = error_of_mean(list(zip(units, moved, strict=True)))
     if found is None:
         return "one unit alone has no spread"
     error, df = found
     half, value = quantile((1 + statistics.level) / 2, df) * error, mean(moved)
-    method = f"paired, cluster-robust standard error, t({df})"
+    method = f"paired, cluster-robust standard error, t({df:.3g})"
     interval = _interval(value - half, value + half, statistics.level, method, df)
     return _estimate(value, interval, like, len(units))
 

@@ -14,12 +14,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from biaskit.gates.recomputing import number
-from biaskit.gates.rows import clustered_error, mean, rows_of
+from biaskit.gates.rows import (
+    clustered_error,
+    effective_number,
+    jackknife_error,
+    jackknifed_mean,
+    mean,
+    rows_of,
+)
 from biaskit.gates.student import quantile
 from biaskit.records.finding import Statistic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from biaskit.gates.rows import Row
     from biaskit.records.estimate import Estimate, Interval
@@ -127,9 +134,10 @@ def _clustered_share(behind: _Behind, found: re.Match[str]) -> Ends | None:
     if not behind.is_mean or clusters is None or low is None:
         return None
     values = [(value - low) / (1 - low) for value in behind.values]
-    p, error, freedom = _jackknifed_mean(values, clusters)
+    p, error, freedom = jackknifed_mean(values, clusters)
     alone = p * (1 - p) / len(values)
-    rows = len(values) / max(1.0, error * error / alone) if alone else _kish(Counter(clusters).values())
+    sizes = Counter(clusters).values()
+    rows = len(values) / max(1.0, error * error / alone) if alone else effective_number(sizes)
     ends = _wilson_ends(p, rows, quantile((1 + behind.interval.level) / 2, freedom))
     return low + (1 - low) * ends[0], low + (1 - low) * ends[1]
 
@@ -149,7 +157,7 @@ def _jackknife(behind: _Behind, found: re.Match[str]) -> Ends | None:
     if clusters is None:
         return None
     if behind.is_mean:
-        ends = behind.about(*_jackknifed_mean(behind.values, clusters))
+        ends = behind.about(*jackknifed_mean(behind.values, clusters))
     elif len(set(clusters)) * len(clusters) > MOST_WORK:
         return None
     else:
@@ -158,32 +166,12 @@ def _jackknife(behind: _Behind, found: re.Match[str]) -> Ends | None:
     return max(low, ends[0]), min(high, ends[1])
 
 
-def _jackknifed_mean(values: Sequence[float], clusters: Sequence[Cell]) -> tuple[float, float, float]:
-    """Return mean, standard error and degrees of freedom; see `biaskit.stats.unequal_clusters`."""
-    own: dict[Cell, list[float]] = {}
-    for value, cluster in zip(values, clusters, strict=True):
-        own.setdefault(cluster, []).append(value)
-    whole, count = math.fsum(values), len(values)
-    left = [(whole - math.fsum(part)) / (count - len(part)) - whole / count for part in own.values()]
-    return whole / count, _spread(left), max(1.0, _kish(map(len, own.values())) - 1)
-
-
 def _jackknifed(behind: _Behind, clusters: Sequence[Cell]) -> tuple[float, float, float]:
     value, left, sizes = number(behind.rows, behind.source), [], Counter(clusters)
     for one in sizes:
         kept = [row for row, cluster in zip(behind.rows, clusters, strict=True) if cluster != one]
         left.append(number(kept, behind.source) - value)
-    return value, _spread(left), max(1.0, _kish(sizes.values()) - 1)
-
-
-def _spread(left: Sequence[float]) -> float:
-    return math.sqrt((len(left) - 1) / len(left) * math.fsum(one * one for one in left))
-
-
-def _kish(sizes: Iterable[int]) -> float:
-    """How many equal clusters weigh a mean as these do."""
-    known = list(sizes)
-    return float(sum(known) ** 2 / sum(size * size for size in known))
+    return value, jackknife_error(left), max(1.0, effective_number(sizes.values()) - 1)
 
 
 def _two_ways(behind: _Behind, found: re.Match[str]) -> Ends | None:

@@ -73,6 +73,40 @@ def mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)
 
 
+def error_of_mean(rows: Sequence[tuple[Unit, float]]) -> tuple[float, float] | None:
+    """Return standard error of the mean and its degrees of freedom; None where one unit stands alone.
+
+    Where one column alone puts rows together, such as clusters of items, they may differ in size and the
+    jackknife is used; see `clustered_error` for crossed columns.
+    """
+    units = [{unit[way] for unit, _ in rows} for way in range(len(rows[0][0]))]
+    coarse = [way for way, known in enumerate(units) if 1 < len(known) < len(rows)]
+    if len(coarse) != 1:
+        return clustered_error(rows)
+    return jackknifed_mean([value for _, value in rows], [unit[coarse[0]] for unit, _ in rows])[1:]
+
+
+def jackknifed_mean(values: Sequence[float], clusters: Sequence[Cell]) -> tuple[float, float, float]:
+    """Return mean, standard error and degrees of freedom; see `biaskit.stats.unequal_clusters`."""
+    own: dict[Cell, list[float]] = {}
+    for value, cluster in zip(values, clusters, strict=True):
+        own.setdefault(cluster, []).append(value)
+    whole, count = math.fsum(values), len(values)
+    left = [(whole - math.fsum(part)) / (count - len(part)) - whole / count for part in own.values()]
+    return whole / count, jackknife_error(left), max(1.0, effective_number(map(len, own.values())) - 1)
+
+
+def jackknife_error(left: Sequence[float]) -> float:
+    """Return the standard error from how far the number moves with each of k clusters left out."""
+    return math.sqrt((len(left) - 1) / len(left) * math.fsum(one * one for one in left))
+
+
+def effective_number(sizes: Iterable[int]) -> float:
+    """Return how many equal clusters weigh a mean as these do, `(sum n)^2 / sum n^2` (Kish 1965)."""
+    known = list(sizes)
+    return float(sum(known) ** 2 / sum(size * size for size in known))
+
+
 def clustered_error(rows: Sequence[tuple[Unit, float]]) -> tuple[float, int] | None:
     """Return standard error of the mean and its degrees of freedom; None where one unit stands alone.
 

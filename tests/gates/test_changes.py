@@ -8,7 +8,8 @@ import pytest
 from biaskit.errors import RequestError
 from biaskit.gates import check_baseline, compare, exit_code, judged
 from biaskit.gates.differences import paired_difference
-from biaskit.gates.rows import clustered_error
+from biaskit.gates.rows import clustered_error, error_of_mean
+from biaskit.gates.student import quantile
 from biaskit.records.audit_spec import Gate, Rule, Statistics
 from biaskit.records.estimate import Estimate, Unit
 from biaskit.records.finding import Analysis, Direction, Finding, FromRows
@@ -78,6 +79,43 @@ def test_the_clustered_error_is_the_one_on_arrays(shape):
     rows = [((str(i), str(j)), float(table[i, j])) for i in range(shape[0]) for j in range(shape[1])]
     found = clustered_error(rows)
     assert found == pytest.approx((two_way_standard_error(table), two_way_degrees_of_freedom(table)))
+
+
+def by_cluster(rows):
+    return [(unit[:1], value) for unit, value in rows]
+
+
+TABLES = 400
+SIZES = (60, 50, 40, 30, 20, 15, 12, 10, 8, 8, 6, 6, 5, 5, 4, 4, 3, 3, 3, 3)
+
+
+@pytest.mark.parametrize("share", [0.2, 1.0])
+def test_a_change_over_clusters_of_unequal_size_is_covered(share):
+    """Nominal 95 %; the usual cluster-robust error covers less."""
+    rng, covered, usual = np.random.default_rng(8), 0, 0
+    units = [(str(c), f"{c}/{i}") for c, size in enumerate(SIZES) for i in range(size)]
+    own = np.repeat(np.arange(len(SIZES)), SIZES)
+    for _ in range(TABLES):
+        moved = share**0.5 * rng.normal(size=len(SIZES))[own] + (1 - share) ** 0.5 * rng.normal(size=len(own))
+        rows = list(zip(units, moved.tolist(), strict=True))
+        for_all, old = error_of_mean(rows), clustered_error(by_cluster(rows))
+        covered += abs(moved.mean()) <= quantile(0.975, for_all[1]) * for_all[0]
+        usual += abs(moved.mean()) <= quantile(0.975, old[1]) * old[0]
+    assert covered / TABLES >= 0.93
+    assert usual < covered
+
+
+def test_clusters_of_equal_size_have_the_usual_error():
+    rng = np.random.default_rng(9)
+    rows = [((str(c), f"{c}/{i}"), float(rng.normal())) for c in range(6) for i in range(4)]
+    assert error_of_mean(rows) == pytest.approx(clustered_error(by_cluster(rows)))
+
+
+def test_crossed_columns_and_single_rows_have_the_usual_error():
+    table = np.random.default_rng(3).normal(size=(5, 4))
+    crossed = [((str(i), str(j)), float(table[i, j])) for i in range(5) for j in range(4)]
+    for rows in (crossed, crossed[:4], [((), value) for _, value in crossed]):
+        assert error_of_mean(rows) == clustered_error(rows)
 
 
 def test_one_cell_has_no_error():
