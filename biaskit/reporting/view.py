@@ -190,12 +190,11 @@ def _row(report: Report, target: str, reading: str | None, findings: list[Findin
 
 
 def _nearest(findings: Iterable[Finding], site: Site | None) -> dict[str, Finding]:
-    """Keep one finding a metric: of those at several sites, the one at the row's own site."""
+    """Keep one finding a metric: of several that at the row's own site, and of the reading, not of a view."""
+    ranked = sorted(findings, key=lambda one: (one.site != site, " / " in (one.group or "")))
     kept: dict[str, Finding] = {}
-    for finding in findings:
-        known = kept.get(_part(finding))
-        if known is None or (known.site != site and finding.site == site):
-            kept[_part(finding)] = finding
+    for finding in ranked:
+        kept.setdefault(_part(finding), finding)
     return kept
 
 

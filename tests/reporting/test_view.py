@@ -7,7 +7,7 @@ import pytest
 from biaskit.records.report import Outcome, Status
 from biaskit.reporting import table, view
 from biaskit.reporting.headline import headline
-from tests.reporting.sample import SCORES
+from tests.reporting.sample import SCORES, build_report
 
 
 def test_one_panel_a_pair_and_reading(report):
@@ -100,3 +100,13 @@ def test_a_commit_is_cut_short(make_report):
     )
     assert view.source(report.model_copy(update={"subject": subject})) == "gpt2@012345678901"
     assert view.source(report) == report.subject.source
+
+
+def test_of_several_agreements_the_readings_own_is_shown():
+    (analysis,) = build_report().analyses
+    own = next(one for one in analysis.findings if one.metric == "biaslens.agreement")
+    tried = own.model_copy(update={"group": f"{own.group} / token in the slot"})
+    both = build_report(analyses=(analysis.model_copy(update={"findings": (tried, *analysis.findings)}),))
+    shown = [one for panel in view.panels(both) for one in panel.shared if one.metric == own.metric]
+    assert tried not in shown
+    assert len(view.panels(both)) == len(view.panels(build_report()))

@@ -249,6 +249,8 @@ class Scribe:
                 stems = (self.measured.grid.stems, missed.sum(axis=1), whole.sum(axis=1))
                 rows = self.keep("agreement", self._named, *stems, how=Statistic.EXPLAINED, point=point)
                 follows = {"rows": rows}
+            if point.pooling is not self.measured.point.pooling:
+                follows["group"] = f"{self.measured.reading} / {point.token}"
             yield self._shared("agreement", estimate, site=point.site, direction=Direction.HIGHER, **follows)
 
     def _shared(self, metric: str, estimate: Estimate, **rest: Any) -> Finding:

@@ -34,8 +34,12 @@ class ReadPoint:
 
     def __str__(self) -> str:
         """Return the point in words, such as `resid_post.6 at the last token`."""
-        token = "last token" if self.pooling is Pooling.LAST else "token in the slot"
-        return f"{self.site} at the {token}"
+        return f"{self.site} at the {self.token}"
+
+    @property
+    def token(self) -> str:
+        """The token in words."""
+        return "last token" if self.pooling is Pooling.LAST else "token in the slot"
 
 
 def residual_sites(model: LanguageModel) -> tuple[Site, ...]:
