@@ -228,15 +228,15 @@ def _ratio(behind: _Behind, _: re.Match[str]) -> Ends | None:
     return max(0.0, low), high
 
 
-def _paired_shares(behind: _Behind, _: re.Match[str]) -> Ends | None:
+def _paired_shares(behind: _Behind, found: re.Match[str]) -> Ends | None:
     """Bonett and Price's interval (2012) of a difference of paired proportions; a row is 1, 0 or -1.
 
-    Where all rows are alike, the units that were sampled are counted.
+    Where all rows are alike and clusters are named, these are what is counted.
     """
     values, kinds = behind.values, set(behind.values)
-    if not behind.is_mean or not kinds <= {-1.0, 0.0, 1.0}:
+    if not behind.is_mean or not kinds <= {-1.0, 0.0, 1.0} or (found["clusters"] and len(kinds) > 1):
         return None
-    n = behind.estimate.n if len(kinds) == 1 else len(values)
+    n = int(found["clusters"] or len(values))
     risen, fallen = (values.count(side) / len(values) * n for side in (1.0, -1.0))
     return paired_ends(risen, fallen, n, behind.normal)
 
@@ -325,7 +325,9 @@ _METHODS: Mapping[re.Pattern[str], Callable[[_Behind, re.Match[str]], Ends | Non
     re.compile(r"Welch over names in four cells, t\(\S+\)"): _crossed,
     re.compile(r"t\(\d+\) over \d+ units"): _plain,
     re.compile(r"linearised ratio, t"): _ratio,
-    re.compile(r"paired proportions, Bonett-Price"): _paired_shares,
+    re.compile(
+        r"paired proportions, Bonett-Price(?:, of (?P<clusters>\d+) clusters that move alike)?"
+    ): _paired_shares,
     re.compile(r"Bonett-Wright Fisher z"): _rank_correlation,
     re.compile(r"Fisher z over targets, Spearman-Brown corrected"): _reliability,
     re.compile(r"t\(\d+\) of one more case beside (?P<controls>\d+) controls"): _single_case,

@@ -279,6 +279,9 @@ def _interval_of_change(
     """Interval of a change of accuracy; where all images move alike, clusters are what was seen to move."""
     moved = one.astype(float) - other.astype(float)
     _, first = np.unique(clusters, return_index=True)
-    if len(first) == len(one) or np.ptp(moved) == 0:
-        return paired_interval(one[first], other[first])
-    return cluster_interval(moved, clusters)
+    if len(first) == len(one):
+        return paired_interval(one, other)
+    if np.ptp(moved) > 0:
+        return cluster_interval(moved, clusters)
+    found = paired_interval(one[first], other[first])
+    return found.model_copy(update={"method": f"{found.method}, of {len(first)} clusters that move alike"})

@@ -157,7 +157,9 @@ def paired(rng):
 
 def clusters_that_move_alike(_):
     one = np.ones(4, dtype=bool)
-    return behind(1, paired_interval(one, ~one), plain(np.ones(12)), n=4)
+    found = paired_interval(one, ~one)
+    told = found.model_copy(update={"method": f"{found.method}, of 4 clusters that move alike"})
+    return behind(1, told, plain(np.ones(12)), n=4)
 
 
 def one_more_case(rng):
