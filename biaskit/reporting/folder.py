@@ -13,6 +13,8 @@ from biaskit.reporting import manifest, measurements, page, table
 from biaskit.reporting.reading import REPORT, read
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from biaskit.records.finding import Finding
     from biaskit.records.report import Report
 
@@ -26,8 +28,8 @@ def write(report: Report, folder: Path) -> None:
     Files: `report.json`, `report.html`, `findings.csv` with one line a finding, one
     `evidence/<metric>.jsonl` a metric, each line one example with what it is about and how much it moves
     the number, in the estimate's unit, and one `tables/<analyzer>.<table>.csv` a table; last
-    `manifest.json` with the digest of each, and of `arrays/`. Evidence and tables of an earlier run are
-    removed.
+    `manifest.json` with the digest of each, and of what stands in `arrays/` and `remedy/`. Evidence and
+    tables of an earlier run are removed.
     """
     rows = {f"evidence/{metric}.jsonl": lines for metric, lines in evidence(report).items()}
     tables = measurements.files(report)
@@ -42,8 +44,14 @@ def write(report: Report, folder: Path) -> None:
     write_file(folder / "report.html", page.render(report))
     write_file(folder / REPORT, to_json(report))
     own = (REPORT, "report.html", "findings.csv", *rows, *tables)
-    arrays = (one.relative_to(folder).as_posix() for one in folder.glob("arrays/*.safetensors"))
-    write_file(folder / manifest.NAME, manifest.text_of(folder, {*own, *arrays}))
+    write_file(folder / manifest.NAME, manifest.text_of(folder, {*own, *_written_before(folder)}))
+
+
+def _written_before(folder: Path) -> Iterator[str]:
+    """Yield what a run wrote into its folder before its report."""
+    for path in (*folder.glob("arrays/*.safetensors"), *folder.glob("remedy/**/*")):
+        if path.is_file():
+            yield path.relative_to(folder).as_posix()
 
 
 def to_json(report: Report) -> str:

@@ -116,6 +116,16 @@ def test_what_cannot_be_computed_again_is_listed(run):
     assert found.others == {"biaslens.score": (1, "its measurements are not kept")}
 
 
+def test_a_remedy_belongs_to_its_run(report, tmp_path):
+    (tmp_path / "remedy" / "edits").mkdir(parents=True)
+    (tmp_path / "remedy" / "remedy.json").write_text("{}")
+    (tmp_path / "remedy" / "edits" / "a.safetensors").write_bytes(b"1234")
+    folder.write(report, tmp_path)
+    assert verify(tmp_path).strangers == ()
+    flipped(tmp_path / "remedy" / "edits" / "a.safetensors", 1)
+    assert verify(tmp_path).problems == ["remedy/edits/a.safetensors was changed after the run was written."]
+
+
 def test_a_file_that_the_run_did_not_write_is_told(run):
     (run / "evidence").mkdir(exist_ok=True)
     (run / "evidence" / "added.jsonl").write_text("{}")
