@@ -13,7 +13,7 @@ from biaskit.reporting import manifest, measurements, page, table
 from biaskit.reporting.reading import REPORT, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from biaskit.records.finding import Finding
     from biaskit.records.report import Report
@@ -55,8 +55,29 @@ def _written_before(folder: Path) -> Iterator[str]:
 
 
 def to_json(report: Report) -> str:
-    """Return the canonical JSON: keys in the order of the schema, two spaces, one newline at the end."""
-    return report.model_dump_json(indent=2) + "\n"
+    """Return the canonical JSON.
+
+    Keys in the order of the schema, two spaces, each list of plain values such as a table's row on one line,
+    one newline at the end.
+    """
+    return "\n".join(_one_line_a_row(report.model_dump_json(indent=2).split("\n"))) + "\n"
+
+
+def _one_line_a_row(lines: Iterable[str]) -> Iterator[str]:
+    """Join the lines of each list without lists or objects in it; no text in JSON holds a line's end."""
+    held: list[str] = []
+    for line in lines:
+        if held and line.lstrip().startswith("]"):
+            first, *cells = held
+            yield f"{first}{' '.join(map(str.strip, cells))}{line.strip()}"
+            held = []
+        elif held and not line.endswith(("[", "{")):
+            held.append(line)
+        else:
+            yield from held
+            held = [line] if line.endswith("[") else []
+            if not held:
+                yield line
 
 
 def evidence(report: Report) -> dict[str, str]:

@@ -5,12 +5,15 @@ import re
 
 import jsonschema
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from biaskit import reporting
 from biaskit.errors import RequestError, UnknownNameError
 from biaskit.records.report import Report
 from biaskit.reporting import folder
 from tests.reporting.hostile import hostile_report
+from tests.reporting.probing import probing_report
 
 
 @pytest.mark.parametrize("hostile", [False, True], ids=["plain", "hostile"])
@@ -93,6 +96,28 @@ def test_the_json_is_canonical(report):
     assert text.endswith("}\n")
     assert "NaN" not in text
     assert Report.model_validate_json(text) == report
+
+
+def test_each_row_of_a_table_stands_on_a_line_of_its_own():
+    made = probing_report()
+    text = folder.to_json(made)
+    assert json.loads(text) == json.loads(made.model_dump_json())
+    (table, *_) = (one for analysis in made.analyses for one in analysis.tables)
+    first = json.dumps(table.rows[0], ensure_ascii=False)
+    assert any(line.strip().rstrip(",") == first for line in text.splitlines())
+    assert len(text) < len(made.model_dump_json(indent=2))
+
+
+LISTS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(st.lists(LISTS) | st.dictionaries(st.text(), LISTS))
+def test_lists_on_one_line_read_back_as_they_were(content):
+    lines = json.dumps(content, indent=2, ensure_ascii=False).split("\n")
+    assert json.loads("\n".join(folder._one_line_a_row(lines))) == content
 
 
 def test_a_folder_name_is_safe_and_says_what_it_is(report):
