@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from biaskit.gates.recomputing import number
 from biaskit.gates.rows import (
     clustered_error,
-    effective_number,
+    effective_clusters,
     jackknife_error,
     jackknifed_mean,
     mean,
@@ -137,7 +137,7 @@ def _clustered_share(behind: _Behind, found: re.Match[str]) -> Ends | None:
     p, error, freedom = jackknifed_mean(values, clusters)
     alone = p * (1 - p) / len(values)
     sizes = Counter(clusters).values()
-    rows = len(values) / max(1.0, error * error / alone) if alone else effective_number(sizes)
+    rows = len(values) / max(1.0, error * error / alone) if alone else effective_clusters(sizes)
     ends = _wilson_ends(p, rows, quantile((1 + behind.interval.level) / 2, freedom))
     return low + (1 - low) * ends[0], low + (1 - low) * ends[1]
 
@@ -171,7 +171,7 @@ def _jackknifed(behind: _Behind, clusters: Sequence[Cell]) -> tuple[float, float
     for one in sizes:
         kept = [row for row, cluster in zip(behind.rows, clusters, strict=True) if cluster != one]
         left.append(number(kept, behind.source) - value)
-    return value, jackknife_error(left), max(1.0, effective_number(sizes.values()) - 1)
+    return value, jackknife_error(left), max(1.0, effective_clusters(sizes.values()) - 1)
 
 
 def _two_ways(behind: _Behind, found: re.Match[str]) -> Ends | None:

@@ -93,7 +93,7 @@ def jackknifed_mean(values: Sequence[float], clusters: Sequence[Cell]) -> tuple[
         own.setdefault(cluster, []).append(value)
     whole, count = math.fsum(values), len(values)
     left = [(whole - math.fsum(part)) / (count - len(part)) - whole / count for part in own.values()]
-    return whole / count, jackknife_error(left), max(1.0, effective_number(map(len, own.values())) - 1)
+    return whole / count, jackknife_error(left), max(1.0, effective_clusters(map(len, own.values())) - 1)
 
 
 def jackknife_error(left: Sequence[float]) -> float:
@@ -101,7 +101,7 @@ def jackknife_error(left: Sequence[float]) -> float:
     return math.sqrt((len(left) - 1) / len(left) * math.fsum(one * one for one in left))
 
 
-def effective_number(sizes: Iterable[int]) -> float:
+def effective_clusters(sizes: Iterable[int]) -> float:
     """Return how many equal clusters weigh a mean as these do, `(sum n)^2 / sum n^2` (Kish 1965)."""
     known = list(sizes)
     return float(sum(known) ** 2 / sum(size * size for size in known))
