@@ -134,12 +134,36 @@ def _clustered_share(behind: _Behind, found: re.Match[str]) -> Ends | None:
     if not behind.is_mean or clusters is None or low is None:
         return None
     values = [(value - low) / (1 - low) for value in behind.values]
-    p, error, freedom = jackknifed_mean(values, clusters)
-    alone = p * (1 - p) / len(values)
-    sizes = Counter(clusters).values()
-    rows = len(values) / max(1.0, error * error / alone) if alone else effective_clusters(sizes)
-    ends = _wilson_ends(p, rows, quantile((1 + behind.interval.level) / 2, freedom))
+    _, ends = _share_of(values, clusters, behind)
     return low + (1 - low) * ends[0], low + (1 - low) * ends[1]
+
+
+def _share_of(values: Sequence[float], clusters: Sequence[Cell], behind: _Behind) -> tuple[float, Ends]:
+    """Return a share and Wilson's interval at the number of rows that would tell as much as these do."""
+    p, sizes = mean(values), Counter(clusters).values()
+    if len(sizes) == len(values):
+        return p, _wilson_ends(p, len(values), behind.normal)
+    alone, rows = p * (1 - p) / len(values), effective_clusters(sizes)
+    freedom = max(1.0, rows - 1)
+    if alone and len(sizes) > 1:
+        rows = len(values) / max(1.0, jackknifed_mean(values, clusters)[1] ** 2 / alone)
+    return p, _wilson_ends(p, rows, quantile((1 + behind.interval.level) / 2, freedom))
+
+
+def _hybrid(behind: _Behind, found: re.Match[str]) -> Ends | None:
+    """Newcombe's interval (1998) of one share less another, from Wilson's of both over clusters."""
+    clusters = behind.clusters(int(found["clusters"]))
+    step = behind.source.statistic is Statistic.STEP and not behind.source.apart
+    if clusters is None or not step or not set(behind.values) <= {0.0, 1.0}:
+        return None
+    shares = []
+    for side in (True, False):
+        rows = [at for at, row in enumerate(behind.rows) if row.beside is side]
+        own = [behind.rows[at].value for at in rows]
+        shares.append(_share_of(own, [clusters[at] for at in rows], behind))
+    (first, one), (second, other) = shares
+    down, up = math.hypot(second - other[0], one[1] - first), math.hypot(other[1] - second, first - one[0])
+    return max(-1.0, second - first - down), min(1.0, second - first + up)
 
 
 def _all_alike(behind: _Behind, found: re.Match[str]) -> Ends | None:
@@ -164,6 +188,23 @@ def _jackknife(behind: _Behind, found: re.Match[str]) -> Ends | None:
         ends = behind.about(*_jackknifed(behind, clusters))
     low, high = (float(found[end] or bound) for end, bound in (("low", -math.inf), ("high", math.inf)))
     return max(low, ends[0]), min(high, ends[1])
+
+
+def _two_sides(behind: _Behind, found: re.Match[str]) -> Ends | None:
+    """The t interval of one mean less another; see `biaskit.stats.unequal_clusters.clustered_step`."""
+    clusters = behind.clusters(int(found["clusters"]))
+    step = behind.source.statistic is Statistic.STEP and not behind.source.apart
+    if clusters is None or not step or len(set(clusters)) * len(clusters) > MOST_WORK:
+        return None
+    value, error, freedom = _jackknifed(behind, clusters)
+    values, parts = behind.values, []
+    for side in (True, False):
+        rows = [at for at, row in enumerate(behind.rows) if row.beside is side]
+        own = jackknifed_mean([values[at] for at in rows], [clusters[at] for at in rows])
+        parts.append((own[1] ** 2, own[2]))
+    if spread := math.fsum(part * part / own for part, own in parts):
+        freedom = min(freedom, math.fsum(part for part, _ in parts) ** 2 / spread)
+    return behind.about(value, error, max(1.0, freedom))
 
 
 def _jackknifed(behind: _Behind, clusters: Sequence[Cell]) -> tuple[float, float, float]:
@@ -318,6 +359,8 @@ _METHODS: Mapping[re.Pattern[str], Callable[[_Behind, re.Match[str]], Ends | Non
     re.compile(
         r"jackknife over (?P<clusters>\d+) clusters, t\(\S+\)(?:, cut at (?P<low>\S+) and (?P<high>\S+))?"
     ): _jackknife,
+    re.compile(r"Newcombe over (?P<clusters>\d+) clusters"): _hybrid,
+    re.compile(r"jackknife over (?P<clusters>\d+) clusters on two sides, t\(\S+\)"): _two_sides,
     re.compile(
         r"(?P<ratio>linearised ratio, )?(?:two|one)-way cluster over (?P<one>\d+) \w+"
         r"(?: x (?P<other>\d+) \w+)?(?: \(this \w+ only\))? standard error, t\(\S+\)"

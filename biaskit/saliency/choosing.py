@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
-from biaskit.errors import LayoutError, RequestError
+from biaskit.errors import LayoutError
 from biaskit.records.estimate import Estimate
 from biaskit.records.site import Site
 from biaskit.saliency.classifier import Classifier
@@ -20,7 +19,9 @@ from biaskit.saliency.faithfulness import Faithfulness, Trial, TrialSettings
 from biaskit.saliency.maps import Maps
 from biaskit.saliency.methods import CAMS, Candidate, check_method, maps_of
 from biaskit.saliency.occlusion import GRID
+from biaskit.saliency.per_image import PerImage
 from biaskit.saliency.scores import ScoreName, score_named
+from biaskit.saliency.sides import Given, clusters_of
 
 AUTO: Literal["auto"] = "auto"
 OCCLUSION = Candidate("occlusion")
@@ -37,7 +38,8 @@ class Choosing:
         floor: Mean agreement with occlusion below which maps count as unfaithful.
         sites: Most layers that are tried, spread evenly from the bottom to the top.
         images: Most images that are used; a third chooses, the others judge.
-        clusters: What each image was sampled with, such as a person; empty: each image alone.
+        clusters: What each image was sampled with, such as a person; empty: each image alone. Images of one
+            cluster all choose or all judge.
     """
 
     method: str = AUTO
@@ -141,19 +143,19 @@ def choose(
     Give images that will not be explained: otherwise the judgement speaks for these images only.
 
     Raises:
-        RequestError: There are fewer than six images.
+        RequestError: There are fewer than six images, all of one cluster, or other clusters than images.
         UnknownNameError: A method or a score that nobody knows.
         LayoutError: The method reads a layer and no layer has a spatial layout.
     """
     candidates = candidates_for(classifier, asked)
-    first, rest = _split(len(pixels), asked.images, rng)
+    given = Given(pixels, targets, clusters_of(asked.clusters, len(pixels)))
+    first, rest = given.rows(asked.images, rng)
     settings = TrialSettings(
         _grid(classifier, candidates, pixels), score=asked.score, seed=int(rng.integers(2**31))
     )
-    tried, remarks = _try(classifier, (pixels[first], targets[first]), candidates, settings, rng)
+    tried, remarks = _try(classifier, given.take(first), candidates, settings, rng)
     best = tried[0].candidate
-    clusters = np.array(asked.clusters)[rest.numpy()] if asked.clusters else None
-    judge = _Judge(classifier, (pixels[rest], targets[rest]), clusters, settings, asked.floor)
+    judge = _Judge(classifier, given.take(rest), settings, asked.floor)
     verdict = judge.judge(best)
     if asked.method == AUTO and verdict.doubts and best != OCCLUSION:
         remarks += (f"No layer gives faithful maps; the best was {best}. " + " ".join(verdict.doubts),)
@@ -222,34 +224,33 @@ def _grid(classifier: Classifier, candidates: Sequence[Candidate], pixels: Tenso
     return min(height, GRID[0], pixels.shape[2]), min(width, GRID[1], pixels.shape[3])
 
 
-def _split(n: int, most: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    if n < 6:
-        raise RequestError(f"{n} images cannot choose a layer and judge it.", fix="Give at least six.")
-    rows = torch.from_numpy(rng.permutation(n)[:most])
-    cut = max(2, len(rows) // 3)
-    return rows[:cut].sort().values, rows[cut:].sort().values
-
-
 def _try(
     classifier: Classifier,
-    images: tuple[Tensor, Tensor],
+    given: Given,
     candidates: Sequence[Candidate],
     settings: TrialSettings,
     rng: np.random.Generator,
 ) -> tuple[tuple[Tried, ...], tuple[str, ...]]:
-    pixels, targets = images
+    pixels, targets = given.pixels, given.targets
     trial = Trial(classifier, pixels, targets, settings)
     maps = maps_of(classifier, pixels, score_named(settings.score, targets), candidates)
+    measured = {candidate: trial.agreement(found) for candidate, found in maps.items()}
     tried = [
-        Tried(candidate, trial.agreement(found).estimate(rng), float(found.dead.float().mean()))
-        for candidate, found in maps.items()
+        Tried(candidate, own.estimate(rng, given.clusters), float(maps[candidate].dead.float().mean()))
+        for candidate, own in measured.items()
     ]
-    tried.sort(key=lambda one: -1.0 if one.agreement.value is None else one.agreement.value, reverse=True)
+    tried.sort(key=lambda one: _merit(measured[one.candidate]), reverse=True)
     silent = dict.fromkeys(
         c.site for c, found in maps.items() if c.site is not None and bool(found.zero_gradient.all())
     )
     remarks = (dead_layer(classifier, pixels[:2], targets[:2], site) for site in silent)
     return tuple(tried), tuple(remarks)
+
+
+def _merit(agreement: PerImage) -> float:
+    """Return the mean over images, which one cluster alone has too; -1 where fewer than two are measured."""
+    known = agreement.values[np.isfinite(agreement.values)].astype(float)
+    return float(known.mean()) if known.size > 1 else -1.0
 
 
 def dead_layer(
@@ -285,16 +286,10 @@ def _known(value: float) -> float | None:
 class _Judge:
     """Images that did not choose, and the measures that every candidate shares on them."""
 
-    def __init__(
-        self,
-        classifier: Classifier,
-        images: tuple[Tensor, Tensor],
-        clusters: Shaped[ndarray, " n"] | None,
-        settings: TrialSettings,
-        floor: float,
-    ) -> None:
-        self._classifier, (self._pixels, self._targets), self._clusters = classifier, images, clusters
-        self._trial = Trial(classifier, *images, settings)
+    def __init__(self, classifier: Classifier, given: Given, settings: TrialSettings, floor: float) -> None:
+        self._classifier, self._clusters = classifier, given.clusters
+        self._pixels, self._targets = given.pixels, given.targets
+        self._trial = Trial(classifier, self._pixels, self._targets, settings)
         self._score, self._floor = score_named(settings.score, self._targets), floor
         self._rng = np.random.default_rng(settings.seed)
 

@@ -2,7 +2,7 @@
 
 Departures: keywords come from each caption by itself and not from one long string; they are scored on other
 images than they were found on, each with a permutation test and an interval, the number of keywords paid for;
-any number of classes.
+any number of classes. Where images were sampled together, all of this is over clusters.
 """
 
 from __future__ import annotations
@@ -13,16 +13,14 @@ from itertools import starmap
 from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from numpy import ndarray
-from scipy import stats
 
 from biaskit.errors import RequestError
 from biaskit.records.estimate import Interval, Null
 from biaskit.slices.keywords import WORD, keywords
 from biaskit.slices.observations import Observations
-from biaskit.slices.slice_report import newcombe
-from biaskit.stats.proportions import wilson
+from biaskit.slices.wrong_and_right import WrongAndRight
 
 PROMPT = "a photo of a {}"
 PERCENT = 100.0
@@ -55,15 +53,16 @@ class Keyword:
         label: The class.
         phrase: The keyword.
         score: `s(a; y)`: mean of 100 cos(image, keyword) over wrong images less that over right ones, points.
-        interval: Of the score, by Welch's t.
-        null: Wrong and right images of the class shuffled; the largest score of all keywords of the class.
+        interval: Of the score, by Welch's t; a jackknife over clusters.
+        null: Wrong and right images of the class shuffled, or signs of clusters flipped; the largest score of
+            all keywords of the class.
         specific: Whether no other class has a score above 0 for it; None where no other class has errors.
         captioned: Images of the class whose caption holds it.
         accuracy: Share of those that are classified right; None without such an image.
-        accuracy_interval: Wilson's.
+        accuracy_interval: Wilson's, at the effective number of rows of clusters.
         rest_accuracy: Share of the class's other images that are.
         gap: `rest_accuracy - accuracy`.
-        gap_interval: Newcombe's.
+        gap_interval: Newcombe's, likewise.
         images: Every image of the class.
     """
 
@@ -89,15 +88,18 @@ class Captioned:
     Attributes:
         seen: Images in the space of the text-image encoder; rows need not have unit length.
         captions: One sentence an image.
+        clusters: The cluster of each image, where images were sampled together.
     """
 
     seen: Observations
     captions: Sequence[str]
+    clusters: Shaped[ndarray, " n"] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse captions that are not one an image."""
-        if len(self.captions) != len(self.seen):
-            raise RequestError(f"There are {len(self.captions)} captions for {len(self.seen)} images.")
+        """Refuse captions and clusters that are not one an image."""
+        for what, given in (("captions", self.captions), ("clusters", self.clusters)):
+            if given is not None and len(given) != len(self.seen):
+                raise RequestError(f"There are {len(given)} {what} for {len(self.seen)} images.")
 
     def captions_of(self, rows: Bool[ndarray, " n"]) -> list[str]:
         """Return the captions of some rows."""
@@ -190,46 +192,44 @@ class _Scored:
     def __init__(self, label: int, tested: Captioned, cosines: Float[ndarray, "n t"]) -> None:
         rows = tested.seen.labels == label
         self.label, self.places, self.cosines = label, np.flatnonzero(rows), cosines[rows]
-        self.wrong = tested.seen.errors[rows] == 1
+        self.sides = WrongAndRight(
+            tested.seen.errors[rows] == 1, None if tested.clusters is None else tested.clusters[rows]
+        )
         self.captions = [WORD.findall(caption.lower()) for caption in tested.captions_of(rows)]
-        self.scores = _differences(self.cosines, self.wrong)
+        self.scores = self.sides.differences(self.cosines)
 
     def nulls(self, columns: list[int], shuffles: int, rng: np.random.Generator) -> list[Null]:
-        """Test the scores of some keywords against the largest of them in shuffles of wrong and right."""
+        """Test the scores of some keywords against the largest of them where wrong and right are alike."""
         if not columns:
             return []
-        cosines = self.cosines[:, columns]
-        largest = np.array(
-            [_differences(cosines, rng.permutation(self.wrong)).max() for _ in range(shuffles)]
-        )
-        kind = f"wrong and right images shuffled {shuffles} times; largest of {len(columns)} keywords"
+        largest = self.sides.largest(self.cosines[:, columns], shuffles, rng)
+        kind = f"{self.sides.null} {shuffles} times; largest of {len(columns)} keywords"
         reached = (largest[:, None] >= self.scores[columns] - 1e-9).sum(axis=0)
         return [Null(p=(1 + int(count)) / (shuffles + 1), kind=kind) for count in reached]
 
     def keyword(self, phrase: str, column: int, null: Null, specific: bool | None) -> Keyword:  # noqa: FBT001 - a finding, not a switch
         """Put together what is known of one keyword."""
-        wrong, right = self.cosines[self.wrong, column], self.cosines[~self.wrong, column]
         holds = np.array([f" {phrase} " in f" {' '.join(words)} " for words in self.captions])
-        mine, rest = ((int((~self.wrong[rows]).sum()), int(rows.sum())) for rows in (holds, ~holds))
-        there, other = (counts[0] / counts[1] if counts[1] else None for counts in (mine, rest))
+        right = ~self.sides.wrong
+        there, other = (float(right[rows].mean()) if rows.any() else None for rows in (holds, ~holds))
         return Keyword(
             label=self.label,
             phrase=phrase,
             score=float(self.scores[column]),
-            interval=welch(wrong, right),
+            interval=self.sides.interval(self.cosines[:, column]),
             null=null,
             specific=specific,
-            captioned=mine[1],
+            captioned=int(holds.sum()),
             accuracy=there,
-            accuracy_interval=wilson(*mine) if mine[1] else None,
+            accuracy_interval=self.sides.share_right(holds),
             rest_accuracy=other,
             gap=None if there is None or other is None else other - there,
-            gap_interval=None if there is None or other is None else newcombe(mine, rest),
+            gap_interval=self.sides.gap(holds),
             images=tuple(starmap(KeywordImage, self._images(column, holds))),
         )
 
     def _images(self, column: int, holds: Bool[ndarray, " c"]) -> Iterator[tuple[int, float, bool, bool]]:
-        columns = self.places, self.cosines[:, column], ~self.wrong, holds
+        columns = self.places, self.cosines[:, column], ~self.sides.wrong, holds
         yield from zip(*(one.tolist() for one in columns), strict=True)
 
 
@@ -237,15 +237,3 @@ def unit(rows: Float[ndarray, "n d"]) -> Float[ndarray, "n d"]:
     """Scale rows to length 1; a row of zeros stays."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.where(lengths > 0, lengths, 1.0))
-
-
-def _differences(cosines: Float[ndarray, "n t"], wrong: Bool[ndarray, " n"]) -> Float[ndarray, " t"]:
-    return np.asarray(cosines[wrong].mean(axis=0) - cosines[~wrong].mean(axis=0))
-
-
-def welch(first: Float[ndarray, " n"], second: Float[ndarray, " m"], level: float = 0.95) -> Interval | None:
-    """Interval of the difference of two means, first less second; None with fewer than two of either."""
-    if min(len(first), len(second)) < 2 or not (first.std() or second.std()):
-        return None
-    found = stats.ttest_ind(first, second, equal_var=False).confidence_interval(level)
-    return Interval(low=float(found.low), high=float(found.high), level=level, method="Welch's t")

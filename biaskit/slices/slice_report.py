@@ -71,13 +71,22 @@ def newcombe(worse: tuple[int, int], better: tuple[int, int], level: float = 0.9
         better: Successes and n of the second.
         level: Confidence level.
     """
-    (low1, high1), (low2, high2) = ((w.low, w.high) for w in (wilson(*worse, level), wilson(*better, level)))
-    first, second = worse[0] / worse[1], better[0] / better[1]
-    down = np.hypot(second - low2, high1 - first)
-    up = np.hypot(high2 - second, first - low1)
+    first, second = ((successes / n, wilson(successes, n, level)) for successes, n in (worse, better))
+    return hybrid(first, second, "Newcombe")
+
+
+def hybrid(worse: tuple[float, Interval], better: tuple[float, Interval], method: str) -> Interval:
+    """Interval of the difference of two shares, second less first, from each with its own interval.
+
+    Its ends lie `sqrt((p2 - low2)^2 + (high1 - p1)^2)` below and `sqrt((high2 - p2)^2 + (p1 - low1)^2)` above
+    the difference (Newcombe 1998).
+    """
+    (first, one), (second, other) = worse, better
+    down = np.hypot(second - other.low, one.high - first)
+    up = np.hypot(other.high - second, first - one.low)
     gap = second - first
     return Interval(
-        low=max(-1.0, gap - float(down)), high=min(1.0, gap + float(up)), level=level, method="Newcombe"
+        low=max(-1.0, gap - float(down)), high=min(1.0, gap + float(up)), level=one.level, method=method
     )
 
 

@@ -37,7 +37,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from numpy import ndarray
 from scipy import stats
 
@@ -57,6 +57,7 @@ class Clustered:
         freedom: Degrees of freedom of the error.
         rows: How many rows there are.
         clusters: How many clusters there are.
+        where: What the method's name says of the clusters.
     """
 
     value: float
@@ -64,6 +65,7 @@ class Clustered:
     freedom: float
     rows: int
     clusters: int
+    where: str = ""
 
     def interval(self, level: float) -> Interval:
         """`value +- t error`."""
@@ -72,7 +74,7 @@ class Clustered:
             low=self.value - half,
             high=self.value + half,
             level=level,
-            method=f"jackknife over {self.clusters} clusters, t({self.freedom:.3g})",
+            method=f"jackknife over {self.clusters} clusters{self.where}, t({self.freedom:.3g})",
             degrees_of_freedom=self.freedom,
         )
 
@@ -142,6 +144,54 @@ def clustered_statistic(
         return None
     error = float(np.sqrt((sizes.size - 1) / sizes.size * (left @ left)))
     return Clustered(value, error, max(1.0, kish(sizes) - 1), owner.size, sizes.size)
+
+
+def clustered_step(
+    values: Float[ndarray, " n"], inside: Bool[ndarray, " n"], clusters: Shaped[ndarray, " n"]
+) -> Clustered | None:
+    """Measure the mean of the rows inside less that of the others; clusters may hold rows of both.
+
+    The error is that of `clustered_statistic`. Few clusters may hold all the rows of a side, so degrees of
+    freedom are Welch and Satterthwaite's of the sides' own jackknife variances, and at most those of all
+    clusters. Coverage at nominal 0.95, no difference being there (1,500 tables each; .9 of the variance of
+    values and of the side between clusters; share of rows inside .3, .1, .04):
+
+        clusters                     Welch over rows    kish - 1        here
+        20 of 6                      .45 to .54         .89 to .93      .93 to .94
+        60 of 3                      .72 to .76         .88 to .94      .94 to .95
+        50, lognormal                .43 to .54         .90 to .96      .94 to .97
+        8, from 40 down to 5         .21 to .44         .94 to .96      .96 to .97
+        2 of 100 and 38 of 3         .31 to .64         .97 to .98      .98
+
+    Returns:
+        None where one cluster, or none, holds all the rows of a side.
+    """
+    if any(np.unique(clusters[side]).size < 2 for side in (inside, ~inside)):
+        return None
+    one, other = (clustered_mean(values[side], clusters[side]) for side in (inside, ~inside))
+    _, owner = np.unique(clusters, return_inverse=True)
+    sizes = np.bincount(owner)
+    left = _without_each(values, inside, owner) - _without_each(values, ~inside, owner)
+    left -= one.value - other.value
+    error = float(np.sqrt((sizes.size - 1) / sizes.size * (left @ left)))
+    parts = [(side.error**2, side.freedom) for side in (one, other)]
+    spread = sum(part**2 / freedom for part, freedom in parts)
+    freedom = kish(sizes) - 1
+    if spread:
+        freedom = min(freedom, sum(part for part, _ in parts) ** 2 / spread)
+    return Clustered(
+        one.value - other.value, error, max(1.0, freedom), owner.size, sizes.size, " on two sides"
+    )
+
+
+def _without_each(
+    values: Float[ndarray, " n"], inside: Bool[ndarray, " n"], owner: Int[ndarray, " n"]
+) -> Float[ndarray, " k"]:
+    """Means of the rows inside without each of the clusters in turn."""
+    count = int(owner.max()) + 1
+    sums = np.bincount(owner[inside], weights=values[inside], minlength=count)
+    sizes = np.bincount(owner[inside], minlength=count)
+    return np.asarray((sums.sum() - sums) / (sizes.sum() - sizes))
 
 
 def blocks_of(units: Shaped[ndarray, " n"], rng: np.random.Generator) -> Int[ndarray, " n"]:

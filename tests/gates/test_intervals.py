@@ -20,6 +20,7 @@ from biaskit.stats.proportions import wilson
 from biaskit.stats.ratio import ratio_interval
 from biaskit.stats.shares import simultaneous
 from biaskit.stats.single_case import single_case
+from biaskit.stats.unequal_clusters import clustered_step
 
 MEAN, UNITS = Statistic.MEAN, ("cluster", "item")
 SIZES = (9, 5, 4, 3, 3, 2, 1)
@@ -100,6 +101,14 @@ def clustered_slope(rng):
     y = 0.4 * x + rng.normal(size=x.size)
     line = slope_and_r2(x, y, clusters=CLUSTERS)
     return behind(line.slope, line.interval, plain(y, CLUSTERS, x), Statistic.SLOPE)
+
+
+def clustered_sides(rng):
+    inside = rng.random(CLUSTERS.size) < 0.4
+    y = rng.normal(size=CLUSTERS.size) + inside
+    found = clustered_step(y, ~inside, CLUSTERS)
+    rows = [(*row[:3], bool(side)) for row, side in zip(plain(y, CLUSTERS), inside, strict=True)]
+    return behind(found.value, found.interval(0.95), rows, Statistic.STEP)
 
 
 def table_of(cells):
@@ -231,6 +240,7 @@ MADE = (
     *(clustered_mean, cut_mean, clustered_slope, two_ways, two_ways_with_a_gap, ratio_of_two_ways),
     *(one_filler, one_template, equivalent, unexplained, paired, ranks, perfect_ranks, halves),
     *(controls, items_of_two_values, items_all_alike, items_between),
+    clustered_sides,
     *(
         lean,
         lean_of_nothing,
@@ -259,7 +269,10 @@ def test_it_is_the_librarys_own_and_a_changed_end_is_caught(made):
         assert (len(found.problems), found.intervals) == (1, 0)
 
 
-@pytest.mark.parametrize("made", [clustered_share, clustered_mean, clustered_slope, two_ways, items_between])
+@pytest.mark.parametrize(
+    "made",
+    [clustered_share, clustered_mean, clustered_slope, clustered_sides, two_ways, items_between],
+)
 def test_rows_that_do_not_name_what_was_resampled_tell_nothing(made):
     analysis, one = made(np.random.default_rng(7))
     without = one.model_copy(update={"rows": one.rows.model_copy(update={"units": ()})})
@@ -280,6 +293,9 @@ def test_rows_that_do_not_name_what_was_resampled_tell_nothing(made):
         ("t(9) of one more case beside 10 controls", MEAN),
         ("Goodman, 4 classes at once", MEAN),
         ("jackknife over 31 clusters, t(30)", MEAN),
+        ("jackknife over 30 clusters on two sides, t(4)", MEAN),
+        ("jackknife over 31 clusters on two sides, t(4)", Statistic.STEP),
+        ("Newcombe over 30 clusters", Statistic.STEP),
         ("two-way cluster over 30 templates x 2 fillers standard error, t(1)", MEAN),
     ],
 )

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from biaskit.errors import LayoutError, RequestError, UnknownNameError
+from biaskit.records.estimate import Unit
 from biaskit.saliency.choosing import Choosing, Judged, choose, doubts, live_site_below, usable_sites
 from biaskit.saliency.classifier import Sensitivity
 from biaskit.saliency.explain import explain
@@ -126,23 +127,18 @@ def test_choosing_and_judging_images_are_apart(region, patches, zeros, monkeypat
     assert {float(patches[image.place].sum()) for image in choice.images} == seen[1]
 
 
-def test_images_that_were_sampled_together_are_judged_together(region, patches, zeros):
+def test_images_that_were_sampled_together_are_judged_together(region, patches):
     model = patch_classifier(region)
     twice = torch.cat([patches, patches])
     named = tuple(str(row % len(patches)) for row in range(len(twice)))
-
-    def judged(pixels, **clusters):
-        asked = Choosing(method="hires-cam", images=len(pixels), **clusters)
-        choice = choose(
-            model, pixels, pixels.new_zeros(len(pixels)).long(), asked, rng=np.random.default_rng(0)
-        )
-        return choice.judged.agreement, choice.images
-
-    alone, _ = judged(twice)
-    together, images = judged(twice, clusters=named)
-    assert together.value == alone.value
+    asked = Choosing(method="hires-cam", images=len(twice), clusters=named)
+    choice = choose(model, twice, torch.zeros(len(twice)).long(), asked, rng=np.random.default_rng(0))
+    together, values = choice.judged.agreement, np.array([image.agreement for image in choice.images])
+    alone = PerImage(values, Unit.ONE, "m").estimate(np.random.default_rng(0))
+    judged = [named[image.place] for image in choice.images]
+    assert together.value == pytest.approx(alone.value)
     assert together.resampling_unit == "clusters of images"
-    assert together.n == len({named[image.place] for image in images}) < alone.n
+    assert together.n == len(set(judged)) == len(judged) / 2 == 32
     assert together.interval.high - together.interval.low > alone.interval.high - alone.interval.low
 
 

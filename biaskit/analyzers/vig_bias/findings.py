@@ -22,6 +22,7 @@ from biaskit.analyzers.vig_bias.written import (
 )
 from biaskit.records.estimate import Estimate, Null, Unit
 from biaskit.records.finding import Direction, Finding, FromRows, Statistic
+from biaskit.stats.measured import measured_mean
 from biaskit.stats.proportions import wilson
 
 if TYPE_CHECKING:
@@ -128,9 +129,10 @@ def _faith(name: str, part: str, estimate: Estimate, choice: Choice, group: str 
     )
 
 
-def degenerate(name: str, seen: Looked) -> Finding:
+def degenerate(name: str, seen: Looked, clusters: Sequence[str]) -> Finding:
     """Say how many maps point nowhere, so that their images were left whole."""
     count, n = int(seen.degenerate.sum()), len(seen.degenerate)
+    shared = measured_mean(seen.degenerate.astype(float), np.array(clusters)) if clusters else None
     return Finding(
         metric="vig_bias.maps_without_a_place",
         concepts=(name,),
@@ -139,9 +141,9 @@ def degenerate(name: str, seen: Looked) -> Finding:
             value=count / n,
             unit=Unit.PROPORTION,
             n=n,
-            resampling_unit=IMAGES,
+            resampling_unit=CLUSTERS if clusters else IMAGES,
             method="share of the held-out images whose map is constant or nowhere positive",
-            interval=wilson(count, n),
+            interval=wilson(count, n) if shared is None else shared.interval(0.95),
             reason="Nothing is expected of it by chance.",
         ),
         rows=FromRows(table=images_table(name), column="points_nowhere", units=UNITS),

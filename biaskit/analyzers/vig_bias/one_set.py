@@ -150,7 +150,7 @@ class OneSet:
         choice = self.looker.choice
         said.findings += faithfulness(self.images.name, choice)
         said.tables.append(maps_table(self.images, self._calibrating[0], choice))
-        said.findings.append(degenerate(self.images.name, held))
+        said.findings.append(degenerate(self.images.name, held, self._clusters(held.rows)))
         said.caveats += choice.doubts
         said.notes += [f"Maps: {choice.candidate}, of {len(choice.tried)} that were tried.", *choice.remarks]
 
@@ -222,10 +222,12 @@ class OneSet:
         if not self.settings.keywords:
             return
         classes = self.session.model.classes
-        given = list(worded(self.session, found, held))
+        given = list(worded(self.session, found, held, self._clusters(held.rows)))
         for one in given:
             said.findings += keyword_findings(self.images.name, one, classes)
-        said.tables += keywords_table(self.images.name, given, classes, self.looker.names(held.rows))
+        shown = self.looker.names(held.rows)
+        images = list(zip(shown, self._clusters(held.rows) or shown, strict=True))
+        said.tables += keywords_table(self.images.name, given, classes, images)
 
     def _shown(self, named: Sequence[Named]) -> list[Named]:
         failing = [one for one in named if (one.found.facts[one.place].gap or 0.0) > 0]

@@ -6,12 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from numpy import ndarray
 
 from biaskit.analyzers.vig_bias.groups import slug
 from biaskit.analyzers.vig_bias.looking import RAW
+from biaskit.analyzers.vig_bias.numbers import CLUSTERS, IMAGES
+from biaskit.analyzers.vig_bias.written import UNITS
 from biaskit.records.estimate import Estimate, Unit
 from biaskit.records.finding import Direction, Finding, FromRows, Statistic
 from biaskit.records.table import Table
@@ -26,6 +29,7 @@ COLUMNS = {
     "keyword": "The class, and the keyword of its mistakes.",
     "captions": "Which images the captions were made from.",
     "image": "Name of the image in its set.",
+    "cluster": "What the image was sampled with.",
     "right": "Whether the model is right about it.",
     "has_word": "Whether its caption holds the keyword.",
     "similarity": "100 cos of the image and the keyword, points.",
@@ -41,24 +45,34 @@ class Worded:
     Attributes:
         view: What the captions were made from.
         keywords: The keywords whose score is above 0, strongest first in each class.
+        clustered: Whether the images have clusters.
     """
 
     view: str
     keywords: tuple[Keyword, ...]
+    clustered: bool
 
 
-def worded(session: VisionSession, found: Looked, held: Looked) -> Iterator[Worded]:
-    """Yield the keywords of every view that has captions; nothing without an encoder."""
+def worded(session: VisionSession, found: Looked, held: Looked, clusters: Sequence[str]) -> Iterator[Worded]:
+    """Yield the keywords of every view that has captions; nothing without an encoder.
+
+    Args:
+        session: The encoder, and the seed.
+        found: Images whose mistakes give the keywords.
+        held: Other images, on which they are scored.
+        clusters: The cluster of each of those; empty: each image alone.
+    """
     encoder = session.encoder
     if encoder is None:
         return
     for view, captions in found.captions.items():
         rng = session.rng(f"vig-bias/keywords/{view}")
         sought = Captioned(found.observed(RAW), captions)
-        tested = Captioned(held.observed(RAW), held.captions[view])
+        owners = np.array(clusters) if clusters else None
+        tested = Captioned(held.observed(RAW), held.captions[view], owners)
         every = BiasToText().find(sought, tested, lambda texts: encoded(encoder, texts), rng)
         kept = [one for label in range(len(session.model.classes)) for one in _best(every, label)]
-        yield Worded(view, tuple(kept))
+        yield Worded(view, tuple(kept), bool(clusters))
 
 
 def encoded(encoder: TextImageEncoder, texts: Sequence[str]) -> Float[ndarray, "t d"]:
@@ -77,7 +91,7 @@ def keywords_name(name: str) -> str:
 
 
 def keywords_table(
-    name: str, given: Sequence[Worded], classes: Sequence[str], images: Sequence[str]
+    name: str, given: Sequence[Worded], classes: Sequence[str], images: Sequence[tuple[str, str]]
 ) -> tuple[Table, ...]:
     """Return every held-out image of a keyword's class; nothing without a keyword.
 
@@ -85,10 +99,10 @@ def keywords_table(
         name: Name of the image set.
         given: Keywords of every view of the captions.
         classes: Names of the classes.
-        images: Names of the held-out images.
+        images: Name and cluster of each held-out image.
     """
     rows = tuple(
-        (_about(one, classes), words.view, images[seen.place], seen.right, seen.captioned, seen.similarity)
+        (_about(one, classes), words.view, *images[seen.place], seen.right, seen.captioned, seen.similarity)
         for words in given
         for one in words.keywords
         for seen in one.images
@@ -103,12 +117,14 @@ def _about(one: Keyword, classes: Sequence[str]) -> str:
 
 def keyword_findings(name: str, given: Worded, classes: Sequence[str]) -> Iterator[Finding]:
     """Yield score and accuracy gap of each keyword, both on held-out images."""
+    unit_of = CLUSTERS if given.clustered else IMAGES
     for one in given.keywords:
         about = (name, _about(one, classes))
         rows = FromRows(
             table=keywords_name(name),
             column="similarity",
             where={"keyword": about[1], "captions": given.view},
+            units=UNITS,
             statistic=Statistic.STEP,
             beside="right",
         )
@@ -118,7 +134,7 @@ def keyword_findings(name: str, given: Worded, classes: Sequence[str]) -> Iterat
             concepts=about,
             group=group,
             direction=Direction.NONE,
-            estimate=_score(one),
+            estimate=_score(one, unit_of),
             rows=rows,
         )
         yield Finding(
@@ -127,32 +143,32 @@ def keyword_findings(name: str, given: Worded, classes: Sequence[str]) -> Iterat
             group=group,
             direction=Direction.LOWER,
             headline=one.null.p <= LEVEL and given.view == RAW,
-            estimate=_gap(one),
+            estimate=_gap(one, unit_of),
             rows=rows.model_copy(update={"column": "right", "beside": "has_word"}),
         )
 
 
-def _score(one: Keyword) -> Estimate:
+def _score(one: Keyword, unit_of: str) -> Estimate:
     return Estimate(
         value=one.score,
         unit=Unit.POINT,
         n=one.captioned,
-        resampling_unit="images",
+        resampling_unit=unit_of,
         method="mean of 100 cos(image, keyword) over wrong images of the class less that over right ones",
         interval=one.interval,
         null=one.null,
-        reason=None if one.interval else "There are too few wrong or right images for an interval.",
+        reason=None if one.interval else f"There are too few wrong or right {unit_of} for an interval.",
     )
 
 
-def _gap(one: Keyword) -> Estimate:
+def _gap(one: Keyword, unit_of: str) -> Estimate:
     with_it = "" if one.accuracy is None else f"; with it {one.accuracy:.2f} of {one.captioned} are right"
     missing = "No held-out image of the class has the word in its caption, or all have."
     return Estimate(
         value=one.gap,
         unit=Unit.PROPORTION,
         n=one.captioned,
-        resampling_unit="images",
+        resampling_unit=unit_of,
         method=f"accuracy of the class without the word less with it{with_it}",
         interval=one.gap_interval,
         reason=missing if one.gap is None else "The word is tested by its score.",
