@@ -153,8 +153,8 @@ def clustered_step(
 
     The error is that of `clustered_statistic`. Few clusters may hold all the rows of a side, so degrees of
     freedom are Welch and Satterthwaite's of the sides' own jackknife variances, and at most those of all
-    clusters. Coverage at nominal 0.95, no difference being there (1,500 tables each; .9 of the variance of
-    values and of the side between clusters; share of rows inside .3, .1, .04):
+    clusters. Coverage at nominal 0.95, no difference being there (1,500 tables each; .9 or all of the
+    variance of values and of the side between clusters; share of rows inside .3, .1, .04):
 
         clusters                     Welch over rows    kish - 1        here
         20 of 6                      .45 to .54         .89 to .93      .93 to .94
