@@ -141,8 +141,6 @@ def _clustered_share(behind: _Behind, found: re.Match[str]) -> Ends | None:
 def _share_of(values: Sequence[float], clusters: Sequence[Cell], behind: _Behind) -> tuple[float, Ends]:
     """Return a share and Wilson's interval at the number of rows that would tell as much as these do."""
     p, sizes = mean(values), Counter(clusters).values()
-    if len(sizes) == len(values):
-        return p, _wilson_ends(p, len(values), behind.normal)
     alone, rows = p * (1 - p) / len(values), effective_clusters(sizes)
     freedom = max(1.0, rows - 1)
     if alone and len(sizes) > 1:
@@ -159,8 +157,9 @@ def _hybrid(behind: _Behind, found: re.Match[str]) -> Ends | None:
     shares = []
     for side in (True, False):
         rows = [at for at, row in enumerate(behind.rows) if row.beside is side]
-        own = [behind.rows[at].value for at in rows]
-        shares.append(_share_of(own, [clusters[at] for at in rows], behind))
+        own, held = [behind.rows[at].value for at in rows], [clusters[at] for at in rows]
+        single = mean(own), _wilson_ends(mean(own), len(own), behind.normal)
+        shares.append(single if len(set(held)) == len(own) else _share_of(own, held, behind))
     (first, one), (second, other) = shares
     down, up = math.hypot(second - other[0], one[1] - first), math.hypot(other[1] - second, first - one[0])
     return max(-1.0, second - first - down), min(1.0, second - first + up)
