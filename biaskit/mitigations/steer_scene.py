@@ -14,6 +14,7 @@ from torch import Tensor
 
 from biaskit.errors import NothingAuditedError
 from biaskit.records.probe_set import SLOT
+from biaskit.records.table import slug
 from biaskit.steering.quality import Reference, evened
 from biaskit.steering.trajectories import Asked
 
@@ -130,8 +131,7 @@ class Scene:
     @staticmethod
     def slug(name: str) -> str:
         """Return a name as part of a file's name."""
-        kept = "".join(mark if mark.isascii() and mark.isalnum() else " " for mark in name.casefold())
-        return "-".join(kept.split()) or "target"
+        return slug(name) or "target"
 
 
 def scene_of(session: DiffusionSession) -> Scene:

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 Cell = str | int | float | bool | None
 
 
+def slug(text: str) -> str:
+    """Return a text as the name of a table or figure: small letters and digits, hyphens between words."""
+    return "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in text.casefold()).split())
+
+
 class Column(Record):
     """One column of a table."""
 

@@ -9,7 +9,7 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from biaskit.records.finding import FromRows, Statistic
-from biaskit.records.table import Cell, Table
+from biaskit.records.table import Cell, Table, slug
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,11 +47,6 @@ HALVES = {
     "first": "Whether it is a top latent of the first half of the images.",
     "second": "Whether it is one of the second half.",
 }
-
-
-def slug(text: str) -> str:
-    """Return a text as the name of a table or figure."""
-    return "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in text.casefold()).split())
 
 
 def named(kind: str, title: str) -> str:

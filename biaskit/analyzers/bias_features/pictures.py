@@ -8,13 +8,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from biaskit.analyzers.bias_features.measured import named, slug
+from biaskit.analyzers.bias_features.measured import named
 from biaskit.images.tiles import png
 from biaskit.records.contact_sheet import ContactSheet, Tile
 from biaskit.records.dot_plot import Dot, DotPlot, DotRow
 from biaskit.records.estimate import Unit
 from biaskit.records.figure import Curve, Figure, Point, Role
-from biaskit.records.table import Table
+from biaskit.records.table import Table, slug
 from biaskit.stats.proportions import wilson
 
 if TYPE_CHECKING:

@@ -8,13 +8,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from biaskit.analyzers.diffusion_pid.group_plots import slug
 from biaskit.analyzers.diffusion_pid.numbers import IMAGES
 from biaskit.decomposition.group_gap import Band, GroupErrors, group_errors
 from biaskit.records.estimate import Estimate, Unit
 from biaskit.records.figure import Curve, Figure, Point
 from biaskit.records.finding import Direction, Finding, FromRows, Statistic
-from biaskit.records.table import Cell, Table
+from biaskit.records.table import Cell, Table, slug
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

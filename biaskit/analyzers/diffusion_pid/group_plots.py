@@ -17,7 +17,7 @@ from biaskit.records.contact_sheet import ColourBar, ContactSheet, Tile
 from biaskit.records.dot_plot import Dot, DotPlot, DotRow
 from biaskit.records.estimate import Unit
 from biaskit.records.figure import Curve, Figure, Point
-from biaskit.records.table import Cell, Column, Table
+from biaskit.records.table import Cell, Column, Table, slug
 
 if TYPE_CHECKING:
     from biaskit.analyzers.diffusion_pid.asking import Asker
@@ -30,11 +30,6 @@ _TITLES = {
     "gap beyond neutral nouns": "The same, less what neutral nouns have",
     "log-odds": "How much likelier the model takes one group to be, given the target",
 }
-
-
-def slug(text: str) -> str:
-    """Return a text as the name of a table or figure."""
-    return "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in text.casefold()).split())
 
 
 def dot_plot(found: Sequence[Finding], compared: GroupComparison, kind: str) -> DotPlot:

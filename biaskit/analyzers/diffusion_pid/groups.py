@@ -19,7 +19,7 @@ from biaskit.analyzers.diffusion_pid.group_losses import (
     losses,
     named_images,
 )
-from biaskit.analyzers.diffusion_pid.group_plots import dot_plot, error_curves, map_sheet, slug, table
+from biaskit.analyzers.diffusion_pid.group_plots import dot_plot, error_curves, map_sheet, table
 from biaskit.analyzers.diffusion_pid.neutral import beyond_neutral, neutral_gaps, neutral_nouns
 from biaskit.analyzers.diffusion_pid.numbers import IMAGES, TEMPLATES, About, dominance, mean
 from biaskit.analyzers.diffusion_pid.said import Said
@@ -27,7 +27,7 @@ from biaskit.decomposition.redundancy import Informations as Words
 from biaskit.decomposition.redundancy import decompose, dominated
 from biaskit.records.estimate import Unit
 from biaskit.records.finding import Direction, Finding, FromRows, Statistic
-from biaskit.records.table import Column, Table
+from biaskit.records.table import Column, Table, slug
 from biaskit.stats.correlation import spearman
 from biaskit.stats.single_case import FEWEST
 

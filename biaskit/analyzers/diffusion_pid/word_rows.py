@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from biaskit.analyzers.diffusion_pid.group_plots import slug
 from biaskit.records.finding import FromRows, Statistic
-from biaskit.records.table import Cell, Table
+from biaskit.records.table import Cell, Table, slug
 
 if TYPE_CHECKING:
     from biaskit.records.prompt_set import PromptCase

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch.nn.functional import interpolate
 
-from biaskit.analyzers.diffusion_pid.group_plots import colour_bar_of, slug
+from biaskit.analyzers.diffusion_pid.group_plots import colour_bar_of
 from biaskit.analyzers.diffusion_pid.interventions import Change, swapped_null
 from biaskit.analyzers.diffusion_pid.numbers import IMAGES, About, dominance, mean
 from biaskit.analyzers.diffusion_pid.questions import Questions
@@ -26,6 +26,7 @@ from biaskit.images.tiles import heated, png
 from biaskit.records.contact_sheet import ContactSheet, Tile
 from biaskit.records.estimate import Estimate, Unit
 from biaskit.records.finding import Direction, Finding
+from biaskit.records.table import slug
 from biaskit.stats.paired import sign_flip
 
 if TYPE_CHECKING:

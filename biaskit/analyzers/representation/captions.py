@@ -12,12 +12,12 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from biaskit.analyzers.representation.fidelity import Likeness, clip_text, fidelity
-from biaskit.analyzers.representation.measured import UNITS, slug
+from biaskit.analyzers.representation.measured import UNITS
 from biaskit.analyzers.representation.numbers import IMAGES, share_of
 from biaskit.images.caption_words import Hallucination, beyond, hallucination, published
 from biaskit.records.estimate import Estimate, Interval, Unit
 from biaskit.records.finding import Direction, Finding, FromRows, Statistic
-from biaskit.records.table import Cell, Table
+from biaskit.records.table import Cell, Table, slug
 from biaskit.stats.bootstrap import cluster_interval
 from biaskit.stats.diversity import distribution_bias, hill, rarefied_bias
 

@@ -8,13 +8,12 @@ import numpy as np
 from jaxtyping import Int
 from numpy import ndarray
 
-from biaskit.analyzers.representation.measured import slug
 from biaskit.analyzers.representation.pictures import Drawn
 from biaskit.analyzers.representation.seeing import Reader
 from biaskit.errors import InstrumentError
 from biaskit.records.estimate import Estimate, Unit
 from biaskit.records.finding import Direction, Finding, FromRows
-from biaskit.records.table import Cell, Table
+from biaskit.records.table import Cell, Table, slug
 from biaskit.stats.proportions import wilson
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from biaskit.analyzers.representation.measured import slug
 from biaskit.decomposition.error_groups import REPLICATES, Told, error_groups
 from biaskit.decomposition.measure import Asked
 from biaskit.decomposition.plan import Plan
@@ -19,7 +18,7 @@ from biaskit.records.contact_sheet import ContactSheet, Tile
 from biaskit.records.estimate import Estimate, Null, Unit
 from biaskit.records.finding import Direction, Evidence, Finding, FromRows, Statistic
 from biaskit.records.probe_set import SLOT
-from biaskit.records.table import Table
+from biaskit.records.table import Table, slug
 from biaskit.stats.loss_groups import LossGroups, association
 from biaskit.stats.multiplicity import benjamini_hochberg
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from biaskit.records.finding import FromRows, Statistic
-from biaskit.records.table import Cell, Table
+from biaskit.records.table import Cell, Table, slug
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,11 +26,6 @@ IMAGES = {
     "reference": "Share of the group that the target is compared with; none for neutral nouns.",
     "neutral": "Whether the image was drawn for a neutral noun.",
 }
-
-
-def slug(text: str) -> str:
-    """Return a text as the name of a table or figure."""
-    return "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in text.casefold()).split())
 
 
 def images_table(about: str) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from biaskit.analyzers.representation.measured import slug
 from biaskit.analyzers.representation.numbers import Counted
 from biaskit.images.tiles import png
 from biaskit.records.contact_sheet import ContactSheet, Tile
 from biaskit.records.dot_plot import Dot, DotPlot, DotRow
+from biaskit.records.table import slug
 
 if TYPE_CHECKING:
     from biaskit.analyzers.representation.analyzer import Representation
